@@ -1,0 +1,29 @@
+export {
+  type ChannelAddress,
+  ChannelName,
+  ClientId,
+  MAX_NAME_LENGTH,
+  parseChannel,
+} from './channel.js';
+export { After, Cursor, DEFAULT_LIMIT, Limit } from './cursor.js';
+export { ERRORS, ErrorBody, type ErrorCode, EventsError } from './errors.js';
+export {
+  Event,
+  EventData,
+  EventFrom,
+  EventHeader,
+  EventId,
+  EventInput,
+  EventType,
+  Timestamp,
+} from './event.js';
+export {
+  API_PREFIX,
+  FIRST_ID_HEADER,
+  LAST_ID_HEADER,
+  PublishBody,
+  PublishReply,
+  ReadQuery,
+  ReadReply,
+  Secret,
+} from './requests.js';

@@ -1,0 +1,68 @@
+import type { EventHeader, EventInput } from '@ganomede/events-protocol';
+import type { EventBatch } from './event-batch.js';
+
+/** Where to read: events of `channel` (a name as on the wire, `channel:type` included) with id > `after`. */
+export interface ReadCursor {
+  readonly channel: string;
+  /** Id of the last event already seen; 0 for the start. */
+  readonly after: number;
+  /** Most events to return, at least 1. */
+  readonly limit: number;
+}
+
+export interface PollOptions {
+  /** Longest wait in milliseconds; 0 answers at once. */
+  readonly timeoutMs: number;
+  /** Ends the wait; the poll then resolves with an empty batch, as on a time-out. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Seams for tests that force a race by construction. Not for production use. */
+export interface StoreHooks {
+  /** Awaited by a poll that has found nothing, right before it starts waiting. */
+  readonly beforeWait?: (channel: string) => void | Promise<void>;
+}
+
+/** What every store accepts when it is opened. */
+export interface StoreOptions {
+  /** Whether `channel:type` reads one type of a channel (default), or every name is one opaque channel. */
+  readonly typedChannels?: boolean;
+  readonly hooks?: StoreHooks;
+}
+
+/**
+ * Named, append-only sequences of events, and the place of each consumer in them.
+ *
+ * Every method rejects with an `EventsError`: `ServiceUnavailable` where the store cannot be reached, cannot
+ * write, or is closed (retrying can help), `InvalidContent` where an event cannot be stored as JSON.
+ * Channel names, ids and limits are expected to be valid by the schemas of the protocol.
+ */
+export interface EventStore {
+  /**
+   * Appends events to a channel: all or none, with consecutive ids, in the given order.
+   * Resolves once they are stored as durably as the store can and every reader can see them.
+   * A reader that sees id n can see every id below n.
+   */
+  append(channel: string, events: readonly EventInput[]): Promise<EventHeader[]>;
+
+  /** Events after a cursor, ascending by id, without waiting. */
+  read(cursor: ReadCursor): Promise<EventBatch>;
+
+  /**
+   * Reads, and where there is nothing new waits for the next event. Resolves with an empty batch after
+   * `timeoutMs`, when `signal` aborts, and when the store closes.
+   */
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch>;
+
+  /** The saved cursor of a consumer on a channel name: the id of the last event seen, 0 where none was saved. */
+  loadCursor(clientId: string, channel: string): Promise<number>;
+
+  /** Saves the cursor of a consumer, even where it is lower than the saved one (a rewind). */
+  saveCursor(clientId: string, channel: string, after: number): Promise<void>;
+
+  /** Number of polls waiting now. */
+  readonly waiting: number;
+
+  /** Ends every waiting poll with an empty batch, finishes running writes and frees everything. */
+  close(): Promise<void>;
+}

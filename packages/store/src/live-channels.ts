@@ -1,0 +1,106 @@
+import type { EventBatch } from './event-batch.js';
+import { LiveTail, type TailEvent } from './live-tail.js';
+import { Waiters } from './waiters.js';
+
+/** How long a channel stays live after its last poll, milliseconds: most consumers come back at once. */
+const GRACE_MS = 10_000;
+
+/** How a store hears of events in one channel that were appended elsewhere. */
+export interface Subscriptions {
+  /** Resolves once every later event of the channel will be notified. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+}
+
+/** A channel that somebody polls: its tail, and those who wait for its next event. */
+export class LiveChannel {
+  readonly tail = new LiveTail();
+  readonly waiters = new Waiters();
+  /** Resolves once no event can be missed any more. */
+  readonly ready: Promise<void>;
+  /** Polls that are running on the channel. */
+  users = 0;
+  idleTimer: NodeJS.Timeout | undefined;
+  readonly #reads = new Map<string, Promise<EventBatch>>();
+
+  constructor(ready: Promise<void>) {
+    this.ready = ready;
+  }
+
+  /** Joins the running read of the same key, or starts one: many waiters cost one read. */
+  share(key: string, read: () => Promise<EventBatch>): Promise<EventBatch> {
+    let running = this.#reads.get(key);
+    if (running === undefined) {
+      running = read().finally(() => this.#reads.delete(key));
+      this.#reads.set(key, running);
+    }
+    return running;
+  }
+}
+
+/** The channels that somebody polls. The first poll makes a channel live; it stays so for a while after the last. */
+export class LiveChannels {
+  readonly #channels = new Map<string, LiveChannel>();
+  readonly #subscriptions: Subscriptions | undefined;
+  #closed = false;
+
+  /** Without `subscriptions` the store itself pushes every event. */
+  constructor(subscriptions?: Subscriptions) {
+    this.#subscriptions = subscriptions;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Number of polls waiting now. */
+  get waiting(): number {
+    let sum = 0;
+    for (const live of this.#channels.values()) sum += live.waiters.size;
+    return sum;
+  }
+
+  /** The live channel, for one poll; to be given back with `release`. */
+  use(channel: string): LiveChannel {
+    let live = this.#channels.get(channel);
+    if (live === undefined) {
+      const fresh = new LiveChannel(this.#subscriptions?.subscribe(channel) ?? Promise.resolve());
+      this.#channels.set(channel, fresh);
+      fresh.ready.catch(() => this.#forget(channel, fresh));
+      live = fresh;
+    }
+    clearTimeout(live.idleTimer);
+    live.users++;
+    return live;
+  }
+
+  release(channel: string, live: LiveChannel): void {
+    live.users--;
+    if (live.users > 0 || this.#closed) return;
+    live.idleTimer = setTimeout(() => this.#forget(channel, live), GRACE_MS).unref();
+  }
+
+  /** New events of a channel, ascending by id. Wakes everybody who waits on it. */
+  push(channel: string, events: Iterable<TailEvent>): void {
+    const live = this.#channels.get(channel);
+    if (live === undefined) return;
+    for (const event of events) live.tail.push(event);
+    live.waiters.wakeAll();
+  }
+
+  /** Wakes everybody; the polls end. */
+  close(): void {
+    this.#closed = true;
+    for (const [channel, live] of this.#channels) {
+      clearTimeout(live.idleTimer);
+      live.waiters.wakeAll();
+      this.#forget(channel, live);
+    }
+  }
+
+  #forget(channel: string, live: LiveChannel): void {
+    if (this.#channels.get(channel) !== live) return;
+    this.#channels.delete(channel);
+    this.#subscriptions?.unsubscribe(channel);
+  }
+}

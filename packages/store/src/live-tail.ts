@@ -1,0 +1,109 @@
+import { type ChannelPosition, EventBatch } from './event-batch.js';
+import type { ReadCursor } from './event-store.js';
+
+/** An event as it is kept in the tail. */
+export interface TailEvent {
+  readonly id: number;
+  /** The type that it is filed under. */
+  readonly type: string;
+  /** Its JSON text. */
+  readonly json: Buffer;
+}
+
+/** Bounds of one channel's tail. */
+const MAX_EVENTS = 1_000;
+const MAX_BYTES = 256 * 1024;
+/** Batches kept for readers at the same place; a burst of waiters needs one or two. */
+const MAX_SHARED_BATCHES = 16;
+
+/**
+ * The newest events of a channel, held in memory without a gap, so that readers near the end are answered
+ * without asking the store, all those at one place with the same buffer.
+ */
+export class LiveTail {
+  /** `#events[i]` has id `#base + i + 1`. */
+  readonly #events: TailEvent[] = [];
+  #base = 0;
+  #bytes = 0;
+  /** Undefined until a read of the store has told it. */
+  #firstId: number | undefined;
+  /** False until the tail knows where it begins. */
+  #started = false;
+  readonly #batches = new Map<string, EventBatch>();
+
+  /** Newest id known; 0 before the tail has started. */
+  get lastId(): number {
+    return this.#base + this.#events.length;
+  }
+
+  /** A read of the store has seen everything up to `lastId`: what comes next is the tail. */
+  start(position: ChannelPosition): void {
+    if (!this.#started || position.lastId > this.lastId) this.#clear(position.lastId);
+    this.#started = true;
+    // Where the store was still empty, the first event that was pushed since is the oldest.
+    this.#firstId = position.firstId || (this.#events[0]?.id ?? 0);
+  }
+
+  /** Takes the next event. After a gap only what follows the gap is kept; what is known already is ignored. */
+  push(event: TailEvent): void {
+    if (this.#started && event.id <= this.lastId) return;
+    if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
+    this.#started = true;
+    if (this.#firstId === 0) this.#firstId = event.id;
+    this.#events.push(event);
+    this.#bytes += event.json.length;
+    this.#batches.clear();
+    this.#trim();
+  }
+
+  /** Forgets everything: the next reader asks the store. */
+  reset(): void {
+    this.#clear(0);
+    this.#started = false;
+    this.#firstId = undefined;
+  }
+
+  /**
+   * Events after a cursor, of one type where `type` is given.
+   * Undefined where the tail does not reach back to `after`: ask the store.
+   */
+  read({ after, limit }: ReadCursor, type: string | undefined): EventBatch | undefined {
+    if (!this.#started || this.#firstId === undefined || after < this.#base) return undefined;
+    const key = `${after} ${limit} ${type === undefined ? '' : `:${type}`}`;
+    let batch = this.#batches.get(key);
+    if (batch === undefined) {
+      batch = EventBatch.join(this.#texts(after, limit, type), {
+        firstId: this.#firstId,
+        lastId: this.lastId,
+      });
+      if (this.#batches.size >= MAX_SHARED_BATCHES) this.#batches.clear();
+      this.#batches.set(key, batch);
+    }
+    return batch;
+  }
+
+  #texts(after: number, limit: number, type: string | undefined): Buffer[] {
+    const texts: Buffer[] = [];
+    for (let i = after - this.#base; i < this.#events.length && texts.length < limit; i++) {
+      const event = this.#events[i];
+      if (event !== undefined && (type === undefined || event.type === type)) texts.push(event.json);
+    }
+    return texts;
+  }
+
+  /** Drops the older half at a time, so that the cost of dropping is spread. */
+  #trim(): void {
+    if (this.#events.length <= MAX_EVENTS && this.#bytes <= MAX_BYTES) return;
+    const dropped = this.#events.splice(0, Math.ceil(this.#events.length / 2));
+    for (const event of dropped) this.#bytes -= event.json.length;
+    this.#base += dropped.length;
+    if (this.#bytes > MAX_BYTES) this.#trim();
+  }
+
+  #clear(base: number): void {
+    this.#events.length = 0;
+    this.#bytes = 0;
+    this.#base = base;
+    this.#batches.clear();
+  }
+}

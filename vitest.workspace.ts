@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+// Tests run on the sources of every package; only child processes and packed tarballs use dist/.
+const alias = {
+  '@ganomede/events-protocol': here('packages/protocol/src/index.ts'),
+  '@ganomede/events-store/conformance': here('packages/store/src/conformance/index.ts'),
+  '@ganomede/events-store': here('packages/store/src/index.ts'),
+  '@ganomede/events-store-lmdb': here('packages/store-lmdb/src/index.ts'),
+  '@ganomede/events-client': here('packages/client/src/index.ts'),
+  '@ganomede/events-server': here('apps/server/src/index.ts'),
+};
+
+const project = (name: string, folder: string) => ({
+  resolve: {
+    alias: Object.entries(alias).map(([find, replacement]) => ({
+      find: new RegExp(`^${find}$`),
+      replacement,
+    })),
+  },
+  test: { name, root: here(folder), include: ['**/*.test.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('protocol', 'packages/protocol/test'),
+      project('store', 'packages/store/test'),
+      project('store-lmdb', 'packages/store-lmdb/test'),
+      project('client', 'packages/client/test'),
+      project('server', 'apps/server/test'),
+      project('e2e', 'e2e'),
+    ],
+  },
+});
