@@ -1,0 +1,60 @@
+// Keeps two commands in one clone from installing or building at the same time.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stampFolder } from './stamp.mjs';
+import { say } from './step.mjs';
+
+const lockFile = join(stampFolder, 'lock');
+
+/** Runs work while no other process of this clone does. @template T @param {() => Promise<T>} work */
+export async function alone(work) {
+  for (let told = false; !acquire(); told = true) {
+    if (!told) say(`Waiting for another command in this folder to finish preparing (${lockFile}) …`);
+    await sleep(200);
+  }
+  process.on('exit', release);
+  try {
+    return await work();
+  } finally {
+    process.off('exit', release);
+    release();
+  }
+}
+
+const release = () => rmSync(lockFile, { force: true });
+
+function acquire() {
+  mkdirSync(stampFolder, { recursive: true });
+  try {
+    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
+  }
+  dropIfOwnerIsGone();
+  return false;
+}
+
+/** A process that was killed leaves its lock behind. */
+function dropIfOwnerIsGone() {
+  try {
+    const owner = readFileSync(lockFile, 'utf8');
+    if (owner === '' || isRunning(Number(owner))) return;
+    const aside = `${lockFile}.${process.pid}`;
+    renameSync(lockFile, aside);
+    if (readFileSync(aside, 'utf8') === owner) rmSync(aside);
+    else renameSync(aside, lockFile); // meanwhile another process has dropped the old lock and taken a new one
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+  }
+}
+
+function isRunning(/** @type {number} */ pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
+}
