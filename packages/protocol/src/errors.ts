@@ -9,6 +9,7 @@ export const ERRORS = {
   RequestTimeout: { status: 408, retryable: true },
   PayloadTooLarge: { status: 413, retryable: false },
   UnsupportedMediaType: { status: 415, retryable: false },
+  RequestHeaderFieldsTooLarge: { status: 431, retryable: false },
   Internal: { status: 500, retryable: true },
   ServiceUnavailable: { status: 503, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

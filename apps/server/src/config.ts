@@ -1,0 +1,142 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
+
+/** One setting: a variable of the environment, perhaps a flag of the command line too. */
+interface Setting<Schema extends TSchema> {
+  readonly env: string;
+  readonly flag?: string;
+  /** Never shown, not even where it is wrong. */
+  readonly secret?: true;
+  /** `description` says what is expected; `default` is what it is when unset. */
+  readonly schema: Schema;
+}
+
+const setting = <Schema extends TSchema>(s: Setting<Schema>): Setting<Schema> => s;
+
+const oneOf = <T extends string>(values: readonly T[], expected: string, fallback: T) =>
+  Type.Unsafe<T>(Type.String({ enum: [...values], description: expected, default: fallback }));
+
+const milliseconds = (what: string, fallback: number) =>
+  Type.Integer({ description: what, minimum: 1, maximum: 2 ** 31 - 1, default: fallback });
+
+/** Everything that can be set, in the order of `--help`. */
+export const SETTINGS = {
+  apiSecret: setting({
+    env: 'API_SECRET',
+    secret: true,
+    schema: Type.Optional(Type.String({ description: 'the secret that clients send; a non-empty text' })),
+  }),
+  port: setting({
+    env: 'PORT',
+    flag: 'port',
+    schema: Type.Integer({
+      description: 'the port to listen on; an integer from 0 to 65535 (0 picks a free one)',
+      minimum: 0,
+      maximum: 65535,
+      default: 8000,
+    }),
+  }),
+  host: setting({
+    env: 'HOST',
+    flag: 'host',
+    schema: Type.String({ description: 'the address to listen on', default: '0.0.0.0' }),
+  }),
+  eventsStore: setting({
+    env: 'EVENTS_STORE',
+    flag: 'store',
+    schema: oneOf(['embedded'], 'where events are kept; embedded (a folder of this machine)', 'embedded'),
+  }),
+  dataDir: setting({
+    env: 'DATA_DIR',
+    flag: 'data-dir',
+    schema: Type.String({ description: 'the folder of the embedded store', default: './.ganomede-events' }),
+  }),
+  pollTimeoutMs: setting({
+    env: 'POLL_TIMEOUT',
+    schema: milliseconds('the longest wait of a poll, milliseconds; an integer from 1', 30_000),
+  }),
+  typedChannels: setting({
+    env: 'TYPED_CHANNELS',
+    schema: oneOf(['on', 'off'], 'whether channel:type reads one type of a channel; on or off', 'on'),
+  }),
+  maxBodyBytes: setting({
+    env: 'MAX_BODY_BYTES',
+    schema: Type.Integer({
+      description: 'the largest request body, bytes; an integer from 1',
+      minimum: 1,
+      default: 1024 * 1024,
+    }),
+  }),
+  maxLimit: setting({
+    env: 'MAX_LIMIT',
+    schema: Type.Integer({
+      description: 'the most events in one answer; an integer from 1 (a larger limit is served as this)',
+      minimum: 1,
+      default: 10_000,
+    }),
+  }),
+  logLevel: setting({
+    env: 'LOG_LEVEL',
+    schema: oneOf(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'the least level to log; trace, debug (every request), info, warn, error, fatal or silent',
+      'info',
+    ),
+  }),
+  nodeEnv: setting({
+    env: 'NODE_ENV',
+    schema: Type.String({
+      description: 'production refuses to start without API_SECRET',
+      default: 'development',
+    }),
+  }),
+};
+
+export type Config = { [Key in keyof typeof SETTINGS]: Static<(typeof SETTINGS)[Key]['schema']> };
+
+/** A configuration that cannot be used: one line per problem. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * The configuration from flags (by flag name) and the environment; a flag wins. An empty value counts as unset.
+ *
+ * @throws ConfigError naming every variable whose value is not as expected.
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string | undefined>> = {},
+): Config {
+  const problems: string[] = [];
+  const entries = Object.entries<Setting<TSchema>>(SETTINGS).map(
+    ([key, { env: variable, flag, secret, schema }]) => {
+      const fromFlag = flag === undefined ? undefined : flags[flag];
+      const text = fromFlag ?? env[variable];
+      if (text === undefined || text === '') return [key, schema.default];
+      const value = read(schema, text);
+      if (value === undefined || !Value.Check(schema, value)) {
+        const came = secret ? `a text of ${text.length} characters` : JSON.stringify(text.slice(0, 100));
+        problems.push(
+          `${fromFlag === undefined ? variable : `--${flag}`}: expected ${schema.description}; got ${came}`,
+        );
+      }
+      return [key, value];
+    },
+  );
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.fromEntries(entries) as Config;
+}
+
+/** The value that a text stands for; words (`INFO`) in any case. Undefined where it cannot be one. */
+function read(schema: TSchema, text: string): string | number | undefined {
+  if (schema.type === 'integer') return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  if (!Array.isArray(schema.enum)) return text;
+  return schema.enum.find((word) => word === text.toLowerCase());
+}

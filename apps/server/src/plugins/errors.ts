@@ -1,0 +1,106 @@
+import { ERRORS, type ErrorBody, type ErrorCode, EventsError } from '@ganomede/events-protocol';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** Seconds after which a client may try again. */
+const RETRY_AFTER_S = 1;
+
+/** Every error as `{ code, message }` of the protocol's table; unknown routes and methods too. */
+export const errors = fp(async (fastify: FastifyInstance) => {
+  const methods = new Map<string, Set<string>>();
+  fastify.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    for (const name of [method].flat()) known.add(name);
+    methods.set(url, known);
+  });
+
+  fastify.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
+  fastify.setNotFoundHandler(refuseUnknown);
+  // Before the body is read, so that nothing about the body can come first.
+  fastify.addHook('onRequest', async (request) => {
+    if (request.is404) await refuseUnknown(request);
+  });
+
+  fastify.decorate('refuseOtherMethods', () => {
+    for (const [url, known] of [...methods]) {
+      const others = fastify.supportedMethods.filter((method) => !known.has(method));
+      const allow = [...known].join(', ');
+      fastify.route({
+        url: url.slice(fastify.prefix.length),
+        method: others,
+        onRequest: async (request, reply) => {
+          reply.header('Allow', allow);
+          throw new EventsError(
+            'MethodNotAllowed',
+            `${request.method} is not allowed here, expected one of: ${allow}`,
+          );
+        },
+        handler: () => undefined,
+      });
+    }
+  });
+});
+
+async function refuseUnknown(request: FastifyRequest): Promise<never> {
+  throw new EventsError('ResourceNotFound', `${pathOf(request.url)} does not exist`);
+}
+
+/** The path of a URL: no query, so no secret. */
+export function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+}
+
+/** Answers with an error of the table; what is not in it is logged and answered as `Internal`. */
+export function sendError(
+  error: FastifyError | EventsError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const known = error instanceof EventsError ? error : fromFastify(error);
+  if (known.status >= 500) request.log.error({ err: error.cause ?? error, code: known.code }, known.message);
+  if (known.code === 'ServiceUnavailable') reply.header('Retry-After', RETRY_AFTER_S);
+  if (known.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
+  const body: ErrorBody = { code: known.code, message: known.message };
+  // Serialised here: an error is the same whatever the schema of the route's answers.
+  return reply
+    .code(known.status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(body);
+}
+
+const CODE_BY_STATUS = new Map<number, ErrorCode>(
+  Object.entries(ERRORS).map(([code, { status }]) => [status, code as ErrorCode]),
+);
+
+/** What Fastify itself found wrong with a request, in the words of our table. */
+function fromFastify(error: FastifyError): EventsError {
+  const { statusCode = 500 } = error;
+  if (statusCode >= 500) return new EventsError('Internal', 'Internal error', { cause: error });
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new EventsError(
+      'PayloadTooLarge',
+      'Invalid body: expected at most MAX_BODY_BYTES bytes, got more',
+    );
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new EventsError(
+      'UnsupportedMediaType',
+      'Invalid Content-Type: expected application/json or application/x-www-form-urlencoded',
+    );
+  }
+  if (error.code === 'FST_ERR_BAD_URL')
+    return new EventsError('InvalidContent', 'Invalid URL: it cannot be decoded');
+  const code = CODE_BY_STATUS.get(statusCode) ?? 'InvalidContent';
+  if (code !== 'InvalidContent') return new EventsError(code, error.message, { cause: error });
+  // The parser's own words quote the body, and the secret may stand there.
+  return new EventsError('InvalidContent', 'Invalid JSON: the body cannot be read as JSON', { cause: error });
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Answers 405 for the methods that the routes registered so far do not have. Call it after them. */
+    refuseOtherMethods(): void;
+  }
+}

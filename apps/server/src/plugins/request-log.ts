@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { pathOf } from './errors.js';
+
+/** One line per request: its path without the query, status and time. Successes at `debug`, refusals at `info`. */
+export const requestLog = fp(async (fastify: FastifyInstance) => {
+  fastify.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-Id', request.id);
+  });
+
+  fastify.addHook('onResponse', async (request, reply) => {
+    const level = reply.statusCode < 400 ? 'debug' : 'info';
+    request.log[level](
+      {
+        method: request.method,
+        path: pathOf(request.url),
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+        address: request.ip,
+      },
+      'request',
+    );
+  });
+});

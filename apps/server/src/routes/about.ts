@@ -1,0 +1,23 @@
+import { hostname } from 'node:os';
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
+import pkg from '../../package.json' with { type: 'json' };
+
+const About = Type.Object({
+  hostname: Type.String(),
+  type: Type.String({ description: 'the service and the version of its protocol' }),
+  version: Type.String({ description: 'of the server' }),
+  description: Type.String(),
+  startDate: Type.String({ description: 'when the server started, ISO 8601' }),
+});
+
+/** `GET /about` */
+export const about: FastifyPluginAsyncTypebox = async (fastify) => {
+  const reply = {
+    hostname: hostname(),
+    type: 'events/v1',
+    version: pkg.version,
+    description: pkg.description,
+    startDate: new Date().toISOString(),
+  };
+  fastify.get('/about', { schema: { response: { 200: About } } }, async () => reply);
+};

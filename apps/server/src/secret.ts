@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { type Config, ConfigError } from './config.js';
+
+/** The secret that clients have to send, and whether it was made for this run. */
+export interface ApiSecret {
+  readonly value: string;
+  readonly generated: boolean;
+}
+
+/**
+ * The configured secret; outside production one is made where there is none.
+ *
+ * @throws ConfigError in production without a secret.
+ */
+export function apiSecret(config: Config): ApiSecret {
+  if (config.apiSecret !== undefined) return { value: config.apiSecret, generated: false };
+  if (config.nodeEnv === 'production') {
+    throw new ConfigError([
+      'API_SECRET: expected the secret that clients send; got nothing. Make one with: openssl rand -hex 32',
+    ]);
+  }
+  return { value: randomBytes(24).toString('base64url'), generated: true };
+}
+
+/** What a newcomer needs to try the server: the secret and two commands to paste. For the terminal, never the log. */
+export function welcome(url: string, secret: string): string {
+  const events = `${url}/events/v1/events`;
+  return `
+API_SECRET is not set, so this run uses a secret made for it:
+
+  export API_SECRET=${secret}
+
+Wait for an event:
+
+  curl -H 'Authorization: Bearer ${secret}' '${events}?clientId=me&channel=demo&after=0'
+
+Publish one, from another terminal:
+
+  curl -H 'Authorization: Bearer ${secret}' -H 'Content-Type: application/json' ${events} -d '{"clientId":"me","channel":"demo","from":"me","type":"greeting","data":{"text":"hello"}}'
+
+`;
+}

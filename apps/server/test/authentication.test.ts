@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { json, randomChannel, SECRET, startServer } from './support/server.js';
+
+const event = { clientId: 'c', channel: 'auth', from: 'f', type: 't' };
+const encoded = encodeURIComponent(SECRET);
+
+describe('the secret', () => {
+  it.each([
+    ['the header', '', { Authorization: `Bearer ${SECRET}` }, {}],
+    ['the header, in lower case', '', { Authorization: `bearer ${SECRET}` }, {}],
+    ['the query', `?secret=${encoded}`, {}, {}],
+    ['the body', '', {}, { secret: SECRET }],
+    ['one of several places', '?secret=wrong', { Authorization: 'Basic eDp5' }, { secret: SECRET }],
+  ])('is accepted in %s of a publish', async (_place, query, headers, fields) => {
+    const server = await startServer();
+    const init = json({ ...event, ...fields });
+    const response = await fetch(`${server.origin}/events/v1/events${query}`, {
+      ...init,
+      headers: { ...(init.headers as object), ...(headers as object) },
+    });
+    expect(response.status).toBe(200);
+  });
+
+  it('is accepted in the query of a read', async () => {
+    const server = await startServer();
+    const response = await fetch(
+      `${server.origin}/events/v1/events?clientId=c&channel=${randomChannel()}&timeout=0&secret=${encoded}`,
+    );
+    expect(response.status).toBe(200);
+  });
+
+  it.each([
+    ['no secret', '', {}, {}],
+    ['a wrong header', '', { Authorization: 'Bearer wrong' }, {}],
+    ['an empty header', '', { Authorization: 'Bearer ' }, {}],
+    ['another scheme', '', { Authorization: `Basic ${Buffer.from(SECRET).toString('base64')}` }, {}],
+    ['a wrong query', '?secret=wrong', {}, {}],
+    ['an empty query', '?secret=', {}, {}],
+    ['a repeated query', `?secret=${encoded}&secret=${encoded}`, {}, {}],
+    ['a wrong body', '', {}, { secret: 'wrong' }],
+    ['a body of another type', '', {}, { secret: [SECRET] }],
+    ['an empty body field', '', {}, { secret: '' }],
+  ])('%s is refused, before anything else is checked', async (_place, query, headers, fields) => {
+    const server = await startServer();
+    const url = `${server.origin}/events/v1/events${query}`;
+    for (const body of [
+      { ...event, ...fields },
+      { channel: 42, ...fields },
+    ]) {
+      const init = json(body);
+      const posted = await fetch(url, {
+        ...init,
+        headers: { ...(init.headers as object), ...(headers as object) },
+      });
+      const read = await fetch(url, { headers });
+      for (const response of [posted, read]) {
+        expect(response.status).toBe(401);
+        expect(response.headers.get('www-authenticate')).toBe('Bearer');
+        expect(await response.json()).toEqual({
+          code: 'InvalidCredentialsError',
+          message: 'Invalid credentials',
+        });
+      }
+    }
+    expect(await server.store.read({ channel: 'auth', after: 0, limit: 1 })).toMatchObject({
+      count: 0,
+      lastId: 0,
+    });
+  });
+});

@@ -1,0 +1,238 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { json, randomChannel, SECRET, startServer, type TestServer } from './support/server.js';
+
+const CONTROL = 'a\u0000b';
+const LONG = 'x'.repeat(257);
+const NAMES = [undefined, '', 42, null, ['a'], { a: 1 }, CONTROL, LONG, '\ud800'];
+const TEXTS = [undefined, '', 42, null, true, ['a'], { a: 1 }];
+const DATA = ['text', 42, true, null, ''];
+
+const event = { clientId: 'c', channel: 'bad-input', from: 'f', type: 't', data: { a: 1 } };
+
+async function expectRefusal(
+  response: Response,
+  status: number,
+  code: string,
+  message: string,
+): Promise<void> {
+  const body = (await response.json()) as { code: string; message: string };
+  expect({ status: response.status, ...body }).toEqual({
+    status,
+    code,
+    message: expect.stringMatching(new RegExp(`^${message}`)),
+  });
+  expect(Object.keys(body)).toEqual(['code', 'message']);
+  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  expect(response.headers.get('x-request-id')).toBeTruthy();
+}
+
+/** Whatever was refused before: nothing is stored, no cursor has moved, and the server goes on. */
+async function expectUntouched(server: TestServer): Promise<void> {
+  for (const channel of ['bad-input', CONTROL]) {
+    expect(await server.store.read({ channel, after: 0, limit: 1 })).toMatchObject({ count: 0, lastId: 0 });
+  }
+  expect(await server.store.loadCursor('c', 'bad-input')).toBe(7);
+  const channel = randomChannel();
+  expect(await server.publish(channel)).toMatchObject({ id: 1 });
+  expect(await server.read(channel)).toHaveLength(1);
+}
+
+async function startUntouched(): Promise<TestServer> {
+  const server = await startServer();
+  await server.store.saveCursor('c', 'bad-input', 7);
+  return server;
+}
+
+describe('a publish with a bad field', () => {
+  it.each([
+    ['clientId', 'Invalid Client ID', NAMES],
+    ['channel', 'Invalid Channel', NAMES],
+    ['from', 'Invalid from', TEXTS],
+    ['type', 'Invalid type', TEXTS],
+    ['data', 'Invalid data', DATA],
+  ])('%s is answered with %s', async (field, message, values) => {
+    const server = await startUntouched();
+    for (const value of values) {
+      const response = await server.fetch('/events', json({ ...event, [field]: value }));
+      await expectRefusal(response, 400, 'InvalidContent', `${message}: expected .+, got .+`);
+    }
+    await expectUntouched(server);
+  });
+});
+
+describe('a read with a bad parameter', () => {
+  const numbers = [
+    '',
+    ' ',
+    'abc',
+    '-1',
+    '1e3',
+    '1.5',
+    '0x10',
+    '01',
+    ' 1',
+    '+1',
+    'NaN',
+    'Infinity',
+    '9007199254740993',
+    '1&N=1',
+  ];
+  it.each([
+    ['clientId', 'Invalid Client ID', ['', LONG, '%00', 'a&clientId=b']],
+    ['channel', 'Invalid Channel', ['', LONG, '%0a', 'a&channel=b']],
+    ['after', 'Invalid after', numbers],
+    ['limit', 'Invalid limit', [...numbers, '0']],
+    ['timeout', 'Invalid timeout', numbers],
+  ])('%s is answered with %s', async (name, message, values) => {
+    const server = await startUntouched();
+    for (const value of values) {
+      const query = { clientId: 'c', channel: 'bad-input', after: '3', [name]: value.replace('N', name) };
+      const response = await server.fetch(
+        `/events?${Object.entries(query)
+          .map((pair) => pair.join('='))
+          .join('&')}`,
+      );
+      await expectRefusal(response, 400, 'InvalidContent', `${message}: expected .+, got .+`);
+    }
+    await expectUntouched(server);
+  });
+
+  it('is answered where it is missing', async () => {
+    const server = await startUntouched();
+    await expectRefusal(
+      await server.fetch('/events?channel=x'),
+      400,
+      'InvalidContent',
+      'Invalid Client ID: .* got nothing',
+    );
+    await expectRefusal(
+      await server.fetch('/events?clientId=x'),
+      400,
+      'InvalidContent',
+      'Invalid Channel: .* got nothing',
+    );
+    await expectUntouched(server);
+  });
+});
+
+describe('a body that cannot be used', () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+  const start = JSON.stringify(event).slice(0, -1);
+  it.each([
+    ['no JSON', 'nonsense', 'Invalid JSON'],
+    ['cut JSON', start, 'Invalid JSON'],
+    ['empty', '', 'Invalid JSON'],
+    ['__proto__', `${start},"__proto__":{"from":"x"}}`, 'Invalid JSON'],
+    ['__proto__ inside', `${start},"data":{"__proto__":{"from":"x"}}}`, 'Invalid JSON'],
+    ['constructor.prototype', `${start},"data":{"constructor":{"prototype":{"x":1}}}}`, 'Invalid JSON'],
+    ['an array', '[]', 'Invalid body: expected a JSON object, got an array'],
+    ['a text', '"text"', 'Invalid body: expected a JSON object, got "text"'],
+    ['null', 'null', 'Invalid body: expected a JSON object, got null'],
+    ['nested deeply', `${start},"data":${deep}}`, 'Invalid data'],
+  ])('%s', async (_name, body, message) => {
+    const server = await startUntouched();
+    const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body };
+    await expectRefusal(await server.fetch('/events', init), 400, 'InvalidContent', message);
+    await expectUntouched(server);
+  });
+
+  it('too large', async () => {
+    const server = await startUntouched();
+    const large = { ...event, data: { text: 'x'.repeat(1024 * 1024) } };
+    await expectRefusal(await server.fetch('/events', json(large)), 413, 'PayloadTooLarge', 'Invalid body');
+    await expectUntouched(server);
+  });
+
+  it('of an unknown type', async () => {
+    const server = await startUntouched();
+    for (const type of ['text/plain', 'application/xml', 'application/octet-stream', 'nonsense']) {
+      const init = { method: 'POST', headers: { 'Content-Type': type }, body: JSON.stringify(event) };
+      await expectRefusal(
+        await server.fetch('/events', init),
+        415,
+        'UnsupportedMediaType',
+        'Invalid Content-Type',
+      );
+    }
+    await expectUntouched(server);
+  });
+
+  it('cut in the middle of the message', async () => {
+    const server = await startUntouched();
+    const text = JSON.stringify({ ...event, secret: SECRET });
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write(
+      `POST /events/v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text.slice(0, 50)}`,
+    );
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.end();
+    socket.resume();
+    await closed;
+    await expectUntouched(server);
+  });
+});
+
+describe('what is no request of the protocol', () => {
+  it('an unknown route, without its query', async () => {
+    const server = await startUntouched();
+    for (const path of ['/events/v1/nothing', '/events/v1/events/', '/nothing', '/', '/events/v1']) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        const body = method === 'POST' ? 'nonsense' : undefined;
+        const init = { method, ...(body === undefined ? {} : { body, headers: { 'Content-Type': 'x/y' } }) };
+        const response = await fetch(`${server.origin}${path}?secret=${SECRET}`, init);
+        await expectRefusal(response, 404, 'ResourceNotFound', `${path} does not exist$`);
+      }
+    }
+    await expectUntouched(server);
+  });
+
+  it('a known route with another method', async () => {
+    const server = await startUntouched();
+    for (const [path, method, allow] of [
+      ['/events/v1/events', 'DELETE', 'POST, GET'],
+      ['/events/v1/events', 'PUT', 'POST, GET'],
+      ['/events/v1/ping/x', 'POST', 'GET, HEAD'],
+      ['/about', 'POST', 'GET'],
+    ] as const) {
+      const body =
+        method === 'DELETE' ? {} : { body: 'nonsense', headers: { 'Content-Type': 'application/json' } };
+      const response = await fetch(server.origin + path, { method, ...body });
+      expect(response.headers.get('allow')).toBe(allow);
+      await expectRefusal(response, 405, 'MethodNotAllowed', method);
+    }
+    expect((await server.fetch('/events', { method: 'HEAD' })).status).toBe(405);
+    await expectUntouched(server);
+  });
+
+  it('a path that cannot be decoded', async () => {
+    const server = await startUntouched();
+    await expectRefusal(await server.fetch('/ping/%zz'), 400, 'InvalidContent', 'Invalid URL');
+    await expectUntouched(server);
+  });
+
+  it.each([
+    ['no HTTP', 'nonsense\r\n\r\n', '400', 'InvalidContent'],
+    [
+      'headers too large',
+      `GET /about HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      '431',
+      'RequestHeaderFieldsTooLarge',
+    ],
+  ])('%s', async (_name, message, status, code) => {
+    const server = await startUntouched();
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.write(message);
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answer).toMatch(
+      new RegExp(
+        `^HTTP/1.1 ${status} [\\s\\S]*X-Request-Id: [\\s\\S]*\\{"code":"${code}","message":".+"\\}$`,
+      ),
+    );
+    await expectUntouched(server);
+  });
+});

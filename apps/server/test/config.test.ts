@@ -1,0 +1,82 @@
+import { ConfigError, readConfig } from '@ganomede/events-server';
+import { describe, expect, it } from 'vitest';
+import { help } from '../src/help.js';
+import { apiSecret } from '../src/secret.js';
+
+function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
+  try {
+    readConfig(env, flags);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).problems;
+  }
+}
+
+describe('readConfig', () => {
+  it('has a default for everything but the secret', () => {
+    expect(readConfig({})).toEqual({
+      apiSecret: undefined,
+      port: 8000,
+      host: '0.0.0.0',
+      eventsStore: 'embedded',
+      dataDir: './.ganomede-events',
+      pollTimeoutMs: 30_000,
+      typedChannels: 'on',
+      maxBodyBytes: 1_048_576,
+      maxLimit: 10_000,
+      logLevel: 'info',
+      nodeEnv: 'development',
+    });
+  });
+
+  it('takes a flag before its variable, and an empty variable as unset', () => {
+    const config = readConfig({ PORT: '1', HOST: '::1', POLL_TIMEOUT: '' }, { port: '2' });
+    expect(config).toMatchObject({ port: 2, host: '::1', pollTimeoutMs: 30_000 });
+  });
+
+  it('accepts the log levels of the original', () => {
+    expect(readConfig({ LOG_LEVEL: 'INFO' }).logLevel).toBe('info');
+  });
+
+  it('names every problem with the variable, what was expected and what came', () => {
+    expect(
+      problemsOf({ PORT: '70000', POLL_TIMEOUT: '5s', TYPED_CHANNELS: 'maybe' }, { store: 'tape' }),
+    ).toEqual([
+      expect.stringMatching(/^PORT: expected .*0 to 65535.*; got "70000"$/),
+      expect.stringMatching(/^--store: expected .*embedded.*; got "tape"$/),
+      expect.stringMatching(/^POLL_TIMEOUT: expected .*milliseconds.*; got "5s"$/),
+      expect.stringMatching(/^TYPED_CHANNELS: expected .*on or off; got "maybe"$/),
+    ]);
+  });
+});
+
+describe('apiSecret', () => {
+  it('is made for the run outside production', () => {
+    const config = readConfig({});
+    const secret = apiSecret(config);
+    expect(secret).toEqual({ value: expect.stringMatching(/^[\w-]{32}$/), generated: true });
+    expect(apiSecret(config).value).not.toBe(secret.value);
+    expect(apiSecret(readConfig({ API_SECRET: 'mine' }))).toEqual({ value: 'mine', generated: false });
+  });
+
+  it('has to be given in production', () => {
+    expect(() => apiSecret(readConfig({ NODE_ENV: 'production' }))).toThrow(ConfigError);
+    expect(() => apiSecret(readConfig({ NODE_ENV: 'production' }))).toThrow(
+      /API_SECRET.*openssl rand -hex 32/,
+    );
+  });
+});
+
+it('--help names every variable', () => {
+  for (const name of [
+    'API_SECRET',
+    'PORT',
+    'HOST',
+    'EVENTS_STORE',
+    'DATA_DIR',
+    'POLL_TIMEOUT',
+    'LOG_LEVEL',
+  ]) {
+    expect(help()).toContain(name);
+  }
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { createLogger } from '../src/logger.js';
+import { json, SECRET, startServer } from './support/server.js';
+
+const encoded = encodeURIComponent(SECRET);
+
+function memoryLog() {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  return { lines, logger: createLogger('trace', destination, [SECRET]) };
+}
+
+describe('the log', () => {
+  it('has a line for each request, by path', async () => {
+    const { lines, logger } = memoryLog();
+    const server = await startServer({ logger });
+    await server.fetch('/events?clientId=c&channel=x&timeout=0');
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
+    expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        msg: 'request',
+        method: 'GET',
+        path: '/events/v1/events',
+        status: 200,
+        reqId: expect.any(String),
+      }),
+    );
+  });
+
+  it('never holds a secret, whichever way it was sent', async () => {
+    const { lines, logger } = memoryLog();
+    const server = await startServer({ logger });
+    const event = { clientId: 'c', channel: 'x', from: 'f', type: 't' };
+    const url = `${server.origin}/events/v1`;
+    const requests: [string, RequestInit?][] = [
+      [`${url}/events?clientId=c&channel=x&timeout=0&secret=${encoded}`],
+      [`${url}/events?secret=${encoded}&after=${encoded}`],
+      [`${url}/ping/${encoded}`],
+      [`${url}/${encoded}?secret=${encoded}`],
+      [`${url}/events`, json({ ...event, secret: SECRET })],
+      [`${url}/events`, json({ ...event, secret: SECRET, clientId: SECRET })],
+      [`${url}/events`, { ...json(event), body: `{"secret":"${SECRET}",` }],
+      [`${url}/events`, { ...json({}), body: new URLSearchParams({ ...event, secret: SECRET }) }],
+      [`${url}/events`, { headers: { Authorization: `Bearer ${SECRET}`, 'X-Request-Id': 'x' } }],
+    ];
+    for (const [address, init] of requests) await fetch(address, init);
+    logger.error({ err: new Error(`it was ${SECRET}`) }, SECRET);
+    await expect
+      .poll(() => lines.filter((line) => line.includes('"msg":"request"')).length)
+      .toBe(requests.length);
+    const log = lines.join('');
+    expect(log).not.toContain(SECRET);
+    expect(log).not.toContain(encoded);
+    expect(log).not.toContain('secret=');
+  });
+});

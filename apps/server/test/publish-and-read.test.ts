@@ -1,0 +1,147 @@
+import { request } from 'node:http';
+import type { EventHeader } from '@ganomede/events-protocol';
+import { describe, expect, it } from 'vitest';
+import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
+
+describe('POST /events', () => {
+  it('answers the header of the stored event', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const before = Date.now();
+    const response = await server.fetch(
+      '/events',
+      json({
+        clientId: 'c',
+        channel,
+        from: 'users/v1',
+        type: 'add',
+        data: { a: [1] },
+        id: 99,
+        timestamp: 1,
+        other: 'x',
+      }),
+    );
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(response.headers.get('x-request-id')).toBeTruthy();
+    const header = (await response.json()) as EventHeader;
+    expect(header).toEqual({ id: 1, timestamp: expect.any(Number) });
+    expect(header.timestamp).toBeGreaterThanOrEqual(before);
+    expect(await server.read(channel)).toEqual([
+      { ...header, from: 'users/v1', type: 'add', data: { a: [1] } },
+    ]);
+  });
+
+  it('leaves out data that was not given', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    await server.publish(channel);
+    expect(Object.keys((await server.read(channel))[0] ?? {})).toEqual(['id', 'timestamp', 'from', 'type']);
+  });
+
+  it('accepts a form, with data as JSON text', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const form = new URLSearchParams({
+      clientId: 'c',
+      channel,
+      secret: SECRET,
+      from: 'f',
+      type: 't',
+      data: '{"n":1}',
+    });
+    const response = await fetch(`${server.origin}/events/v1/events`, { method: 'POST', body: form });
+    expect(response.status).toBe(200);
+    expect(await server.read(channel)).toMatchObject([{ id: 1, from: 'f', type: 't', data: { n: 1 } }]);
+  });
+
+  it('accepts JSON that curl -d calls a form', async () => {
+    const server = await startServer();
+    const response = await server.fetch('/events', {
+      ...json({ clientId: 'c', channel: randomChannel(), from: 'f', type: 't' }),
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    });
+    expect(response.status).toBe(200);
+  });
+
+  it('files events of a typed channel under one sequence of ids', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    await server.publish(channel);
+    await server.publish(`${channel}:remove`);
+    await server.publish(`${channel}:add`);
+    expect((await server.read(`${channel}:add`)).map(({ id }) => id)).toEqual([1, 3]);
+    expect((await server.read(channel)).map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+});
+
+describe('GET /events', () => {
+  it('answers events after a cursor, at most limit, with the position of the channel', async () => {
+    const server = await startServer({ maxLimit: 4 });
+    const channel = randomChannel();
+    for (let i = 0; i < 6; i++) await server.publish(channel);
+    expect((await server.read(channel, { after: 2, limit: 3 })).map(({ id }) => id)).toEqual([3, 4, 5]);
+    const params = new URLSearchParams({ clientId: 'c', channel, after: '0', limit: '1000' });
+    const response = await server.fetch(`/events?${params}`);
+    expect(response.headers.get('events-first-id')).toBe('1');
+    expect(response.headers.get('events-last-id')).toBe('6');
+    expect(await response.json(), 'limit above MAX_LIMIT').toHaveLength(4);
+  });
+
+  it('saves after as the cursor of the consumer, even backwards, and uses it where there is none', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    for (let i = 0; i < 5; i++) await server.publish(channel);
+    const ids = async (query: Record<string, string | number>) =>
+      (await server.read(channel, { timeout: 0, ...query })).map(({ id }) => id);
+    expect(await ids({})).toEqual([1, 2, 3, 4, 5]);
+    expect(await ids({ after: 3 })).toEqual([4, 5]);
+    expect(await ids({})).toEqual([4, 5]);
+    expect(await ids({ clientId: 'somebody else' })).toEqual([1, 2, 3, 4, 5]);
+    expect(await ids({ after: 1, limit: 1 })).toEqual([2]);
+    expect(await ids({})).toEqual([2, 3, 4, 5]);
+  });
+
+  it('waits for the next event and wakes every request that waits', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const polls = Array.from({ length: 50 }, (_, i) => server.read(channel, { clientId: `c${i}`, after: 0 }));
+    await waitingPolls(server.store, 50);
+    const header = await server.publish(channel, { text: 'héllo 😀' });
+    for (const events of await Promise.all(polls)) {
+      expect(events).toEqual([{ ...header, from: 'test', type: 'add', data: { text: 'héllo 😀' } }]);
+    }
+  });
+
+  it('answers an empty list after timeout milliseconds, never more than the server allows', async () => {
+    const server = await startServer({ pollTimeoutMs: 60 });
+    expect(await server.read(randomChannel(), { timeout: 0 })).toEqual([]);
+    expect(await server.read(randomChannel(), { timeout: 20 })).toEqual([]);
+    expect(await server.read(randomChannel(), { timeout: 1e9 })).toEqual([]);
+    expect(await server.read(randomChannel())).toEqual([]);
+  });
+
+  it('forgets a request whose client hangs up', async () => {
+    const server = await startServer();
+    const poll = request(`${server.origin}/events/v1/events?clientId=c&channel=${randomChannel()}`, {
+      headers: BEARER,
+    });
+    poll.on('error', () => undefined);
+    poll.end();
+    await waitingPolls(server.store, 1);
+    poll.destroy();
+    await waitingPolls(server.store, 0);
+  });
+
+  it('answers waiting polls when the server stops, and closes their connections', async () => {
+    const server = await startServer();
+    const poll = server.fetch(`/events?clientId=c&channel=${randomChannel()}`);
+    await waitingPolls(server.store, 1);
+    const closed = server.app.close();
+    const response = await poll;
+    expect(response.status).toBe(200);
+    expect(response.headers.get('connection')).toBe('close');
+    expect(await response.json()).toEqual([]);
+    await closed;
+  });
+});
