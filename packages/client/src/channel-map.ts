@@ -1,0 +1,79 @@
+import type { EventEmitter } from 'node:events';
+import type { EventHeader } from '@ganomede/events-protocol';
+import type { Cursor } from './cursor.js';
+import type { RequestError } from './errors.js';
+
+/** The events of a channel that nothing more is known about. */
+export interface AnyEvent {
+  from: string;
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: untyped use reads `event.data.name` without ceremony
+  data?: any;
+}
+
+/** What a client without a type argument works with: every channel, every event. */
+export type AnyChannels = Record<string, AnyEvent>;
+
+/** The names of the channels in a map. */
+export type ChannelOf<Channels> = string & Exclude<keyof Channels, SpecialName>;
+
+/** An event as `send` takes it. An `id` and a `timestamp` in the declared type are left to the server. */
+export type Outgoing<E> = E extends unknown
+  ? Omit<E, keyof EventHeader> & Pick<AnyEvent, 'from' | 'type'>
+  : never;
+
+/** An event as handlers get it: what the channel declares, and what every event has. */
+export type Incoming<E> = E extends unknown
+  ? EventHeader & Pick<AnyEvent, 'from' | 'type'> & E & UnlessTyped<E>
+  : never;
+
+// `data?: any` may be read without asking whether it is there.
+type UnlessTyped<E> = E extends { data?: infer Data }
+  ? 0 extends 1 & Data
+    ? { data: Data }
+    : unknown
+  : unknown;
+
+/** Two places in a channel: where a request began and where the next one will. */
+export interface Cycle {
+  finished: Cursor;
+  next: Cursor;
+}
+
+/** What handlers of the special names get. */
+export interface SpecialListeners {
+  /** A handler was added: its event name and itself, as for every EventEmitter. */
+  newListener: (eventName: string | symbol, listener: PlainListener) => void;
+  /** A handler was removed: its event name and itself, as for every EventEmitter. */
+  removeListener: (eventName: string | symbol, listener: PlainListener) => void;
+  /** A request of a channel failed; it will be tried again. */
+  error: (error: RequestError, channel: string) => void;
+  /** The last channel lost its last handler, and all requests are finished. */
+  drain: () => void;
+  /** A request of a channel is finished or failed, and what it brought is emitted. */
+  cycle: (cycle: Cycle, channel: string) => void;
+}
+
+export type SpecialName = keyof SpecialListeners;
+
+/** Event names that are neither polled nor sent to. */
+export const SPECIAL_NAMES: readonly SpecialName[] = [
+  'newListener',
+  'removeListener',
+  'error',
+  'drain',
+  'cycle',
+];
+
+/** The handler type of plain EventEmitters. */
+export type PlainListener = Parameters<EventEmitter['on']>[1];
+
+/** Everything that can be listened to. Symbols are plain local events. */
+export type EventName<Channels> = SpecialName | ChannelOf<Channels> | symbol;
+
+/** The handler type that belongs to an event name. */
+export type ListenerOf<Channels, Name> = Name extends SpecialName
+  ? SpecialListeners[Name]
+  : Name extends ChannelOf<Channels>
+    ? (event: Incoming<Channels[Name]>, channel: Name) => void
+    : PlainListener;

@@ -1,0 +1,47 @@
+/** A position within a channel. `null` is the same as leaving it out. */
+export interface CursorPosition {
+  /** Id of the last event already seen; without it the server goes on from the cursor that it has saved. */
+  after?: number | null | undefined;
+  /** The most events that one request returns; without it the server decides (100). */
+  limit?: number | null | undefined;
+}
+
+/** A cursor as query parameters; what is not known is not there. */
+export interface CursorQuery {
+  channel: string;
+  after?: number;
+  limit?: number;
+}
+
+/** A place in a channel. Immutable: `advance` makes a new one. */
+export class Cursor {
+  readonly channel: string;
+  readonly after: number | undefined;
+  readonly limit: number | undefined;
+
+  /** @throws TypeError where `channel` is not a non-empty string. */
+  constructor(channel: string, { after, limit }: CursorPosition = {}) {
+    if (typeof channel !== 'string' || channel === '') {
+      throw new TypeError(`Invalid channel: expected a non-empty string, got ${JSON.stringify(channel)}`);
+    }
+    this.channel = channel;
+    this.after = after ?? undefined;
+    this.limit = limit ?? undefined;
+  }
+
+  /** The cursor behind the event with the highest id; this very cursor where there are no events. */
+  advance(events?: readonly { readonly id: number }[] | null): Cursor {
+    if (!Array.isArray(events) || events.length === 0) return this;
+    let after = Number.NEGATIVE_INFINITY;
+    for (const { id } of events) if (id > after) after = id;
+    return new Cursor(this.channel, { after, limit: this.limit });
+  }
+
+  toQuery(): CursorQuery {
+    return {
+      channel: this.channel,
+      ...(this.after !== undefined && { after: this.after }),
+      ...(this.limit !== undefined && { limit: this.limit }),
+    };
+  }
+}

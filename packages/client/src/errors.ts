@@ -1,0 +1,58 @@
+/** What a failed request left behind; every field but `code` and `maybeProcessed` may be missing. */
+export interface RequestFailure {
+  code: string;
+  statusCode?: number | undefined;
+  body?: unknown;
+  maybeProcessed: boolean;
+  retryAfterMs?: number | undefined;
+  cause?: unknown;
+}
+
+/**
+ * Whether the same request may succeed later, by its status. Redirects are not followed, so that they are as final as a
+ * wrong secret.
+ */
+export function isTemporary(statusCode: number): boolean {
+  if (statusCode < 300 || statusCode >= 500) return true;
+  return statusCode === 408 || statusCode === 425 || statusCode === 429;
+}
+
+/**
+ * A request that did not bring what was asked for. It is what `error` handlers, callbacks of `send`
+ * and rejected promises get. Branch on `code`, never on the message.
+ */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+
+  /**
+   * The server's code where it sent one (`InvalidCredentialsError`), the system's where the connection failed
+   * (`ECONNREFUSED`), otherwise one of
+   * `UnexpectedStatus` (not 200, and no code in the body), `InvalidReply` (200, but not what was asked for),
+   * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed).
+   */
+  readonly code: string;
+
+  /** The HTTP status, where a reply began to arrive. */
+  readonly statusCode: number | undefined;
+
+  /** What the server sent: parsed where it was a JSON error, otherwise text; its beginning, where it was long. */
+  readonly body: unknown;
+
+  /**
+   * False where the server certainly did not carry out the request: it refused it, or never received all of it.
+   * True where it may have, and only the answer was lost. After a failed `send`: whether the event may be stored.
+   */
+  readonly maybeProcessed: boolean;
+
+  /** The server's `Retry-After`, in milliseconds from when the reply came. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, failure: RequestFailure) {
+    super(message, failure.cause === undefined ? undefined : { cause: failure.cause });
+    this.code = failure.code;
+    this.statusCode = failure.statusCode;
+    this.body = failure.body;
+    this.maybeProcessed = failure.maybeProcessed;
+    this.retryAfterMs = failure.retryAfterMs;
+  }
+}
