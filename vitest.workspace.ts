@@ -13,14 +13,25 @@ const alias = {
   '@ganomede/events-server': here('apps/server/src/index.ts'),
 };
 
-const project = (name: string, folder: string) => ({
+const project = (
+  name: string,
+  folder: string,
+  options: { globalSetup?: string; testTimeout?: number } = {},
+) => ({
   resolve: {
     alias: Object.entries(alias).map(([find, replacement]) => ({
       find: new RegExp(`^${find}$`),
       replacement,
     })),
   },
-  test: { name, root: here(folder), include: ['**/*.test.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    name,
+    root: here(folder),
+    include: ['**/*.test.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    ...options,
+  },
 });
 
 export default defineConfig({
@@ -31,7 +42,7 @@ export default defineConfig({
       project('store-lmdb', 'packages/store-lmdb/test'),
       project('client', 'packages/client/test'),
       project('server', 'apps/server/test'),
-      project('e2e', 'e2e'),
+      project('e2e', 'e2e', { globalSetup: here('e2e/built.ts'), testTimeout: 120_000 }),
     ],
   },
 });

@@ -1,7 +1,7 @@
 // Builds the packages whose sources, or whose dependencies' sources, have changed.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runScript } from './run.mjs';
+import { run } from './run.mjs';
 import { contentHash, isUpToDate, stamped } from './stamp.mjs';
 import { StepFailed, say } from './step.mjs';
 import { workspacePackages } from './workspace.mjs';
@@ -38,7 +38,7 @@ export async function buildPackages() {
         .map(build),
     );
     await stamped(stampName(pkg), hashes.get(pkg.name) ?? '', async () => {
-      const outcome = await runScript(pkg.manifest.scripts?.build ?? '', { cwd: pkg.folder });
+      const outcome = await run(pkg.manifest.scripts?.build ?? '', { cwd: pkg.folder });
       if (!outcome.ok) throw new StepFailed(`Building ${pkg.path}`, outcome);
     });
   };

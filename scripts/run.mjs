@@ -12,8 +12,10 @@ import { root } from './workspace.mjs';
  * @typedef {{ ok: boolean, code: number, output: string }} Outcome
  */
 
-/** Signals that end a step; its command gets them too, also where they were sent to this process alone. */
+/** Signals that end a step; its command, and whatever that has started, gets them too. */
 const ENDING = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+
+const onWindows = process.platform === 'win32';
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
@@ -23,53 +25,36 @@ let endedBy;
 /** @param {NodeJS.Signals} signal */
 function forward(signal) {
   endedBy = signal;
-  for (const child of running) child.kill(signal);
+  for (const child of running) {
+    try {
+      if (onWindows || child.pid === undefined) child.kill(signal);
+      else process.kill(-child.pid, signal); // the whole group: npx and shells do not pass signals on
+    } catch {
+      // It has just ended by itself.
+    }
+  }
 }
 
 /**
  * Runs a command of the workspace, with node_modules/.bin on the PATH, and resolves when it has ended.
  * A signal to this process ends the command first and then this process, with the signal's exit code.
  *
- * @param {readonly string[]} command
+ * @param {string | readonly string[]} command  a script for the shell, or a program and its arguments
  * @param {RunOptions} [options]
  * @returns {Promise<Outcome>}
  */
-export function run(command, { cwd = root, output = 'quiet' } = {}) {
-  const [file = '', ...args] = command;
-  return spawned(() =>
-    spawn(file, args, {
-      cwd,
-      env: toolEnvironment(),
-      stdio: ['ignore', ...outputs(output)],
-      // On Windows, npx and what is in node_modules/.bin are command files, which need a shell.
-      shell: process.platform === 'win32',
-    }),
-  );
-}
-
-/**
- * Runs a script of a package.json, as npm would, but without starting npm for it.
- *
- * @param {string} script
- * @param {RunOptions} [options]
- */
-export function runScript(script, { cwd = root, output = 'quiet' } = {}) {
-  return spawned(() =>
-    spawn(script, { cwd, env: toolEnvironment(), stdio: ['ignore', ...outputs(output)], shell: true }),
-  );
-}
-
-/** @returns {('pipe' | 'inherit')[]} */
-const outputs = (/** @type {'quiet' | 'inherit'} */ output) =>
-  output === 'quiet' ? ['pipe', 'pipe'] : ['inherit', 'inherit'];
-
-/**
- * @param {() => import('node:child_process').ChildProcess} start
- * @returns {Promise<Outcome>}
- */
-async function spawned(start) {
+export async function run(command, { cwd = root, output = 'quiet' } = {}) {
   if (running.size === 0) for (const signal of ENDING) process.on(signal, forward);
-  const child = start();
+  const stream = output === 'quiet' ? 'pipe' : 'inherit';
+  const [file = '', ...args] = typeof command === 'string' ? [command] : command;
+  const child = spawn(file, args, {
+    cwd,
+    env: toolEnvironment(),
+    stdio: ['ignore', stream, stream],
+    // On Windows, npx and what is in node_modules/.bin are command files, which need a shell.
+    shell: onWindows || typeof command === 'string',
+    detached: !onWindows, // a process group of its own
+  });
   running.add(child);
   /** @type {Buffer[]} */
   const chunks = [];
@@ -109,5 +94,5 @@ export function toolEnvironment() {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_FOR_TOOLS.test(name)));
   const path = Object.keys(env).find((name) => name.toUpperCase() === 'PATH') ?? 'PATH';
   const bin = join(root, 'node_modules', '.bin');
-  return { ...env, [path]: [bin, env[path]].join(process.platform === 'win32' ? ';' : ':') };
+  return { ...env, [path]: [bin, env[path]].join(onWindows ? ';' : ':') };
 }
