@@ -8,6 +8,9 @@ export interface ChannelPosition {
   readonly lastId: number;
 }
 
+/** A read ends early once its events hold this many bytes of JSON. */
+export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');

@@ -45,7 +45,10 @@ export interface EventStore {
    */
   append(channel: string, events: readonly EventInput[]): Promise<EventHeader[]>;
 
-  /** Events after a cursor, ascending by id, without waiting. */
+  /**
+   * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are where they
+   * would hold more than about `MAX_BATCH_BYTES` of JSON, but never none of them.
+   */
   read(cursor: ReadCursor): Promise<EventBatch>;
 
   /**

@@ -1,5 +1,5 @@
 import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
-import type { EventBatch } from './event-batch.js';
+import { EventBatch } from './event-batch.js';
 import type { PollOptions, ReadCursor, StoreHooks } from './event-store.js';
 import type { LiveChannels } from './live-channels.js';
 
@@ -44,6 +44,10 @@ export async function poll(
       await live.waiters.wait(remainingMs, signal);
       if (source.live.closed || signal?.aborted) return batch;
     }
+  } catch (error) {
+    // The store was closed under a read that was running.
+    if (source.live.closed) return EventBatch.join([], { firstId: 0, lastId: cursor.after });
+    throw error;
   } finally {
     source.live.release(address.channel, live);
   }

@@ -1,3 +1,6 @@
+/** Longest time that a timer can hold, milliseconds; with more it would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Those who wait for the next event of one channel. */
 export class Waiters {
   readonly #waiting = new Set<() => void>();
@@ -6,7 +9,7 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Resolves when woken, after `timeoutMs` milliseconds, or when `signal` aborts; nothing stays behind. */
+  /** Resolves when woken, after `timeoutMs` milliseconds (at most 24 days), or when `signal` aborts; nothing stays behind. */
   wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
@@ -15,7 +18,7 @@ export class Waiters {
         this.#waiting.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, timeoutMs);
+      const timer = setTimeout(end, Math.min(timeoutMs, MAX_TIMER_MS));
       signal?.addEventListener('abort', end, { once: true });
       this.#waiting.add(end);
       if (signal?.aborted) end();

@@ -1,0 +1,47 @@
+import type { EventHeader } from '@ganomede/events-protocol';
+import type { TailEvent } from '@ganomede/events-store';
+import { decodeChannel, encodeChannel } from './channel-record.js';
+import type { Draft } from './commit-queue.js';
+import { CHANNEL_COUNT, channelKey, eventKey, typeKey } from './keys.js';
+
+/** An event that is to get an id. */
+export interface NewEvent {
+  /** Its JSON text from `"from"` on. */
+  readonly text: string;
+  readonly type: string;
+  /** The type to file it under; undefined for none. */
+  readonly filed: string | undefined;
+}
+
+export interface Appended {
+  readonly headers: EventHeader[];
+  readonly tail: TailEvent[];
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Gives the events the next ids of the channel and adds all that has to be stored to the draft. */
+export function planAppend(draft: Draft, channel: string, events: readonly NewEvent[]): Appended {
+  const stored = draft.get(channelKey(channel));
+  const { number, lastId } = stored ? decodeChannel(stored) : { number: newChannelNumber(draft), lastId: 0 };
+  const timestamp = Date.now();
+  const headers: EventHeader[] = [];
+  const tail: TailEvent[] = [];
+  let id = lastId;
+  for (const { text, type, filed } of events) {
+    id++;
+    const json = Buffer.from(`{"id":${id},"timestamp":${timestamp},${text}`);
+    draft.add(eventKey(number, id), json);
+    if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
+    headers.push({ id, timestamp });
+    tail.push({ id, type, json });
+  }
+  draft.set(channelKey(channel), encodeChannel({ number, lastId: id }));
+  return { headers, tail };
+}
+
+function newChannelNumber(draft: Draft): number {
+  const number = Number(draft.get(CHANNEL_COUNT) ?? 0) + 1;
+  draft.set(CHANNEL_COUNT, Buffer.from(String(number)));
+  return number;
+}

@@ -1,0 +1,127 @@
+import { storeClosed } from '@ganomede/events-store';
+import type { Database, Entry } from './database.js';
+import type { Key } from './keys.js';
+import { cannotWrite } from './storage-error.js';
+
+/** Most bytes of values that share one commit; a single write may be larger. */
+const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
+
+/** One write: its entries become durable together. */
+export interface Write<T> {
+  /** What it writes, for the message of an error. */
+  readonly subject: string;
+  /** Roughly its size. */
+  readonly bytes: number;
+  /** Adds the entries to the draft of a commit. Runs again for nobody: a write that fails is given up. */
+  plan(draft: Draft): T;
+  /** Called once the entries are on disk, in the order of the queue. */
+  committed?(result: T): void;
+}
+
+/** The next commit, and the database as it will be after it. */
+export class Draft {
+  readonly entries: Entry[] = [];
+  readonly #database: Database;
+  readonly #changed = new Map<string, Buffer>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get(key: Key): Buffer | undefined {
+    return this.#changed.get(JSON.stringify(key)) ?? this.#database.get(key);
+  }
+
+  /** Writes what a later write of the same commit may read. */
+  set(key: Key, value: Buffer): void {
+    this.#changed.set(JSON.stringify(key), value);
+    this.add(key, value);
+  }
+
+  /** Writes what no write reads. */
+  add(key: Key, value: Buffer): void {
+    this.entries.push({ key, value });
+  }
+}
+
+interface Queued {
+  readonly subject: string;
+  readonly bytes: number;
+  readonly plan: (draft: Draft) => void;
+  readonly committed: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/**
+ * Group commit: what is queued while one commit runs shares the next. One commit runs at a time, so that the
+ * database is the only state: a commit that fails leaves nothing to take back, and the next one starts afresh.
+ */
+export class CommitQueue {
+  readonly #database: Database;
+  readonly #dataDir: string;
+  #queue: Queued[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(database: Database, dataDir: string) {
+    this.#database = database;
+    this.#dataDir = dataDir;
+  }
+
+  /** Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored. */
+  write<T>({ subject, bytes, plan, committed }: Write<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(storeClosed());
+    return new Promise((resolve, reject) => {
+      let result: T;
+      this.#queue.push({
+        subject,
+        bytes,
+        plan: (draft) => {
+          result = plan(draft);
+        },
+        committed: () => {
+          committed?.(result);
+          resolve(result);
+        },
+        failed: reject,
+      });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Takes no more writes, and resolves once those that are queued have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Whatever is written in this turn shares the first commit.
+    await Promise.resolve();
+    while (this.#queue.length > 0) await this.#commit(this.#take());
+    this.#running = undefined;
+  }
+
+  #take(): Queued[] {
+    let bytes = 0;
+    let count = 0;
+    for (const write of this.#queue) {
+      bytes += write.bytes;
+      if (count > 0 && bytes > MAX_COMMIT_BYTES) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #commit(writes: readonly Queued[]): Promise<void> {
+    try {
+      const draft = new Draft(this.#database);
+      for (const { plan } of writes) plan(draft);
+      if (draft.entries.length > 0) await this.#database.commit(draft.entries);
+    } catch (cause) {
+      for (const { subject, failed } of writes) failed(cannotWrite(this.#dataDir, subject, cause));
+      return;
+    }
+    for (const { committed } of writes) committed();
+  }
+}

@@ -1,0 +1,168 @@
+import { resolve } from 'node:path';
+import {
+  type ChannelAddress,
+  type EventHeader,
+  type EventInput,
+  EventsError,
+  MAX_NAME_LENGTH,
+  parseChannel,
+} from '@ganomede/events-protocol';
+import {
+  type EventBatch,
+  type EventStore,
+  eventText,
+  filedType,
+  LiveChannels,
+  type PollOptions,
+  poll,
+  type ReadCursor,
+  type StoreHooks,
+  type StoreOptions,
+  storeClosed,
+} from '@ganomede/events-store';
+import { planAppend } from './append.js';
+import { CommitQueue } from './commit-queue.js';
+import { createDirectory, Database } from './database.js';
+import { type DirectoryLock, lockDirectory } from './directory-lock.js';
+import { cursorKey } from './keys.js';
+import { readEvents } from './read.js';
+import { cannotRead } from './storage-error.js';
+
+export interface LmdbStoreOptions extends StoreOptions {
+  /** The directory of the events, created where it does not exist. One open store at a time may use it. */
+  readonly dataDir: string;
+}
+
+/**
+ * Opens the event store embedded in this process, on the files in `dataDir`.
+ *
+ * A write (`append`, `saveCursor`) resolves once it is synced to disk; writes that run at the same time share
+ * one sync. After a crash or `kill -9` the directory is opened again as it is, with every write that resolved.
+ * While the disk is full writes reject with `ServiceUnavailable`, reads go on, no id is used up, and writes
+ * succeed again once there is room.
+ *
+ * @throws EventsError `ServiceUnavailable` (as a rejection) where the directory cannot be created or written, is
+ * used by another store, or holds a damaged or foreign data file. The message names the directory.
+ */
+export async function openLmdbStore({ dataDir, ...options }: LmdbStoreOptions): Promise<EventStore> {
+  const path = resolve(dataDir);
+  createDirectory(path);
+  const lock = lockDirectory(path);
+  try {
+    return new LmdbStore(path, lock, new Database(path), options);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+class LmdbStore implements EventStore {
+  readonly hooks: StoreHooks;
+  /** Every event passes through this process: nothing to subscribe to. */
+  readonly live = new LiveChannels();
+  readonly #dataDir: string;
+  readonly #lock: DirectoryLock;
+  readonly #database: Database;
+  readonly #commits: CommitQueue;
+  readonly #typedChannels: boolean;
+  #closing: Promise<void> | undefined;
+
+  constructor(dataDir: string, lock: DirectoryLock, database: Database, options: StoreOptions) {
+    this.#dataDir = dataDir;
+    this.#lock = lock;
+    this.#database = database;
+    this.#commits = new CommitQueue(database, dataDir);
+    this.#typedChannels = options.typedChannels ?? true;
+    this.hooks = options.hooks ?? {};
+  }
+
+  get waiting(): number {
+    return this.live.waiting;
+  }
+
+  async append(name: string, inputs: readonly EventInput[]): Promise<EventHeader[]> {
+    const { channel, type } = this.#address(name);
+    // Serialised before it is queued: what has no JSON text fails alone.
+    const events = inputs.map((input) => ({
+      text: eventText(input),
+      type: type ?? input.type,
+      filed: filedType(name, input, this.#typedChannels),
+    }));
+    if (events.length === 0) return [];
+    const { headers } = await this.#commits.write({
+      subject: `${events.length} event(s) of channel ${JSON.stringify(name)}`,
+      bytes: events.reduce((sum, { text }) => sum + text.length, 0),
+      plan: (draft) => planAppend(draft, channel, events),
+      committed: ({ tail }) => this.live.push(channel, tail),
+    });
+    return headers;
+  }
+
+  async read(cursor: ReadCursor): Promise<EventBatch> {
+    const address = this.#address(cursor.channel);
+    try {
+      return readEvents(this.#database, address, cursor);
+    } catch (cause) {
+      throw cannotRead(this.#dataDir, `channel ${JSON.stringify(cursor.channel)}`, cause);
+    }
+  }
+
+  async poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+    return poll(this, this.#address(cursor.channel), cursor, options);
+  }
+
+  async loadCursor(clientId: string, name: string): Promise<number> {
+    this.#address(name);
+    try {
+      return Number(this.#database.get(cursorKey(clientId, name)) ?? 0);
+    } catch (cause) {
+      throw cannotRead(this.#dataDir, `the cursor of ${JSON.stringify(clientId)}`, cause);
+    }
+  }
+
+  async saveCursor(clientId: string, name: string, after: number): Promise<void> {
+    this.#address(name);
+    assertLength('Client ID', clientId);
+    const key = cursorKey(clientId, name);
+    const value = Buffer.from(String(after));
+    await this.#commits.write({
+      subject: `the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`,
+      bytes: value.length,
+      // A consumer that polls again at the same place costs no commit.
+      plan: (draft) => {
+        if (!draft.get(key)?.equals(value)) draft.set(key, value);
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.live.close();
+    await this.#commits.close();
+    try {
+      await this.#database.close();
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  /** Where a channel name points to, in a store that is open. */
+  #address(name: string): ChannelAddress {
+    if (this.#closing) throw storeClosed();
+    assertLength('Channel', name);
+    return parseChannel(name, this.#typedChannels);
+  }
+}
+
+/** A longer name could make a key that LMDB does not take, when others share the commit already. */
+function assertLength(what: string, name: string): void {
+  if (name.length <= MAX_NAME_LENGTH) return;
+  throw new EventsError(
+    'InvalidContent',
+    `Invalid ${what}: expected at most ${MAX_NAME_LENGTH} characters, got ${name.length}`,
+  );
+}

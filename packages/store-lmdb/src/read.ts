@@ -1,0 +1,50 @@
+import type { ChannelAddress } from '@ganomede/events-protocol';
+import { EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
+import { decodeChannel } from './channel-record.js';
+import type { Database } from './database.js';
+import { channelKey, eventKey, typeKey } from './keys.js';
+
+const UNKNOWN_CHANNEL = EventBatch.join([], { firstId: 0, lastId: 0 });
+
+/** The events of a channel, or of one type of it, after a cursor. One turn of the event loop sees one snapshot. */
+export function readEvents(
+  database: Database,
+  { channel, type }: ChannelAddress,
+  { after, limit }: ReadCursor,
+): EventBatch {
+  const stored = database.get(channelKey(channel));
+  if (stored === undefined) return UNKNOWN_CHANNEL;
+  const { number, lastId } = decodeChannel(stored);
+  const texts: Buffer[] = [];
+  if (after < lastId) {
+    const found =
+      type === undefined
+        ? wholeChannel(database, number, after, lastId)
+        : ofType(database, number, type, after, lastId);
+    let bytes = 0;
+    for (const text of found) {
+      texts.push(text);
+      bytes += text.length;
+      if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
+    }
+  }
+  return EventBatch.join(texts, { firstId: 1, lastId });
+}
+
+function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {
+  for (const { value } of database.range(eventKey(number, after + 1), eventKey(number, lastId + 1)))
+    yield value;
+}
+
+function* ofType(
+  database: Database,
+  number: number,
+  type: string,
+  after: number,
+  lastId: number,
+): Iterable<Buffer> {
+  for (const { key } of database.range(typeKey(number, type, after + 1), typeKey(number, type, lastId + 1))) {
+    const text = database.get(eventKey(number, key.at(-1) as number));
+    if (text !== undefined) yield text;
+  }
+}

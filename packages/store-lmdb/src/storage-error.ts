@@ -1,0 +1,48 @@
+import { statfsSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { EventsError } from '@ganomede/events-protocol';
+
+/** What `openLmdbStore` rejects with. */
+export function cannotOpen(dataDir: string, reason: string, cause?: unknown): EventsError {
+  const detail = cause === undefined ? '' : `: ${describe(cause)}`;
+  return new EventsError(
+    'ServiceUnavailable',
+    `Cannot open the event store in ${dataDir}: ${reason}${detail}`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** What a write rejects with; `subject` says what was lost. */
+export function cannotWrite(dataDir: string, subject: string, cause: unknown): EventsError {
+  return new EventsError(
+    'ServiceUnavailable',
+    `Cannot write ${subject} to ${dataDir}: ${describe(cause)}${freeSpace(dataDir)}`,
+    { cause },
+  );
+}
+
+/** What a read rejects with. */
+export function cannotRead(dataDir: string, subject: string, cause: unknown): EventsError {
+  return new EventsError('ServiceUnavailable', `Cannot read ${subject} from ${dataDir}: ${describe(cause)}`, {
+    cause,
+  });
+}
+
+/** Messages of Node name the error already; LMDB tells errno as a positive number. */
+function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const { code } = cause as { code?: unknown };
+  return typeof code === 'number' && code > 0 && code < 1000 && process.platform !== 'win32'
+    ? `${cause.message} (${getSystemErrorName(-code)})`
+    : cause.message;
+}
+
+/** LMDB reports the write that a disk cut short as EIO, so the space that is left is part of the message. */
+function freeSpace(dataDir: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(dataDir);
+    return `, ${Math.floor((bavail * bsize) / 1024)} KiB free on its disk`;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,16 @@
+import { ChannelName, type EventInput, MAX_NAME_LENGTH, parseChannel } from '@ganomede/events-protocol';
+
+const WIRE_NAME = new RegExp(ChannelName.pattern ?? '');
+
+/**
+ * The type that an event appended to `name` is filed under, so that reading `channel:type` finds it: the one in
+ * the name, otherwise the event's own. Undefined where no channel name leads to it (typed channels are off,
+ * `channel:type` would be too long, holds a control character, or splits elsewhere): it need not be filed.
+ */
+export function filedType(name: string, event: EventInput, typedChannels: boolean): string | undefined {
+  if (!typedChannels) return undefined;
+  const { channel, type = event.type } = parseChannel(name, true);
+  const typedName = `${channel}:${type}`;
+  if (typedName.length > MAX_NAME_LENGTH || !WIRE_NAME.test(type)) return undefined;
+  return parseChannel(typedName, true).channel === channel ? type : undefined;
+}
