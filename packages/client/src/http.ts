@@ -103,10 +103,16 @@ function attempt(target: HttpTarget, call: GetCall | PostCall): Promise<Outcome>
         cause,
       });
     };
+    const failedBy = (cause: unknown) => {
+      // Once a reply has begun, every way in which the connection ends means the same.
+      const isCut = response !== undefined && (isReset(cause) || codeOf(cause) === 'ConnectionFailed');
+      if (isCut) fail('the reply was cut off', 'ReplyCut', cause);
+      else fail(messageOf(cause), codeOf(cause), cause);
+    };
     const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      if (reply === undefined) fail('the connection was closed without a reply', 'ECONNRESET');
+      if (reply === undefined) failedBy(new Error('the connection was closed'));
       resolve(reply === undefined ? { failure: failure as RequestError, stale } : { reply });
     };
     const end = () => {
@@ -133,7 +139,7 @@ function attempt(target: HttpTarget, call: GetCall | PostCall): Promise<Outcome>
     try {
       request = send(target, call);
     } catch (cause) {
-      fail(messageOf(cause), codeOf(cause), cause);
+      failedBy(cause);
       return settle();
     }
     signal.addEventListener('abort', onAbort);
@@ -145,7 +151,7 @@ function attempt(target: HttpTarget, call: GetCall | PostCall): Promise<Outcome>
     request.on('error', (cause) => {
       // A connection that breaks before any reply on its second or later use was most likely dead before.
       stale = failure === undefined && response === undefined && request.reusedSocket && isReset(cause);
-      fail(messageOf(cause), codeOf(cause), cause);
+      failedBy(cause);
     });
     request.on('response', (received) => {
       response = received;
@@ -177,7 +183,7 @@ function attempt(target: HttpTarget, call: GetCall | PostCall): Promise<Outcome>
         // A server that refuses early may never read the rest of the request, and the connection would wait for that.
         if (!handedOver) end();
       });
-      received.on('error', (cause) => fail('the reply was cut off', 'ReplyCut', cause));
+      received.on('error', failedBy);
     });
   });
 }
