@@ -27,7 +27,10 @@ async function main(): Promise<void> {
   const { help: _help, version: _version, ...settings } = flags;
   const config = readConfig(process.env, settings);
   const secret = apiSecret(config);
-  const logger = createLogger(config.logLevel, logDestination(process.stdout), [secret.value]);
+  const logger = createLogger(config.logLevel, logDestination(process.stdout), [
+    secret.value,
+    ...(config.apiSecretPrevious === undefined ? [] : [config.apiSecretPrevious]),
+  ]);
   const { store, description } = await openStore(config);
   logger.info(`storing events in the ${description}`);
 

@@ -16,6 +16,9 @@ const setting = <Schema extends TSchema>(s: Setting<Schema>): Setting<Schema> =>
 const oneOf = <T extends string>(values: readonly T[], expected: string, fallback: T) =>
   Type.Unsafe<T>(Type.String({ enum: [...values], description: expected, default: fallback }));
 
+const onOff = (what: string, fallback: boolean) =>
+  Type.Boolean({ description: `${what}; on or off`, default: fallback });
+
 const milliseconds = (what: string, fallback: number) =>
   Type.Integer({ description: what, minimum: 1, maximum: 2 ** 31 - 1, default: fallback });
 
@@ -25,6 +28,17 @@ export const SETTINGS = {
     env: 'API_SECRET',
     secret: true,
     schema: Type.Optional(Type.String({ description: 'the secret that clients send; a non-empty text' })),
+  }),
+  apiSecretPrevious: setting({
+    env: 'API_SECRET_PREVIOUS',
+    secret: true,
+    schema: Type.Optional(
+      Type.String({ description: 'a second secret that is accepted, while clients change to the new one' }),
+    ),
+  }),
+  allowQuerySecret: setting({
+    env: 'ALLOW_QUERY_SECRET',
+    schema: onOff('whether a secret may stand in a URL', true),
   }),
   port: setting({
     env: 'PORT',
@@ -57,7 +71,7 @@ export const SETTINGS = {
   }),
   typedChannels: setting({
     env: 'TYPED_CHANNELS',
-    schema: oneOf(['on', 'off'], 'whether channel:type reads one type of a channel; on or off', 'on'),
+    schema: onOff('whether channel:type reads one type of a channel', true),
   }),
   maxBodyBytes: setting({
     env: 'MAX_BODY_BYTES',
@@ -134,9 +148,11 @@ export function readConfig(
   return Object.fromEntries(entries) as Config;
 }
 
-/** The value that a text stands for; words (`INFO`) in any case. Undefined where it cannot be one. */
-function read(schema: TSchema, text: string): string | number | undefined {
+/** The value that a text stands for; words (`INFO`, `On`) in any case. Undefined where it cannot be one. */
+function read(schema: TSchema, text: string): string | number | boolean | undefined {
+  const word = text.toLowerCase();
   if (schema.type === 'integer') return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  if (schema.type === 'boolean') return word === 'on' ? true : word === 'off' ? false : undefined;
   if (!Array.isArray(schema.enum)) return text;
-  return schema.enum.find((word) => word === text.toLowerCase());
+  return schema.enum.find((allowed) => allowed === word);
 }

@@ -1,6 +1,6 @@
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyPluginAsync } from 'fastify';
-import type { Config } from './config.js';
+import { type Config, readConfig } from './config.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
 import { errors } from './plugins/errors.js';
@@ -12,7 +12,12 @@ import { ping } from './routes/ping.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
 
-export interface EventsPluginOptions extends Pick<Config, 'pollTimeoutMs' | 'maxLimit' | 'maxBodyBytes'> {
+/** The settings that the routes need; each is optional, with the default of the server's configuration. */
+export type RouteSettings = Partial<
+  Pick<Config, 'apiSecretPrevious' | 'allowQuerySecret' | 'pollTimeoutMs' | 'maxLimit' | 'maxBodyBytes'>
+>;
+
+export interface EventsPluginOptions extends RouteSettings {
   /** What clients have to send. */
   readonly apiSecret: string;
   /** Stays the caller's: closing the app does not close it. */
@@ -20,14 +25,15 @@ export interface EventsPluginOptions extends Pick<Config, 'pollTimeoutMs' | 'max
 }
 
 /** Every route of the protocol, to be registered under a prefix such as `/events/v1`. */
-export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
-  fastify,
-  { apiSecret, store, pollTimeoutMs, maxLimit, maxBodyBytes },
-) => {
+export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (fastify, options) => {
+  const { store, apiSecret, apiSecretPrevious, ...settings } = { ...readConfig({}), ...options };
+  const { allowQuerySecret, pollTimeoutMs, maxLimit, maxBodyBytes } = settings;
+  const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
+
   await fastify.register(requestLog);
   await fastify.register(errors);
   await fastify.register(validation);
-  await fastify.register(authentication, { apiSecret });
+  await fastify.register(authentication, { secrets, allowQuerySecret });
   await fastify.register(polls);
   await fastify.register(bodies, { maxBodyBytes });
 

@@ -4,7 +4,9 @@ import { SETTINGS } from './config.js';
 export function help(): string {
   const lines = Object.values(SETTINGS).map((setting) => {
     const name = 'flag' in setting ? `${setting.env}, --${setting.flag}` : setting.env;
-    const fallback = setting.schema.default === undefined ? '' : ` [${setting.schema.default}]`;
+    const { default: value } = setting.schema as { default?: string | number | boolean };
+    const fallback =
+      value === undefined ? '' : ` [${typeof value === 'boolean' ? (value ? 'on' : 'off') : value}]`;
     return `  ${name.padEnd(26)} ${setting.schema.description}${fallback}`;
   });
   return `Usage: ganomede-events-server [options]

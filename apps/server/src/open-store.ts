@@ -10,7 +10,7 @@ export interface OpenedStore {
 
 /** Opens the store that the configuration asks for. The rest of the server knows only the contract. */
 export async function openStore(config: Config): Promise<OpenedStore> {
-  const typedChannels = config.typedChannels === 'on';
-  const store = await openLmdbStore({ dataDir: config.dataDir, typedChannels });
-  return { store, description: `embedded store in ${config.dataDir} (set DATA_DIR for another folder)` };
+  const { dataDir, typedChannels } = config;
+  const store = await openLmdbStore({ dataDir, typedChannels });
+  return { store, description: `embedded store in ${dataDir} (set DATA_DIR for another folder)` };
 }

@@ -68,3 +68,34 @@ describe('the secret', () => {
     });
   });
 });
+
+it('may be one of two, while clients change from one to the other', async () => {
+  const server = await startServer({ apiSecretPrevious: 'the previous one' });
+  for (const [secret, status] of [
+    [SECRET, 200],
+    ['the previous one', 200],
+    ['another', 401],
+  ] as const) {
+    const response = await fetch(`${server.origin}/events/v1/events`, json({ ...event, secret }));
+    expect(response.status).toBe(status);
+  }
+});
+
+it('is refused in a URL where that is off', async () => {
+  const server = await startServer({ allowQuerySecret: false });
+  const url = `${server.origin}/events/v1/events?secret=${encoded}`;
+  expect((await fetch(url, json(event))).status).toBe(401);
+  expect((await fetch(url, json({ ...event, secret: SECRET }))).status).toBe(200);
+});
+
+it('cannot be guessed quickly from one address, which does not hold up who knows it', async () => {
+  const server = await startServer();
+  const url = `${server.origin}/events/v1/events`;
+  const attempt = () => fetch(url, json({ ...event, secret: 'wrong' }));
+  for (let i = 0; i < 20; i++) expect((await attempt()).status).toBe(401);
+  const response = await attempt();
+  expect(response.status).toBe(429);
+  expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await response.json()).toMatchObject({ code: 'TooManyRequests' });
+  expect((await fetch(url, json({ ...event, secret: SECRET }))).status).toBe(200);
+});

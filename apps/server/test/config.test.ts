@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { ConfigError, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../src/config.js';
 import { help } from '../src/help.js';
 import { apiSecret } from '../src/secret.js';
 
@@ -21,7 +23,9 @@ describe('readConfig', () => {
       eventsStore: 'embedded',
       dataDir: './.ganomede-events',
       pollTimeoutMs: 30_000,
-      typedChannels: 'on',
+      apiSecretPrevious: undefined,
+      allowQuerySecret: true,
+      typedChannels: true,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
       logLevel: 'info',
@@ -67,16 +71,17 @@ describe('apiSecret', () => {
   });
 });
 
-it('--help names every variable', () => {
-  for (const name of [
-    'API_SECRET',
-    'PORT',
-    'HOST',
-    'EVENTS_STORE',
-    'DATA_DIR',
-    'POLL_TIMEOUT',
-    'LOG_LEVEL',
-  ]) {
-    expect(help()).toContain(name);
+it('--help and the table of the README name every setting, with its default', async () => {
+  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  for (const setting of Object.values(SETTINGS)) {
+    const value = (setting.schema as { default?: unknown }).default;
+    const shown = typeof value === 'boolean' ? (value ? 'on' : 'off') : value;
+    const flag = 'flag' in setting ? `\`--${setting.flag}\`` : '';
+    const row = ['', `\`${setting.env}\``, flag, shown === undefined ? '' : `\`${shown}\``, '']
+      .join(' | ')
+      .trim();
+    expect(readme.replaceAll(/ +/g, ' ')).toContain(row.replaceAll(/ +/g, ' '));
+    expect(help()).toContain(setting.env);
+    if (shown !== undefined) expect(help()).toContain(`[${shown}]`);
   }
 });

@@ -17,7 +17,7 @@ it.each(['/about', '/events/v1/about'])('describes itself at %s without a secret
   const about = (await (await fetch(server.origin + path)).json()) as Record<string, string>;
   expect(about).toEqual({
     hostname: expect.any(String),
-    type: 'events/v1',
+    type: 'ganomede-events',
     version: pkg.version,
     description: pkg.description,
     startDate: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),

@@ -7,8 +7,11 @@ export const ERRORS = {
   ResourceNotFound: { status: 404, retryable: false },
   MethodNotAllowed: { status: 405, retryable: false },
   RequestTimeout: { status: 408, retryable: true },
+  Conflict: { status: 409, retryable: false },
   PayloadTooLarge: { status: 413, retryable: false },
   UnsupportedMediaType: { status: 415, retryable: false },
+  IdempotencyKeyReused: { status: 422, retryable: false },
+  TooManyRequests: { status: 429, retryable: true },
   RequestHeaderFieldsTooLarge: { status: 431, retryable: false },
   Internal: { status: 500, retryable: true },
   ServiceUnavailable: { status: 503, retryable: true },
@@ -22,17 +25,24 @@ export const ErrorBody = Type.Object({
 });
 export type ErrorBody = Static<typeof ErrorBody>;
 
-/**
- * An error of the table. Code branches on `code`, never on the message.
- * `cause` is for the log and is never sent.
- */
+export interface EventsErrorOptions {
+  /** What went wrong underneath: for the log, never sent. */
+  readonly cause?: unknown;
+  /** Seconds after which a retry can help. */
+  readonly retryAfterS?: number | undefined;
+}
+
+/** An error of the table. Code branches on `code`, never on the message. */
 export class EventsError extends Error {
   override readonly name = 'EventsError';
   readonly code: ErrorCode;
+  /** Seconds after which a retry can help, where that is known. */
+  readonly retryAfterS: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: string, { cause, retryAfterS }: EventsErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.retryAfterS = retryAfterS;
   }
 
   /** HTTP status. */

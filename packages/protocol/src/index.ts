@@ -6,7 +6,7 @@ export {
   parseChannel,
 } from './channel.js';
 export { After, Cursor, DEFAULT_LIMIT, Limit } from './cursor.js';
-export { ERRORS, ErrorBody, type ErrorCode, EventsError } from './errors.js';
+export { ERRORS, ErrorBody, type ErrorCode, EventsError, type EventsErrorOptions } from './errors.js';
 export {
   Event,
   EventData,

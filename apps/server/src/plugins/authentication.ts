@@ -1,21 +1,46 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import rateLimit from '@fastify/rate-limit';
 import { EventsError } from '@ganomede/events-protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
+/** Failed attempts per address before they are answered with 429, and the time after which they are forgotten. */
+const MAX_FAILURES = 20;
+const FAILURE_WINDOW_MS = 60_000;
+
+export interface AuthenticationOptions {
+  /** Every secret that is accepted. */
+  readonly secrets: readonly string[];
+  /** Whether a secret may stand in a URL. */
+  readonly allowQuerySecret: boolean;
+}
+
 /**
- * `authenticate(route)` refuses who does not know the secret: `Authorization: Bearer`, the query, or the body.
- * Where the header or the query has it, the body need not be read first.
+ * `authenticate` refuses who does not know a secret: `Authorization: Bearer`, the query, or the body.
+ * Failures are limited per address; who knows the secret is never held up by them.
  */
-export const authentication = fp(async (fastify: FastifyInstance, { apiSecret }: { apiSecret: string }) => {
-  const expected = digest(apiSecret);
-  const matches = (candidate: unknown) =>
-    typeof candidate === 'string' && timingSafeEqual(digest(candidate), expected);
+export const authentication = fp(async (fastify: FastifyInstance, options: AuthenticationOptions) => {
+  const accepted = options.secrets.map(digest);
+  const matches = (candidate: unknown) => {
+    if (typeof candidate !== 'string') return false;
+    const given = digest(candidate);
+    return accepted.some((secret) => timingSafeEqual(given, secret));
+  };
+
+  await fastify.register(rateLimit, { global: false, max: MAX_FAILURES, timeWindow: FAILURE_WINDOW_MS });
+  const countFailure = fastify.createRateLimit();
 
   fastify.decorate('authenticate', async (request: FastifyRequest) => {
     const { query, body } = request as { query: Secretive; body: Secretive | undefined | null };
-    if (matches(bearer(request.headers.authorization)) || matches(query.secret) || matches(body?.secret))
-      return;
+    if (matches(bearer(request.headers.authorization)) || matches(body?.secret)) return;
+    if (options.allowQuerySecret && matches(query.secret)) return;
+
+    const failures = await countFailure(request);
+    if (!failures.isAllowed && failures.isExceeded) {
+      throw new EventsError('TooManyRequests', 'Too many requests with invalid credentials', {
+        retryAfterS: failures.ttlInSeconds,
+      });
+    }
     throw new EventsError('InvalidCredentialsError', 'Invalid credentials');
   });
 });

@@ -2,7 +2,7 @@ import { ERRORS, type ErrorBody, type ErrorCode, EventsError } from '@ganomede/e
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
-/** Seconds after which a client may try again. */
+/** Seconds after which a client may try again where the store is away. */
 const RETRY_AFTER_S = 1;
 
 /** Every error as `{ code, message }` of the protocol's table; unknown routes and methods too. */
@@ -59,7 +59,8 @@ export function sendError(
 ): FastifyReply {
   const known = error instanceof EventsError ? error : fromFastify(error);
   if (known.status >= 500) request.log.error({ err: error.cause ?? error, code: known.code }, known.message);
-  if (known.code === 'ServiceUnavailable') reply.header('Retry-After', RETRY_AFTER_S);
+  const retryAfterS = known.retryAfterS ?? (known.code === 'ServiceUnavailable' ? RETRY_AFTER_S : undefined);
+  if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
   if (known.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
   const body: ErrorBody = { code: known.code, message: known.message };
   // Serialised here: an error is the same whatever the schema of the route's answers.

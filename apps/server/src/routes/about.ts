@@ -4,7 +4,7 @@ import pkg from '../../package.json' with { type: 'json' };
 
 const About = Type.Object({
   hostname: Type.String(),
-  type: Type.String({ description: 'the service and the version of its protocol' }),
+  type: Type.String({ description: 'the kind of service' }),
   version: Type.String({ description: 'of the server' }),
   description: Type.String(),
   startDate: Type.String({ description: 'when the server started, ISO 8601' }),
@@ -14,7 +14,7 @@ const About = Type.Object({
 export const about: FastifyPluginAsyncTypebox = async (fastify) => {
   const reply = {
     hostname: hostname(),
-    type: 'events/v1',
+    type: 'ganomede-events',
     version: pkg.version,
     description: pkg.description,
     startDate: new Date().toISOString(),
