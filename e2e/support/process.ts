@@ -7,23 +7,44 @@ export interface StartOptions {
   readonly cwd?: string;
   /** What the process reads from standard input; default nothing. */
   readonly input?: string;
+  /** As in a terminal of its own: signals go to the process and to all that it has started. */
+  readonly terminal?: boolean;
 }
+
+/** Those that run now. A test that is given up leaves some behind; they end with the process of the tests. */
+const running = new Set<Process>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /** A child process with everything that it has written so far. `await using` ends it. */
 export class Process implements AsyncDisposable {
   readonly child: ChildProcess;
+  readonly #terminal: boolean;
   stdout = '';
   stderr = '';
   readonly #closed: Promise<unknown>;
   #ended = false;
   readonly #changes = new EventEmitter();
 
-  constructor(command: string, args: readonly string[], { env = {}, cwd, input }: StartOptions = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    { env = {}, cwd, input, terminal = false }: StartOptions = {},
+  ) {
     const { PATH = '', HOME = '' } = process.env;
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
-    this.child = spawn(command, args, { env: { PATH, HOME, ...env }, ...(cwd ? { cwd } : {}), stdio });
+    this.#terminal = terminal;
+    this.child = spawn(command, args, {
+      env: { PATH, HOME, ...env },
+      ...(cwd ? { cwd } : {}),
+      stdio,
+      detached: terminal,
+    });
+    running.add(this);
     this.#closed = once(this.child, 'close').then(() => {
       this.#ended = true;
+      running.delete(this);
       this.#changes.emit('change');
     });
     this.child.stdout?.on('data', (chunk) => this.#write('stdout', chunk));
@@ -50,9 +71,15 @@ export class Process implements AsyncDisposable {
     }
   }
 
+  kill(signal: NodeJS.Signals): void {
+    const { pid } = this.child;
+    if (!this.#terminal || pid === undefined) this.child.kill(signal);
+    else if (!this.#ended) process.kill(-pid, signal);
+  }
+
   /** Sends a signal and resolves with the exit code, null where the signal ended it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    this.child.kill(signal);
+    this.kill(signal);
     return this.exited();
   }
 
@@ -73,9 +100,9 @@ export async function run(
   args: readonly string[],
   options?: StartOptions,
 ): Promise<{ stdout: string; stderr: string }> {
-  const process = new Process(command, args, options);
-  const code = await process.exited();
-  const { stdout, stderr } = process;
+  const child = new Process(command, args, options);
+  const code = await child.exited();
+  const { stdout, stderr } = child;
   if (code !== 0) {
     throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
   }
