@@ -1,3 +1,6 @@
+/** How much is kept of a reply that is not what was asked for, in bytes. */
+export const MAX_ERROR_BODY_BYTES = 8_192;
+
 /** What a failed request left behind; every field but `code` and `maybeProcessed` may be missing. */
 export interface RequestFailure {
   code: string;
@@ -15,6 +18,11 @@ export interface RequestFailure {
 export function isTemporary(statusCode: number): boolean {
   if (statusCode < 300 || statusCode >= 500) return true;
   return statusCode === 408 || statusCode === 425 || statusCode === 429;
+}
+
+/** Whether a server that answers this status may have carried out the request; 503 says that it could not even begin. */
+export function mayBeProcessed(statusCode: number): boolean {
+  return statusCode < 300 || (statusCode >= 500 && statusCode !== 503);
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { EventHeader } from '@ganomede/events-protocol';
+import type { HttpTarget } from './attempt.js';
 import { type Backoff, sleep } from './backoff.js';
 import { isTemporary, RequestError } from './errors.js';
-import { type Expected, type HttpTarget, request } from './http.js';
+import { type Expected, request } from './http.js';
 
 const HEADER: Expected<EventHeader> = { what: 'an event header {id, timestamp}', matches: isHeader };
 
@@ -28,7 +29,9 @@ export async function publish({ target, body, timeoutMs, backoff, signal }: Publ
     try {
       return await request(target, { method: 'POST', body, timeoutMs: leftMs, signal }, HEADER);
     } catch (error) {
-      if (!(error instanceof RequestError) || !isSafeToRepeat(error)) throw error;
+      if (!(error instanceof RequestError)) throw error;
+      if (error.code === 'Timeout') throw gaveUp(error, attempts, timeoutMs);
+      if (!isSafeToRepeat(error)) throw error;
       const delayMs = backoff.next(error);
       // An attempt that could only begin when the time is over helps nobody: say so now.
       if (performance.now() - startedAt + delayMs >= timeoutMs) throw gaveUp(error, attempts, timeoutMs);
@@ -46,7 +49,7 @@ export async function publish({ target, body, timeoutMs, backoff, signal }: Publ
  * the place to let time-outs, lost replies and every 5xx through.
  */
 function isSafeToRepeat(error: RequestError): boolean {
-  if (error.maybeProcessed || error.code === 'Closed' || error.code === 'Timeout') return false;
+  if (error.maybeProcessed || error.code === 'Closed') return false;
   return error.statusCode === undefined || isTemporary(error.statusCode);
 }
 
@@ -54,7 +57,7 @@ function gaveUp(error: RequestError, attempts: number, timeoutMs: number): Reque
   const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
   return new RequestError(`Gave up after ${tries}, with sendTimeoutMs ${timeoutMs}: ${error.message}`, {
     ...error,
-    cause: error,
+    cause: error.cause,
   });
 }
 

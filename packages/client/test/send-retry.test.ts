@@ -118,12 +118,14 @@ test.each([400, 401, 404, 413, 422, 301])('%s is final', async (status) => {
 describe('gives up', () => {
   test('after a bounded time, and says what happened', async () => {
     const port = await freePort();
-    const client = clientOf({ port, openSockets: 0, until: async () => {} }, { sendTimeoutMs: 60 });
+    const client = clientOf({ port, openSockets: 0, until: async () => {} }, { sendTimeoutMs: 200 });
     const startedAt = performance.now();
     const error = await failure(client.send('a', event));
     expect(performance.now() - startedAt).toBeLessThan(2000);
-    expect(error).toMatchObject({ code: 'ECONNREFUSED', maybeProcessed: false });
-    expect(error.message).toMatch(/^Gave up after \d+ attempts?, with sendTimeoutMs 60: .*ECONNREFUSED/);
+    // The time may also end in the middle of an attempt.
+    expect(error.code).toMatch(/^(ECONNREFUSED|Timeout)$/);
+    expect(error.maybeProcessed).toBe(false);
+    expect(error.message).toMatch(/^Gave up after \d+ attempts?, with sendTimeoutMs 200: POST http/);
   });
 
   test('at once where Retry-After is later than that', async () => {

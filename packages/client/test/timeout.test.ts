@@ -15,14 +15,14 @@ test.each([
   ['never stops talking', trickle, 200],
 ])('a server that %s is given up, reported, and asked again', async (_what, reply, statusCode) => {
   const server = (await startServer()).script(reply, events(1));
-  const client = clientOf(server, { pollTimeoutMs: 60, pollGraceMs: 20 });
+  const client = clientOf(server, { pollTimeoutMs: 200, pollGraceMs: 100 });
   const record = recordOf(client);
   const reported = emitted(client, 'error');
   const event = emitted(client, 'a');
   const [error] = (await reported) as [RequestError];
   expect(error).toMatchObject({ code: 'Timeout', statusCode });
-  expect(error.message).toContain('no complete reply within 80 ms');
-  expect((await server.request(1)).query.get('timeout')).toBe('60');
+  expect(error.message).toContain('no complete reply within 300 ms');
+  expect((await server.request(1)).query.get('timeout')).toBe('200');
   await event;
   expect(record.slice(0, 2)).toEqual(['error Timeout a', 'cycle saved-saved a']);
 });
