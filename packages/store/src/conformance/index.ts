@@ -1,1 +1,44 @@
-export {};
+import { afterEach, describe, expect } from 'vitest';
+import { describeAppend } from './append.js';
+import { describeClose } from './close.js';
+import { describeContent } from './content.js';
+import { describeCursors } from './cursors.js';
+import { describeFollow } from './follow.js';
+import { describePoll } from './poll.js';
+import { describeRead } from './read.js';
+import type { OpenStore, StoreUnderTest } from './store-under-test.js';
+import { describeTypedChannels } from './typed-channels.js';
+
+export type { OpenStore, StoreUnderTest } from './store-under-test.js';
+
+/**
+ * Registers the Vitest suite that every event store must pass. `open` opens a store with the given options; what
+ * is in it already does not matter, since every test uses channels of its own.
+ */
+export function describeEventStore(name: string, open: OpenStore): void {
+  describe(`${name}, an event store`, () => {
+    const opened: StoreUnderTest[] = [];
+
+    const openForTest: OpenStore = async (options) => {
+      const underTest = await open(options);
+      opened.push(underTest);
+      return underTest;
+    };
+
+    afterEach(async () => {
+      const stores = opened.splice(0);
+      const waiting = stores.map(({ store, peer }) => [store.waiting, peer.waiting]);
+      await Promise.all(stores.map((underTest) => underTest.close()));
+      expect(waiting, 'polls left waiting').toEqual(stores.map(() => [0, 0]));
+    });
+
+    describeAppend(openForTest);
+    describeRead(openForTest);
+    describeFollow(openForTest);
+    describePoll(openForTest);
+    describeCursors(openForTest);
+    describeTypedChannels(openForTest);
+    describeContent(openForTest);
+    describeClose(openForTest);
+  });
+}

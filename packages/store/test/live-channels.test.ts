@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EventBatch } from '../src/event-batch.js';
+import { LiveChannels } from '../src/live-channels.js';
+
+const event = (id: number) => ({ id, type: 'add', json: Buffer.from(`{"id":${id}}`) });
+const empty = EventBatch.join([], { firstId: 0, lastId: 0 });
+
+function subscriptions() {
+  return { subscribe: vi.fn(async (_channel: string) => {}), unsubscribe: vi.fn((_channel: string) => {}) };
+}
+
+describe('LiveChannels', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('subscribes with the first poll, and unsubscribes a while after the last', async () => {
+    const source = subscriptions();
+    const channels = new LiveChannels(source);
+    const [one, two] = [channels.use('a'), channels.use('a')];
+    expect(one).toBe(two);
+    channels.release('a', one);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(source.unsubscribe).not.toHaveBeenCalled();
+    channels.release('a', two);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(channels.use('a'), 'back in time').toBe(one);
+    await vi.advanceTimersByTimeAsync(60_000);
+    channels.release('a', one);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(source.unsubscribe.mock.calls).toEqual([['a']]);
+    expect(source.subscribe.mock.calls).toEqual([['a']]);
+    expect(channels.use('a')).not.toBe(one);
+  });
+
+  it('tries again with the next poll where a subscription failed', async () => {
+    const source = subscriptions();
+    source.subscribe.mockRejectedValueOnce(new Error('away'));
+    const channels = new LiveChannels(source);
+    const failed = channels.use('a');
+    await expect(failed.ready).rejects.toThrow('away');
+    channels.release('a', failed);
+    const next = channels.use('a');
+    expect(next).not.toBe(failed);
+    await next.ready;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(channels.use('a'), 'the timer of the failed one does not end it').toBe(next);
+  });
+
+  it('pushes to those who poll the channel and to nobody else', async () => {
+    const channels = new LiveChannels();
+    channels.push('a', [event(1)]);
+    const [a, b] = [channels.use('a'), channels.use('b')];
+    expect(a.tail.lastId).toBe(0);
+    const woken = a.waiters.wait(1_000);
+    void b.waiters.wait(1_000);
+    channels.push('a', [event(2), event(3)]);
+    await woken;
+    expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
+  });
+
+  it('shares a running read, and starts a new one after it', async () => {
+    const live = new LiveChannels().use('a');
+    let end = (_batch: EventBatch) => {};
+    const read = vi.fn(
+      () =>
+        new Promise<EventBatch>((resolve) => {
+          end = resolve;
+        }),
+    );
+    const shared = [live.share('0', read), live.share('0', read)];
+    expect(read).toHaveBeenCalledTimes(1);
+    end(empty);
+    expect(await Promise.all(shared)).toEqual([empty, empty]);
+    const next = live.share('0', read);
+    const other = live.share('1', async () => empty);
+    expect(read).toHaveBeenCalledTimes(2);
+    end(empty);
+    await Promise.all([next, other]);
+  });
+
+  it('tells all who share a read that it failed, and reads again', async () => {
+    const live = new LiveChannels().use('a');
+    const failing = async () => {
+      throw new Error('away');
+    };
+    const shared = [live.share('0', failing), live.share('0', failing)];
+    for (const read of shared) await expect(read).rejects.toThrow('away');
+    expect(await live.share('0', async () => empty)).toBe(empty);
+  });
+
+  it('wakes everybody and unsubscribes on close', async () => {
+    const source = subscriptions();
+    const channels = new LiveChannels(source);
+    const live = channels.use('a');
+    const wait = live.waiters.wait(60_000);
+    channels.close();
+    await wait;
+    channels.release('a', live);
+    expect([channels.closed, channels.waiting, vi.getTimerCount()]).toEqual([true, 0, 0]);
+    expect(source.unsubscribe.mock.calls).toEqual([['a']]);
+  });
+});

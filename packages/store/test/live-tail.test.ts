@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { LiveTail, type TailEvent } from '../src/live-tail.js';
+
+const ALL = 100_000;
+
+function tailEvent(id: number, type = 'add', padding = 0): TailEvent {
+  return { id, type, json: Buffer.from(JSON.stringify({ id, padding: 'x'.repeat(padding) })) };
+}
+
+function tailFrom(lastId: number): LiveTail {
+  const tail = new LiveTail();
+  tail.start({ firstId: lastId && 1, lastId });
+  return tail;
+}
+
+const idsAfter = (tail: LiveTail, after: number, type?: string, limit = ALL) =>
+  tail.read({ channel: 'a', after, limit }, type)?.events.map(({ id }) => id);
+
+describe('LiveTail', () => {
+  it('answers nobody before a read has told where the channel begins', () => {
+    const tail = new LiveTail();
+    expect(idsAfter(tail, 0)).toBeUndefined();
+    tail.push(tailEvent(8));
+    expect(idsAfter(tail, 7), 'started by a push').toBeUndefined();
+    tail.start({ firstId: 3, lastId: 7 });
+    expect(idsAfter(tail, 7)).toEqual([8]);
+    expect(tail.read({ channel: 'a', after: 8, limit: 1 }, undefined)).toMatchObject({
+      firstId: 3,
+      lastId: 8,
+    });
+  });
+
+  it('keeps what was pushed while the read ran', () => {
+    const tail = new LiveTail();
+    tail.push(tailEvent(1));
+    tail.push(tailEvent(2));
+    tail.start({ firstId: 0, lastId: 0 });
+    expect(tail.read({ channel: 'a', after: 0, limit: ALL }, undefined)).toMatchObject({
+      count: 2,
+      firstId: 1,
+      lastId: 2,
+    });
+  });
+
+  it('drops what a read has overtaken, and ignores it when it comes late', () => {
+    const tail = tailFrom(5);
+    tail.push(tailEvent(6));
+    tail.start({ firstId: 1, lastId: 9 });
+    tail.push(tailEvent(7));
+    tail.push(tailEvent(9));
+    expect(tail.lastId).toBe(9);
+    expect(idsAfter(tail, 6), 'not held any more').toBeUndefined();
+    tail.push(tailEvent(10));
+    expect(idsAfter(tail, 9)).toEqual([10]);
+  });
+
+  it('ignores an event that it has', () => {
+    const tail = tailFrom(0);
+    for (const id of [1, 2, 2, 1, 3]) tail.push(tailEvent(id));
+    expect(idsAfter(tail, 0)).toEqual([1, 2, 3]);
+  });
+
+  it('sends readers to the store after a gap in the ids', () => {
+    const tail = tailFrom(2);
+    tail.push(tailEvent(3));
+    tail.push(tailEvent(6));
+    expect(tail.lastId).toBe(6);
+    for (const after of [2, 3, 4]) expect(idsAfter(tail, after)).toBeUndefined();
+    expect(idsAfter(tail, 5)).toEqual([6]);
+    expect(idsAfter(tail, 6)).toEqual([]);
+  });
+
+  it('drops its oldest events once it holds too many', () => {
+    const tail = tailFrom(0);
+    for (let id = 1; id <= 5_000; id++) tail.push(tailEvent(id));
+    expect(idsAfter(tail, 0)).toBeUndefined();
+    expect(idsAfter(tail, 4_900)).toHaveLength(100);
+    expect(tail.lastId).toBe(5_000);
+  });
+
+  it('drops its oldest events once they are too large, be it all of them', () => {
+    const tail = tailFrom(0);
+    for (let id = 1; id <= 20; id++) tail.push(tailEvent(id, 'add', 50_000));
+    expect(idsAfter(tail, 0)).toBeUndefined();
+    expect(idsAfter(tail, 19)).toEqual([20]);
+    tail.push(tailEvent(21, 'add', 1024 * 1024));
+    expect(idsAfter(tail, 20), 'too large to hold').toBeUndefined();
+    expect(idsAfter(tail, 21)).toEqual([]);
+    expect(tail.lastId).toBe(21);
+    tail.push(tailEvent(22));
+    expect(idsAfter(tail, 21)).toEqual([22]);
+  });
+
+  it('finds one type, up to a limit', () => {
+    const tail = tailFrom(0);
+    for (let id = 1; id <= 9; id++) tail.push(tailEvent(id, id % 2 ? 'odd' : 'even'));
+    expect(idsAfter(tail, 0, 'odd')).toEqual([1, 3, 5, 7, 9]);
+    expect(idsAfter(tail, 3, 'even', 2)).toEqual([4, 6]);
+    expect(idsAfter(tail, 0, 'none')).toEqual([]);
+  });
+
+  it('gives readers at one place the same batch, until the next event', () => {
+    const tail = tailFrom(0);
+    tail.push(tailEvent(1));
+    const read = (after: number, limit = 10) => tail.read({ channel: 'a', after, limit }, undefined);
+    const batch = read(0);
+    expect(read(0)).toBe(batch);
+    expect(read(0, 11)).not.toBe(batch);
+    tail.push(tailEvent(2));
+    expect(read(0)?.count).toBe(2);
+    for (let after = 0; after < 100; after++) read(after);
+    expect(read(0)?.count).toBe(2);
+  });
+
+  it('forgets everything on reset', () => {
+    const tail = tailFrom(0);
+    tail.push(tailEvent(1));
+    tail.reset();
+    expect(tail.lastId).toBe(0);
+    expect(idsAfter(tail, 0)).toBeUndefined();
+    tail.start({ firstId: 1, lastId: 4 });
+    tail.push(tailEvent(5));
+    expect(idsAfter(tail, 4)).toEqual([5]);
+  });
+});

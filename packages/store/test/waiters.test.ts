@@ -1,0 +1,60 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Waiters } from '../src/waiters.js';
+
+describe('Waiters', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  it('wakes all of them, also those that wait again at once', async () => {
+    const waiters = new Waiters();
+    let rounds = 0;
+    const waiting = [1, 2, 3].map(async () => {
+      await waiters.wait(1_000);
+      rounds++;
+      await waiters.wait(1_000);
+      rounds++;
+    });
+    waiters.wakeAll();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([rounds, waiters.size]).toEqual([3, 3]);
+    waiters.wakeAll();
+    await Promise.all(waiting);
+    expect([rounds, waiters.size]).toEqual([6, 0]);
+  });
+
+  it('ends by time', async () => {
+    const waiters = new Waiters();
+    const wait = waiters.wait(1_000);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(waiters.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await wait;
+    expect(waiters.size).toBe(0);
+  });
+
+  it('holds longer than a timer can', async () => {
+    const waiters = new Waiters();
+    const wait = waiters.wait(Number.MAX_SAFE_INTEGER);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(waiters.size).toBe(1);
+    waiters.wakeAll();
+    await wait;
+  });
+
+  it.each(['wake', 'time', 'abort', 'aborted before'])('leaves no listener behind: %s', async (end) => {
+    const waiters = new Waiters();
+    const controller = new AbortController();
+    if (end === 'aborted before') controller.abort();
+    const wait = waiters.wait(1_000, controller.signal);
+    if (end === 'wake') waiters.wakeAll();
+    if (end === 'time') await vi.advanceTimersByTimeAsync(1_000);
+    if (end === 'abort') controller.abort();
+    await wait;
+    expect(waiters.size).toBe(0);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+});
