@@ -68,8 +68,8 @@ export class Client<
    * Sent again only while it certainly is not stored, for at most `sendTimeoutMs`. Several events that are on their way
    * at the same time may be stored in any order; await one before sending the next where the order matters.
    *
-   * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A promise
-   * that nobody looks at is never an unhandled rejection.
+   * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
+   * promise that nobody looks at is never an unhandled rejection.
    */
   send<Name extends ChannelOf<Channels>>(
     channel: Name,

@@ -12,8 +12,8 @@ export interface Expected<Content> {
  * Sends one request and returns the JSON of a 200 reply, parsed and as `expected`. Settles only once the connection is
  * closed or back with its agent, so that nothing is left of a request that has ended.
  *
- * A GET that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one: each
- * repetition uses up one idle connection, and a failure on a new one counts.
+ * A GET that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one:
+ * each repetition uses up one idle connection, and a failure on a new one counts.
  *
  * @throws RequestError, always
  */

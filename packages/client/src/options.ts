@@ -44,7 +44,7 @@ export interface ClientOptions {
   retryBaseMs?: number | undefined;
   /** Where that doubling ends. Default 30 000. */
   retryMaxMs?: number | undefined;
-  /** About how long a read that the server refused (a wrong secret, say) waits before it is tried again. Default 30 000. */
+  /** A read that the server refused (a wrong secret, say) waits half to all of this before the next. Default 30 000. */
   retrySlowMs?: number | undefined;
   /** When a `send` gives up, all of its attempts counted. Default 30 000. */
   sendTimeoutMs?: number | undefined;
