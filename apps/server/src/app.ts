@@ -19,6 +19,10 @@ export interface AppOptions {
   readonly logger?: FastifyBaseLogger;
 }
 
+/** How long a request may take to arrive, and its headers, milliseconds: slow senders cannot pile up. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+
 /** The server: every route of the protocol under `/events/v1`, and `/about`. Not yet listening. */
 export function buildApp({ store, config, logger }: AppOptions): FastifyInstance {
   const app = Fastify({
@@ -29,6 +33,8 @@ export function buildApp({ store, config, logger }: AppOptions): FastifyInstance
     // While stopping, what still comes in over an open connection is answered, not refused.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 16_384 },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);

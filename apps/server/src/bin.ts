@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   logger.info(`storing events in the ${description}`);
 
   const app = buildApp({ store, config: { ...config, apiSecret: secret.value }, logger });
-  stopOnSignal(logger, async () => {
+  stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
     await app.close();
     await store.close();
   });

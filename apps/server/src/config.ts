@@ -69,6 +69,22 @@ export const SETTINGS = {
     env: 'POLL_TIMEOUT',
     schema: milliseconds('the longest wait of a poll, milliseconds; an integer from 1', 30_000),
   }),
+  maxWaitingPolls: setting({
+    env: 'MAX_WAITING_POLLS',
+    schema: Type.Integer({
+      description:
+        'the most polls and event streams at a time; an integer from 1 (above it they are answered 503)',
+      minimum: 1,
+      default: 100_000,
+    }),
+  }),
+  shutdownTimeoutMs: setting({
+    env: 'SHUTDOWN_TIMEOUT',
+    schema: milliseconds(
+      'how long running requests may take to finish at a stop, milliseconds; an integer from 1',
+      10_000,
+    ),
+  }),
   typedChannels: setting({
     env: 'TYPED_CHANNELS',
     schema: onOff('whether channel:type reads one type of a channel', true),

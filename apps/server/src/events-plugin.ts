@@ -14,7 +14,15 @@ import { read } from './routes/read.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
-  Pick<Config, 'apiSecretPrevious' | 'allowQuerySecret' | 'pollTimeoutMs' | 'maxLimit' | 'maxBodyBytes'>
+  Pick<
+    Config,
+    | 'apiSecretPrevious'
+    | 'allowQuerySecret'
+    | 'pollTimeoutMs'
+    | 'maxLimit'
+    | 'maxBodyBytes'
+    | 'maxWaitingPolls'
+  >
 >;
 
 export interface EventsPluginOptions extends RouteSettings {
@@ -27,14 +35,14 @@ export interface EventsPluginOptions extends RouteSettings {
 /** Every route of the protocol, to be registered under a prefix such as `/events/v1`. */
 export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (fastify, options) => {
   const { store, apiSecret, apiSecretPrevious, ...settings } = { ...readConfig({}), ...options };
-  const { allowQuerySecret, pollTimeoutMs, maxLimit, maxBodyBytes } = settings;
+  const { allowQuerySecret, pollTimeoutMs, maxLimit, maxBodyBytes, maxWaitingPolls } = settings;
   const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
 
   await fastify.register(requestLog);
   await fastify.register(errors);
   await fastify.register(validation);
   await fastify.register(authentication, { secrets, allowQuerySecret });
-  await fastify.register(polls);
+  await fastify.register(polls, { maxWaitingPolls });
   await fastify.register(bodies, { maxBodyBytes });
 
   await fastify.register(publish, { store });

@@ -1,8 +1,5 @@
 import type { Logger } from 'pino';
 
-/** How long running requests may take to finish, milliseconds. */
-const SHUTDOWN_TIMEOUT_MS = 10_000;
-
 /**
  * Ctrl-C under `npm start` comes twice: from the terminal and passed on by npm. What follows the first signal
  * within this time, in milliseconds, is the same keypress.
@@ -11,14 +8,14 @@ const SAME_KEYPRESS_MS = 300;
 
 /**
  * On SIGTERM or SIGINT runs `stop` and exits with 0; a second signal exits at once, with 1, as does a stop that
- * takes too long. An error that nobody caught is logged, then stops the process in the same way, with 1.
+ * takes longer than `timeoutMs` milliseconds. An error that nobody caught is logged, then stops the process in the same way, with 1.
  */
-export function stopOnSignal(logger: Logger, stop: () => Promise<void>): void {
+export function stopOnSignal(logger: Logger, timeoutMs: number, stop: () => Promise<void>): void {
   let stoppingSince: number | undefined;
 
   const begin = async (exitCode: number) => {
     stoppingSince = performance.now();
-    setTimeout(() => exit(`requests still run after ${SHUTDOWN_TIMEOUT_MS} ms`), SHUTDOWN_TIMEOUT_MS).unref();
+    setTimeout(() => exit(`requests still run after ${timeoutMs} ms`), timeoutMs).unref();
     try {
       await stop();
       logger.info('stopped');

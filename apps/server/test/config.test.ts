@@ -26,6 +26,8 @@ describe('readConfig', () => {
       apiSecretPrevious: undefined,
       allowQuerySecret: true,
       typedChannels: true,
+      maxWaitingPolls: 100_000,
+      shutdownTimeoutMs: 10_000,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
       logLevel: 'info',

@@ -145,3 +145,16 @@ describe('GET /events', () => {
     await closed;
   });
 });
+
+it('answers 503 with Retry-After where as many polls wait as may', async () => {
+  const server = await startServer({ maxWaitingPolls: 2 });
+  const channel = randomChannel();
+  const polls = [server.read(channel), server.read(channel)];
+  await waitingPolls(server.store, 2);
+  const response = await server.fetch(`/events?clientId=c&channel=${channel}`);
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect(await response.json()).toMatchObject({ code: 'ServiceUnavailable' });
+  await server.publish(channel);
+  for (const events of await Promise.all(polls)) expect(events).toHaveLength(1);
+});
