@@ -9,6 +9,7 @@ const alias = {
   '@ganomede/events-store/conformance': here('packages/store/src/conformance/index.ts'),
   '@ganomede/events-store': here('packages/store/src/index.ts'),
   '@ganomede/events-store-lmdb': here('packages/store-lmdb/src/index.ts'),
+  '@ganomede/events-store-redis': here('packages/store-redis/src/index.ts'),
   '@ganomede/events-client': here('packages/client/src/index.ts'),
   '@ganomede/events-server': here('apps/server/src/index.ts'),
 };
@@ -40,6 +41,7 @@ export default defineConfig({
       project('protocol', 'packages/protocol/test'),
       project('store', 'packages/store/test'),
       project('store-lmdb', 'packages/store-lmdb/test'),
+      project('store-redis', 'packages/store-redis/test'),
       project('client', 'packages/client/test'),
       project('server', 'apps/server/test'),
       project('e2e', 'e2e', { globalSetup: here('e2e/built.ts'), testTimeout: 120_000 }),

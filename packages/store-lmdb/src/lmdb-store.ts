@@ -135,6 +135,10 @@ class LmdbStore implements EventStore {
     });
   }
 
+  async ping(): Promise<void> {
+    if (this.#closing) throw storeClosed();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

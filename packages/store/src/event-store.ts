@@ -23,10 +23,23 @@ export interface StoreHooks {
   readonly beforeWait?: (channel: string) => void | Promise<void>;
 }
 
+/** Which events a channel forgets. Ids go on counting, whatever is forgotten. */
+export interface Retention {
+  /**
+   * Events older than so many milliseconds are dropped, in channels that nothing is appended to as well, soon
+   * after: within a tenth of the age, but not more often than once a second and at least once a minute.
+   */
+  readonly maxAgeMs?: number | undefined;
+  /** The newest so many events of a channel are kept; up to a tenth more may be for a while. */
+  readonly maxEvents?: number | undefined;
+}
+
 /** What every store accepts when it is opened. */
 export interface StoreOptions {
   /** Whether `channel:type` reads one type of a channel (default), or every name is one opaque channel. */
   readonly typedChannels?: boolean;
+  /** Default: everything is kept. */
+  readonly retention?: Retention;
   readonly hooks?: StoreHooks;
 }
 
@@ -47,13 +60,19 @@ export interface EventStore {
 
   /**
    * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are where they
-   * would hold more than about `MAX_BATCH_BYTES` of JSON, but never none of them.
+   * would hold more than about `MAX_BATCH_BYTES` of JSON, but never none of them. A cursor before the oldest
+   * event kept reads from there on; one ahead of the newest reads nothing. The position in the batch tells both.
    */
   read(cursor: ReadCursor): Promise<EventBatch>;
 
   /**
    * Reads, and where there is nothing new waits for the next event. Resolves with an empty batch after
-   * `timeoutMs`, when `signal` aborts, and when the store closes.
+   * `timeoutMs`, when `signal` aborts, and when the store closes. Rejects where the store is away when it begins;
+   * once it waits it waits on.
+   *
+   * A cursor ahead of the newest id (the store came back empty, or older than it was) is taken as the newest id:
+   * the poll gets the next event that is appended, though its id is lower than `after`. `lastId` of the batch
+   * being lower than `after` tells the consumer that the store has lost events.
    */
   poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch>;
 
@@ -62,6 +81,9 @@ export interface EventStore {
 
   /** Saves the cursor of a consumer, even where it is lower than the saved one (a rewind). */
   saveCursor(clientId: string, channel: string, after: number): Promise<void>;
+
+  /** Resolves where the store can be reached now. */
+  ping(): Promise<void>;
 
   /** Number of polls waiting now. */
   readonly waiting: number;

@@ -1,7 +1,15 @@
 export { type ChannelPosition, EventBatch, MAX_BATCH_BYTES } from './event-batch.js';
-export type { EventStore, PollOptions, ReadCursor, StoreHooks, StoreOptions } from './event-store.js';
+export type {
+  EventStore,
+  PollOptions,
+  ReadCursor,
+  Retention,
+  StoreHooks,
+  StoreOptions,
+} from './event-store.js';
 export { eventText } from './event-text.js';
 export { filedType } from './filed-type.js';
+export { type GroupLimits, GroupQueue } from './group-queue.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';
 export { type PollSource, poll, storeClosed } from './poll.js';

@@ -7,7 +7,7 @@ const GRACE_MS = 10_000;
 
 /** How a store hears of events in one channel that were appended elsewhere. */
 export interface Subscriptions {
-  /** Resolves once every later event of the channel will be notified. */
+  /** Resolves once every later event of the channel will be notified. Rejects where the store is away. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
 }
@@ -21,17 +21,34 @@ export class LiveChannel {
   /** Polls that are running on the channel. */
   users = 0;
   idleTimer: NodeJS.Timeout | undefined;
+  #resets = 0;
   readonly #reads = new Map<string, Promise<EventBatch>>();
 
   constructor(ready: Promise<void>) {
     this.ready = ready;
   }
 
+  /** How often events may have been missed: a read that began before the last time does not count. */
+  get resets(): number {
+    return this.#resets;
+  }
+
+  /** Events may have been missed: everybody reads the store again. */
+  reset(): void {
+    this.#resets++;
+    this.tail.reset();
+    this.#reads.clear();
+    this.waiters.wakeAll();
+  }
+
   /** Joins the running read of the same key, or starts one: many waiters cost one read. */
   share(key: string, read: () => Promise<EventBatch>): Promise<EventBatch> {
     let running = this.#reads.get(key);
     if (running === undefined) {
-      running = read().finally(() => this.#reads.delete(key));
+      const started = read().finally(() => {
+        if (this.#reads.get(key) === started) this.#reads.delete(key);
+      });
+      running = started;
       this.#reads.set(key, running);
     }
     return running;
@@ -86,6 +103,23 @@ export class LiveChannels {
     if (live === undefined) return;
     for (const event of events) live.tail.push(event);
     live.waiters.wakeAll();
+  }
+
+  /** Events of a channel may have been missed: those who wait on it read the store again. */
+  reset(channel: string): void {
+    this.#channels.get(channel)?.reset();
+  }
+
+  /** The oldest events of a channel were dropped; `firstId` is the oldest kept, above the last where none is. */
+  drop(channel: string, firstId: number): void {
+    this.#channels.get(channel)?.tail.drop(firstId);
+  }
+
+  /** The channels that somebody waits on, and the newest id known of each; undefined where it is not known. */
+  *waited(): Iterable<[channel: string, lastId: number | undefined]> {
+    for (const [channel, { waiters, tail }] of this.#channels) {
+      if (waiters.size > 0) yield [channel, tail.started ? tail.lastId : undefined];
+    }
   }
 
   /** Wakes everybody; the polls end. */

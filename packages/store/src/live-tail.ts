@@ -27,9 +27,13 @@ export class LiveTail {
   #bytes = 0;
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
-  /** False until the tail knows where it begins. */
   #started = false;
   readonly #batches = new Map<string, EventBatch>();
+
+  /** Whether the tail knows where it begins. */
+  get started(): boolean {
+    return this.#started;
+  }
 
   /** Newest id known; 0 before the tail has started. */
   get lastId(): number {
@@ -42,6 +46,21 @@ export class LiveTail {
     this.#started = true;
     // Where the store was still empty, the first event that was pushed since is the oldest.
     this.#firstId = position.firstId || (this.#events[0]?.id ?? 0);
+  }
+
+  /** Events below `firstId` are kept no longer. */
+  drop(firstId: number): void {
+    if (!this.#started) return;
+    if (firstId > this.lastId + 1) {
+      // What lies between is not known.
+      this.reset();
+      return;
+    }
+    this.#firstId = firstId > this.lastId ? 0 : firstId;
+    const dropped = this.#events.splice(0, Math.max(firstId - 1 - this.#base, 0));
+    for (const event of dropped) this.#bytes -= event.json.length;
+    this.#base += dropped.length;
+    this.#batches.clear();
   }
 
   /** Takes the next event. After a gap only what follows the gap is kept; what is known already is ignored. */
@@ -65,14 +84,16 @@ export class LiveTail {
 
   /**
    * Events after a cursor, of one type where `type` is given.
-   * Undefined where the tail does not reach back to `after`: ask the store.
+   * Undefined where the tail does not reach back to `after`, or not up to it: ask the store.
    */
   read({ after, limit }: ReadCursor, type: string | undefined): EventBatch | undefined {
-    if (!this.#started || this.#firstId === undefined || after < this.#base) return undefined;
+    if (!this.#started || this.#firstId === undefined || after < this.#base || after > this.lastId) {
+      return undefined;
+    }
     const key = `${after} ${limit} ${type === undefined ? '' : `:${type}`}`;
     let batch = this.#batches.get(key);
     if (batch === undefined) {
-      batch = EventBatch.join(this.#texts(after, limit, type), {
+      batch = new EventBatch(this.#texts(after, limit, type), {
         firstId: this.#firstId,
         lastId: this.lastId,
       });

@@ -11,9 +11,13 @@ export interface PollSource {
   read(cursor: ReadCursor): Promise<EventBatch>;
 }
 
+/** How long a poll that waits for a store that is away waits before it tries to read again, milliseconds. */
+const RETRY_MS = 1_000;
+
 /**
  * Registers first, then reads, then waits: an event that comes between the read and the wait is in the tail by
- * then, and an event that comes later wakes the wait.
+ * then, and an event that comes later wakes the wait. Rejects where the first read fails; once it has begun to
+ * wait it waits on while the store is away.
  */
 export async function poll(
   source: PollSource,
@@ -27,30 +31,47 @@ export async function poll(
   try {
     await live.ready;
     let { after } = cursor;
+    /** What the last read has found: nothing. */
+    let empty: EventBatch | undefined;
     for (;;) {
       const place = { ...cursor, after };
-      const batch =
-        live.tail.read(place, address.type) ??
-        (await live.share(`${after} ${cursor.limit} ${cursor.channel}`, () => source.read(place)));
-      if (batch.count > 0) return batch;
-      live.tail.start(batch);
-      // Nothing of ours lies up to here: a typed cursor need not read it again.
-      after = Math.max(after, batch.lastId);
+      const { resets } = live;
+      let longestMs = Number.POSITIVE_INFINITY;
+      try {
+        const batch =
+          live.tail.read(place, address.type) ??
+          (await live.share(`${after} ${cursor.limit} ${cursor.channel}`, () => source.read(place)));
+        if (batch.count > 0) return batch;
+        // It may have missed what came while nothing was notified.
+        if (live.resets !== resets) continue;
+        live.tail.start(batch);
+        // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store
+        // goes back to where the store is.
+        after = batch.lastId;
+        empty = batch;
+      } catch (error) {
+        if (empty === undefined || !isAway(error)) throw error;
+        longestMs = RETRY_MS;
+      }
 
       if (source.hooks.beforeWait) await source.hooks.beforeWait(cursor.channel);
       const remainingMs = deadline - performance.now();
-      if (source.live.closed || signal?.aborted || remainingMs <= 0) return batch;
-      if (live.tail.lastId > after) continue;
-      await live.waiters.wait(remainingMs, signal);
-      if (source.live.closed || signal?.aborted) return batch;
+      if (source.live.closed || signal?.aborted || remainingMs <= 0) return empty;
+      if (live.resets !== resets || live.tail.lastId > after) continue;
+      await live.waiters.wait(Math.min(remainingMs, longestMs), signal);
+      if (source.live.closed || signal?.aborted) return empty;
     }
   } catch (error) {
     // The store was closed under a read that was running.
-    if (source.live.closed) return EventBatch.join([], { firstId: 0, lastId: cursor.after });
+    if (source.live.closed) return new EventBatch([], { firstId: 0, lastId: cursor.after });
     throw error;
   } finally {
     source.live.release(address.channel, live);
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof EventsError && error.code === 'ServiceUnavailable';
 }
 
 /** What every method of a closed store rejects with. */

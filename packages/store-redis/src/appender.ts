@@ -1,0 +1,119 @@
+import type { EventHeader } from '@ganomede/events-protocol';
+import { GroupQueue } from '@ganomede/events-store';
+import type { Client } from './commands.js';
+import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
+import { TooFewReplicas } from './unavailable.js';
+
+/** Bounds of one call of the script, so that Redis serves others in between. */
+const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
+/** Larger notifications tell the ids only; every server then reads the events once. */
+const MAX_NOTIFICATION_BYTES = 64 * 1024;
+
+/** An event that is to get an id. */
+export interface NewEvent {
+  /** Its JSON text from `"from"` on. */
+  readonly text: string;
+  /** The type to file it under; undefined for none. */
+  readonly filed: string | undefined;
+}
+
+export interface Durability {
+  readonly minReplicas: number;
+  readonly replicaTimeoutMs: number;
+}
+
+interface Append {
+  readonly events: readonly NewEvent[];
+  readonly bytes: number;
+  readonly resolve: (headers: EventHeader[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Appends to a channel one call at a time: what comes while a call is under way shares the next one. A call is
+ * one run of the script, all or nothing.
+ */
+export class Appender {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #durability: Durability;
+  readonly #maxEvents: number;
+  readonly #queues = new Map<string, GroupQueue<Append>>();
+
+  /** With `minReplicas` the connection is used for nothing else: it waits for the replicas. */
+  constructor(connection: Connection, keys: Keys, durability: Durability, maxEvents: number) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#durability = durability;
+    this.#maxEvents = maxEvents;
+  }
+
+  append(channel: string, events: readonly NewEvent[]): Promise<EventHeader[]> {
+    return new Promise((resolve, reject) => {
+      const bytes = events.reduce((sum, { text }) => sum + text.length, 0);
+      this.#queue(channel).push({ events, bytes, resolve, reject });
+    });
+  }
+
+  /** Resolves once nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].map(({ running }) => running));
+  }
+
+  #queue(channel: string): GroupQueue<Append> {
+    const known = this.#queues.get(channel);
+    if (known) return known;
+    const queue = new GroupQueue<Append>((appends) => this.#write(channel, appends), MAX_CALL);
+    this.#queues.set(channel, queue);
+    return queue;
+  }
+
+  async #write(channel: string, appends: readonly Append[]): Promise<void> {
+    const events = appends.flatMap((append) => append.events);
+    try {
+      let [id, timestamp] = await this.#call(channel, events);
+      for (const append of appends) append.resolve(append.events.map(() => ({ id: id++, timestamp })));
+    } catch (error) {
+      for (const append of appends) append.reject(error);
+    } finally {
+      // Most channels are quiet most of the time. Whoever comes later starts a queue of their own.
+      const queue = this.#queues.get(channel);
+      if (queue?.length === 0) this.#queues.delete(channel);
+    }
+  }
+
+  #call(channel: string, events: readonly NewEvent[]): Promise<[firstId: number, timestamp: number]> {
+    const keys = this.#keys.of(channel);
+    const files = new Map<string, number>();
+    const args: (string | number)[] = [keys.notifications, MAX_NOTIFICATION_BYTES, this.#maxEvents];
+    const declared = [keys.channel, keys.events, keys.types];
+    for (const { text, filed } of events) {
+      let file = 0;
+      if (filed !== undefined) {
+        file = files.get(filed) ?? declared.push(this.#keys.type(channel, filed));
+        files.set(filed, file);
+      }
+      args.push(file, filed ?? '', text);
+    }
+    const subject = `append ${events.length} event(s) to channel ${JSON.stringify(channel)}`;
+    return this.#connection.run(keys.channel, subject, (client) =>
+      this.#durability.minReplicas > 0
+        ? this.#replicated(client, declared, args)
+        : client.eventsAppend(declared.length, ...declared, ...args),
+    );
+  }
+
+  /** In one pipeline: a `WAIT` by itself would be sent to any server of a cluster, which then answers for itself. */
+  async #replicated(client: Client, keys: string[], args: (string | number)[]): Promise<[number, number]> {
+    const { minReplicas, replicaTimeoutMs } = this.#durability;
+    const pipeline = client.pipeline() as ReturnType<Client['pipeline']> & Pick<Client, 'eventsAppend'>;
+    void pipeline.eventsAppend(keys.length, ...keys, ...args);
+    pipeline.wait(minReplicas, replicaTimeoutMs);
+    const [append, wait] = (await pipeline.exec()) ?? [];
+    const failed = append?.[0] ?? wait?.[0];
+    if (failed) throw failed;
+    if (Number(wait?.[1]) < minReplicas) throw new TooFewReplicas(Number(wait?.[1]), minReplicas);
+    return append?.[1] as [number, number];
+  }
+}

@@ -1,0 +1,303 @@
+import { EventsError } from '@ganomede/events-protocol';
+import { storeClosed } from '@ganomede/events-store';
+import calculateSlot from 'cluster-key-slot';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { Breaker } from './breaker.js';
+import { type Client, isCluster, withCommands } from './commands.js';
+import type { RedisAddress } from './options.js';
+import { failureOf, isRefusal, unavailable } from './unavailable.js';
+
+export interface ConnectionOptions {
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  /** Called when the connection is lost, and when it is there again. */
+  readonly onWarning: (message: string) => void;
+}
+
+/** Node options that keep ioredis from sending an append a second time, and from waiting for a server that is away. */
+function safeRedis(commandTimeoutMs: number) {
+  return {
+    keyPrefix: '',
+    replyMapping: 'legacy',
+    stringNumbers: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2_000,
+    commandTimeout: commandTimeoutMs,
+    // A master that has become a replica: look again where the master is.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  } as const satisfies RedisOptions;
+}
+
+function safeSingle(commandTimeoutMs: number) {
+  return {
+    ...safeRedis(commandTimeoutMs),
+    lazyConnect: false,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1_000),
+  } satisfies RedisOptions;
+}
+
+function safeCluster(commandTimeoutMs: number, redisOptions: ClusterOptions['redisOptions'] = {}) {
+  return {
+    keyPrefix: '',
+    lazyConnect: false,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    scaleReads: 'master',
+    // Anything above 0 sends commands again whose answer was lost.
+    retryDelayOnFailover: 0,
+    slotsRefreshInterval: 1_000,
+    slotsRefreshTimeout: 1_000,
+    clusterRetryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000),
+    redisOptions: { ...redisOptions, ...safeRedis(commandTimeoutMs) },
+  } satisfies ClusterOptions;
+}
+
+/** Host and port of a node as a cluster names it. */
+const nodeName = ({ host, port }: RedisOptions) => `${host}:${port}`;
+
+/** The connections that run commands, and what is known of their servers. */
+export class Connection {
+  readonly client: Client;
+  /** For messages: host and port, without user and password. */
+  readonly address: string;
+  readonly #breaker = new Breaker((node) => this.#pingNode(node));
+  readonly #onWarning: (message: string) => void;
+  #lastError: Error | undefined;
+  #lost = false;
+  #closed = false;
+
+  private constructor(client: Redis | Cluster, address: string, onWarning: (message: string) => void) {
+    this.client = withCommands(client);
+    this.address = address;
+    this.#onWarning = onWarning;
+    // ioredis declares `on` for each class apart.
+    const emitter = client as NodeJS.EventEmitter;
+    emitter.on('error', (error: Error) => {
+      this.#lastError = error;
+    });
+    emitter.on('node error', (error: Error) => {
+      this.#lastError = error;
+    });
+  }
+
+  /**
+   * Connects, and resolves once commands can be sent.
+   *
+   * @throws EventsError `ServiceUnavailable` where Redis cannot be reached in time, or refuses.
+   */
+  static async open(at: RedisAddress, options: ConnectionOptions): Promise<Connection> {
+    const { client, address } = connect(at, options.commandTimeoutMs);
+    const connection = new Connection(client, address, options.onWarning);
+    try {
+      await connection.#ready(options.connectTimeoutMs);
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+    connection.#watch();
+    return connection;
+  }
+
+  /** A second connection to the same place, for commands that block it. */
+  async another(options: Omit<ConnectionOptions, 'onWarning'>): Promise<Connection> {
+    return Connection.open({ client: this.client }, { ...options, onWarning: () => {} });
+  }
+
+  /** Calls `listener` whenever the connection has been lost and is there again. */
+  onReconnect(listener: () => void): void {
+    (this.client as NodeJS.EventEmitter).on('ready', listener);
+  }
+
+  /**
+   * Runs a command on the server of a key; a second time where Redis has said that it did not run it.
+   *
+   * @throws EventsError `ServiceUnavailable`; `subject` says what could not be done.
+   */
+  async run<T>(key: string, subject: string, command: (client: Client) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const node = this.nodeOf(key) ?? this.address;
+      this.#breaker.check(node);
+      try {
+        return await command(this.client);
+      } catch (error) {
+        const failure = failureOf(error);
+        if (failure === 'refused' && attempt === 1) continue;
+        if (failure === 'timeout') this.#breaker.trip(node);
+        throw this.#closed ? storeClosed() : unavailable(subject, this.address, error);
+      }
+    }
+  }
+
+  /** @throws EventsError `ServiceUnavailable` where the server of a key is known to be away. */
+  check(key: string): void {
+    const node = this.nodeOf(key);
+    this.#breaker.check(node ?? this.address);
+    if (node !== undefined && this.client.status === 'ready' && this.#nodeMayAnswer(node)) return;
+    throw new EventsError(
+      'ServiceUnavailable',
+      `The connection to Redis at ${this.address} is down`,
+      this.#lastError && { cause: this.#lastError },
+    );
+  }
+
+  /** Rejects with EventsError `ServiceUnavailable` where no server answers. */
+  async ping(): Promise<void> {
+    const nodes = isCluster(this.client)
+      ? this.client.nodes('master').map((node) => nodeName(node.options))
+      : [this.address];
+    const pings = nodes.map(async (node) => {
+      this.#breaker.check(node);
+      await this.#pingNode(node).catch((error: unknown) => {
+        if (failureOf(error) === 'timeout') this.#breaker.trip(node);
+        throw unavailable('ping', this.address, error);
+      });
+    });
+    try {
+      await Promise.any(pings);
+    } catch (error) {
+      throw (
+        (error as AggregateError).errors[0] ??
+        unavailable('ping', this.address, new Error('Connection is closed.'))
+      );
+    }
+  }
+
+  /** The server that has a key, as `host:port`; undefined where it is not known now. */
+  nodeOf(key: string): string | undefined {
+    if (isCluster(this.client)) return this.client.slots[calculateSlot(key)]?.[0];
+    return this.client.status === 'ready' ? this.address : undefined;
+  }
+
+  /** A connection of its own to a server, for subscriptions. It does not connect again by itself. */
+  subscribeTo(node: string): Redis | undefined {
+    const server = isCluster(this.client) ? this.#node(node) : this.client;
+    return server?.duplicate({
+      lazyConnect: false,
+      enableAutoPipelining: false,
+      enableOfflineQueue: true,
+      connectTimeout: 1_000,
+      retryStrategy: null,
+      // A master's: the cluster sends readers of replicas elsewhere.
+      readOnly: false,
+    });
+  }
+
+  /** Looks again which server has which slot. */
+  refresh(): void {
+    if (isCluster(this.client)) this.client.refreshSlotsCache(() => {});
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#breaker.close();
+    this.client.disconnect();
+  }
+
+  #ready(timeoutMs: number): Promise<void> {
+    const emitter = this.client as NodeJS.EventEmitter;
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        clearTimeout(timer);
+        emitter.off('ready', ready);
+        emitter.off('error', failed);
+        settle();
+      };
+      const fail = () => {
+        const reason = this.#lastError?.message ?? `no answer within ${timeoutMs} ms`;
+        reject(
+          new EventsError('ServiceUnavailable', `Cannot connect to Redis at ${this.address}: ${reason}`, {
+            cause: this.#lastError,
+          }),
+        );
+      };
+      const ready = () => end(resolve);
+      const failed = (error: Error) => {
+        if (isRefusal(error)) end(fail);
+      };
+      const timer = setTimeout(() => end(fail), timeoutMs);
+      emitter.on('ready', ready);
+      emitter.on('error', failed);
+      if (this.client.status === 'ready') ready();
+    });
+  }
+
+  /** Says once that the connection is lost, and once that it is back. */
+  #watch(): void {
+    const emitter = this.client as NodeJS.EventEmitter;
+    emitter.on('close', () => {
+      if (this.#lost || this.#closed) return;
+      this.#lost = true;
+      this.#onWarning(`Lost the connection to Redis at ${this.address}; connecting again`);
+    });
+    emitter.on('ready', () => {
+      if (!this.#lost) return;
+      this.#lost = false;
+      this.#onWarning(`Connected to Redis at ${this.address} again`);
+    });
+  }
+
+  #node(node: string): Redis | undefined {
+    if (!isCluster(this.client)) return this.client;
+    return this.client.nodes('master').find(({ options }) => nodeName(options) === node);
+  }
+
+  #nodeMayAnswer(node: string): boolean {
+    const status = this.#node(node)?.status;
+    return status !== undefined && status !== 'end' && status !== 'close' && status !== 'reconnecting';
+  }
+
+  async #pingNode(node: string): Promise<void> {
+    // A server that has left the cluster: nobody asks it any more.
+    await this.#node(node)?.ping();
+  }
+}
+
+function connect(at: RedisAddress, commandTimeoutMs: number): { client: Redis | Cluster; address: string } {
+  if ('client' in at) {
+    const { client } = at;
+    if (!isCluster(client)) {
+      const { host, port, path, sentinels, name } = client.options;
+      const address = sentinels?.length ? `Sentinel ${name}` : (path ?? `${host}:${port}`);
+      return { client: client.duplicate(safeSingle(commandTimeoutMs)), address };
+    }
+    const nodes = client.nodes().map(({ options }) => nodeName(options));
+    const overrides = safeCluster(commandTimeoutMs, client.options.redisOptions);
+    return { client: client.duplicate([], overrides), address: nodes.join(',') || 'a cluster' };
+  }
+  if ('cluster' in at) {
+    const nodes = at.cluster.map((node) => parseAddress(node.includes('://') ? node : `redis://${node}`));
+    const first = nodes[0];
+    if (first === undefined)
+      throw new RangeError('Invalid cluster: expected at least one node as host:port, got none');
+    const { username, password, tls } = first;
+    const credentials = { ...(username && { username }), ...(password && { password }), ...(tls && { tls }) };
+    return {
+      client: new Cluster(
+        nodes.map(({ host, port }) => ({ host, port })),
+        safeCluster(commandTimeoutMs, credentials),
+      ),
+      address: nodes.map(nodeName).join(','),
+    };
+  }
+  const { host, port } = parseAddress(at.url);
+  return { client: new Redis(at.url, safeSingle(commandTimeoutMs)), address: `${host}:${port}` };
+}
+
+/** @throws RangeError, without the address: it may hold a password. */
+function parseAddress(text: string) {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
+    throw new RangeError('Invalid Redis address: expected redis://[user:password@]host[:port] or rediss://…');
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || 6379),
+    username: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    tls: url.protocol === 'rediss:' ? {} : undefined,
+  };
+}

@@ -1,0 +1,82 @@
+import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
+
+/**
+ * The keys of a store. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
+ * slot:
+ *
+ * | key | type | what |
+ * | --- | --- | --- |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given |
+ * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
+ * | `events:{users/v1}:types` | set | the types that have a file |
+ * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
+ * | `events:{users/v1}:cursors` | hash | clientId to the id of the last event seen in `users/v1` |
+ * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
+ * | `events:{users/v1}:new` | pub/sub | notifications |
+ * | `events:channels` | set | the channels that were ever appended to |
+ * | `events:sweep` | string | the lease of the server that sweeps (see retention.ts) |
+ */
+export interface ChannelKeys {
+  readonly channel: string;
+  readonly events: string;
+  readonly types: string;
+  readonly notifications: string;
+}
+
+export class Keys {
+  /** The channels that were ever appended to. */
+  readonly channels: string;
+  /** The lease of the server that drops what retention does not keep. */
+  readonly sweep: string;
+  readonly #prefix: string;
+
+  /** @throws RangeError where the prefix holds a brace: the tag has to be the first of the key. */
+  constructor(prefix: string) {
+    if (/[{}]/.test(prefix)) {
+      throw new RangeError(`Invalid keyPrefix: expected no { or }, got ${JSON.stringify(prefix)}`);
+    }
+    this.#prefix = prefix;
+    this.channels = `${prefix}channels`;
+    this.sweep = `${prefix}sweep`;
+  }
+
+  of(channel: string): ChannelKeys {
+    const base = this.#base(channel);
+    return {
+      channel: base,
+      events: `${base}:events`,
+      types: `${base}:types`,
+      notifications: this.notifications(channel),
+    };
+  }
+
+  type(channel: string, type: string): string {
+    return `${this.#base(channel)}:type:${type}`;
+  }
+
+  cursors(channel: string, type: string | undefined): string {
+    return `${this.#base(channel)}:cursors${type === undefined ? '' : `:${type}`}`;
+  }
+
+  notifications(channel: string): string {
+    return `${this.#base(channel)}:new`;
+  }
+
+  #base(channel: string): string {
+    return `${this.#prefix}{${hashTag(channel)}}`;
+  }
+}
+
+/**
+ * What stands for a channel name between the braces of a hash tag. A tag ends at the first `}` and an empty one
+ * counts for nothing, so braces are written as in a URL, and the sign that does so too.
+ */
+function hashTag(channel: string): string {
+  if (channel === '' || channel.length > MAX_NAME_LENGTH) {
+    throw new EventsError(
+      'InvalidContent',
+      `Invalid Channel: expected 1 to ${MAX_NAME_LENGTH} characters, got ${channel.length}`,
+    );
+  }
+  return channel.replace(/[%{}]/g, encodeURIComponent);
+}

@@ -1,0 +1,35 @@
+import type { TailEvent } from '@ganomede/events-store';
+
+/** What the scripts publish about a channel (see the top of `lua/append.lua` and `lua/trim-channel.lua`). */
+export interface Notification {
+  /** Oldest id kept; above the last id where nothing is. */
+  readonly firstId: number;
+  /** Whether events were appended. */
+  readonly appended: boolean;
+  /** The events that were appended, where they are small. */
+  readonly events: readonly TailEvent[];
+}
+
+const NEWLINE = 0x0a;
+
+export function parseNotification(message: Buffer): Notification {
+  const lines = splitLines(message);
+  const [firstId, firstGiven] = lines[0]?.toString('latin1').split(' ').map(Number) ?? [];
+  const events: TailEvent[] = [];
+  for (let i = 1; i + 1 < lines.length; i += 2) {
+    const [type, json] = [lines[i], lines[i + 1]];
+    if (type && json) events.push({ id: (firstGiven ?? 0) + events.length, type: type.toString(), json });
+  }
+  return { firstId: firstId ?? 0, appended: firstGiven !== undefined, events };
+}
+
+function splitLines(message: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  let start = 0;
+  for (;;) {
+    const end = message.indexOf(NEWLINE, start);
+    if (end === -1) return [...lines, message.subarray(start)];
+    lines.push(message.subarray(start, end));
+    start = end + 1;
+  }
+}

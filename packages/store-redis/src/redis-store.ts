@@ -1,0 +1,194 @@
+import {
+  type ChannelAddress,
+  type EventHeader,
+  type EventInput,
+  parseChannel,
+} from '@ganomede/events-protocol';
+import {
+  type EventBatch,
+  type EventStore,
+  eventText,
+  filedType,
+  LiveChannels,
+  type PollOptions,
+  poll,
+  type ReadCursor,
+  type StoreHooks,
+  storeClosed,
+} from '@ganomede/events-store';
+import { Appender } from './appender.js';
+import { Connection } from './connection.js';
+import { Keys } from './keys.js';
+import { checkVersion, notices } from './notices.js';
+import { parseNotification } from './notification.js';
+import type { RedisStoreOptions } from './options.js';
+import { Reader } from './reader.js';
+import { Registry } from './registry.js';
+import { Sweeper } from './retention.js';
+import { safetyRead } from './safety-read.js';
+import { Subscriber } from './subscriber.js';
+
+/**
+ * Opens an event store on Redis 7 or newer, or on a Redis Cluster. Any number of stores, in any number of
+ * processes, may use the same keys.
+ *
+ * An append resolves once Redis has it and every reader can see it, and, with `minReplicas`, that many replicas;
+ * how long Redis keeps it is a matter of its persistence (see the README). While Redis is away every method
+ * rejects at once, polls that wait already wait on, and all goes on once it is back.
+ *
+ * @throws EventsError `ServiceUnavailable` (as a rejection) where Redis cannot be reached within
+ * `connectTimeoutMs`, refuses, or is too old. The message names the address.
+ * @throws RangeError (as a rejection) where an option is invalid.
+ */
+export async function createRedisStore(options: RedisStoreOptions): Promise<EventStore> {
+  const {
+    minReplicas = 0,
+    replicaTimeoutMs = 1_000,
+    connectTimeoutMs = 5_000,
+    commandTimeoutMs = 3_000,
+  } = options;
+  const onWarning = options.onWarning ?? (() => {});
+  const keys = new Keys(options.keyPrefix ?? 'events:');
+  const connection = await Connection.open(options, { connectTimeoutMs, commandTimeoutMs, onWarning });
+  try {
+    await checkVersion(connection);
+    for (const notice of await notices(connection)) onWarning(notice);
+    // WAIT holds up whatever is sent after it.
+    const appending =
+      minReplicas === 0
+        ? connection
+        : await connection.another({
+            connectTimeoutMs,
+            commandTimeoutMs: commandTimeoutMs + replicaTimeoutMs,
+          });
+    const maxEvents = options.retention?.maxEvents ?? 0;
+    const appender = new Appender(appending, keys, { minReplicas, replicaTimeoutMs }, maxEvents);
+    return new RedisStore([connection, appending], keys, appender, options);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+class RedisStore implements EventStore {
+  readonly hooks: StoreHooks;
+  readonly live: LiveChannels;
+  readonly #connections: readonly [Connection, Connection];
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #appender: Appender;
+  readonly #reader: Reader;
+  readonly #registry: Registry;
+  readonly #subscriber: Subscriber;
+  readonly #sweeper: Sweeper | undefined;
+  readonly #safetyTimer: NodeJS.Timeout;
+  readonly #typedChannels: boolean;
+  /** Commands that were sent, other than appends. */
+  readonly #running = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    connections: readonly [Connection, Connection],
+    keys: Keys,
+    appender: Appender,
+    options: RedisStoreOptions,
+  ) {
+    this.#connections = connections;
+    const [connection] = connections;
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#appender = appender;
+    this.#reader = new Reader(connection, keys);
+    this.#registry = new Registry(connection, keys);
+    this.#subscriber = new Subscriber(connection, keys, {
+      confirmed: (channel) => this.live.reset(channel),
+      message: (channel, message) => this.#notified(channel, message),
+    });
+    this.live = new LiveChannels(this.#subscriber);
+    this.#typedChannels = options.typedChannels ?? true;
+    this.hooks = options.hooks ?? {};
+    const { retention } = options;
+    if (retention?.maxAgeMs || retention?.maxEvents) {
+      this.#sweeper = new Sweeper(connection, keys, retention);
+      this.#sweeper.start();
+    }
+    this.#safetyTimer = setInterval(() => {
+      this.#subscriber.check();
+      void safetyRead(this.live, connection, keys);
+    }, options.safetyReadMs ?? 5_000).unref();
+  }
+
+  get waiting(): number {
+    return this.live.waiting;
+  }
+
+  async append(name: string, inputs: readonly EventInput[]): Promise<EventHeader[]> {
+    const { channel } = this.#address(name);
+    // Serialised before it is queued: what has no JSON text fails alone.
+    const events = inputs.map((input) => ({
+      text: eventText(input),
+      filed: filedType(name, input, this.#typedChannels),
+    }));
+    if (events.length === 0) return [];
+    this.#registry.add(channel);
+    return this.#appender.append(channel, events);
+  }
+
+  async read(cursor: ReadCursor): Promise<EventBatch> {
+    return this.#reader.read(this.#address(cursor.channel), cursor);
+  }
+
+  async poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+    const address = this.#address(cursor.channel);
+    // What is in memory could answer, but there is no knowing whether it is the newest.
+    this.#connection.check(this.#keys.of(address.channel).channel);
+    return poll(this, address, cursor, options);
+  }
+
+  async loadCursor(clientId: string, name: string): Promise<number> {
+    const { channel, type } = this.#address(name);
+    const key = this.#keys.cursors(channel, type);
+    const subject = `load the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`;
+    return Number((await this.#connection.run(key, subject, (client) => client.hget(key, clientId))) ?? 0);
+  }
+
+  async saveCursor(clientId: string, name: string, after: number): Promise<void> {
+    const { channel, type } = this.#address(name);
+    const key = this.#keys.cursors(channel, type);
+    const subject = `save the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`;
+    const saved = this.#connection.run(key, subject, (client) => client.hset(key, clientId, after));
+    this.#running.add(saved);
+    await saved.finally(() => this.#running.delete(saved));
+  }
+
+  async ping(): Promise<void> {
+    if (this.#closing) throw storeClosed();
+    await this.#connection.ping();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#safetyTimer);
+    this.live.close();
+    this.#subscriber.close();
+    await Promise.all([this.#appender.idle(), this.#sweeper?.close(), Promise.allSettled(this.#running)]);
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #notified(channel: string, message: Buffer): void {
+    const { firstId, appended, events } = parseNotification(message);
+    if (events.length > 0) this.live.push(channel, events);
+    else if (appended) this.live.reset(channel);
+    this.live.drop(channel, firstId);
+  }
+
+  /** Where a channel name points to, in a store that is open. */
+  #address(name: string): ChannelAddress {
+    if (this.#closing) throw storeClosed();
+    return parseChannel(name, this.#typedChannels);
+  }
+}

@@ -1,0 +1,109 @@
+import type { Retention } from '@ganomede/events-store';
+import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
+
+/** Most events or ids that one script drops: it takes well under a millisecond. */
+const MAX_DROPPED = 1_000;
+/** About how many channels, or types of one, are read at a time. */
+const PAGE = 100;
+
+/** How often channels are swept, milliseconds: a tenth of the age, at least every minute, at most every second. */
+export function sweepIntervalMs({ maxAgeMs }: Retention): number {
+  return Math.max(1_000, Math.min((maxAgeMs ?? Number.POSITIVE_INFINITY) / 10, 60_000));
+}
+
+/**
+ * Drops what retention does not keep, in every channel, those that nothing is appended to as well. Runs in every
+ * server; a lease lets one of them do it at a time. Where it runs out in the middle nothing is harmed: each step is
+ * a script that looks at the channel as it is.
+ */
+export class Sweeper {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #retention: Retention;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(connection: Connection, keys: Keys, retention: Retention) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#retention = retention;
+  }
+
+  start(): void {
+    const intervalMs = sweepIntervalMs(this.#retention);
+    this.#timer = setInterval(() => {
+      this.#running ??= this.#sweepWithLease(intervalMs)
+        .catch(() => {
+          // Redis is away; the next time.
+        })
+        .finally(() => {
+          this.#running = undefined;
+        });
+    }, intervalMs).unref();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  async #sweepWithLease(intervalMs: number): Promise<void> {
+    const key = this.#keys.sweep;
+    const leaseMs = Math.floor(intervalMs * 0.9);
+    const taken = await this.#connection.run(key, 'take the lease of the sweep', (client) =>
+      client.set(key, '1', 'PX', leaseMs, 'NX'),
+    );
+    if (taken !== null) await this.sweep();
+  }
+
+  /** Sweeps every channel once. */
+  async sweep(): Promise<void> {
+    for await (const channels of this.#members(this.#keys.channels)) {
+      await Promise.all(channels.map((channel) => this.#trim(channel)));
+    }
+  }
+
+  async #trim(channel: string): Promise<void> {
+    const keys = this.#keys.of(channel);
+    const { maxAgeMs = 0, maxEvents = 0 } = this.#retention;
+    let dropped: number;
+    do {
+      [dropped] = await this.#connection.run(keys.channel, `trim ${keys.channel}`, (client) =>
+        client.eventsTrimChannel(
+          ...[2, keys.channel, keys.events],
+          ...[maxEvents, maxAgeMs, MAX_DROPPED, keys.notifications],
+        ),
+      );
+    } while (dropped === MAX_DROPPED && !this.#closed);
+    // An append may have trimmed the channel, and left its type files to this.
+    for await (const types of this.#members(keys.types)) {
+      await Promise.all(types.map((type) => this.#trimType(channel, type)));
+    }
+  }
+
+  async #trimType(channel: string, type: string): Promise<void> {
+    const keys = this.#keys.of(channel);
+    const file = this.#keys.type(channel, type);
+    let dropped: number;
+    do {
+      dropped = await this.#connection.run(keys.channel, `trim ${file}`, (client) =>
+        client.eventsTrimType(3, keys.channel, keys.types, file, type, MAX_DROPPED),
+      );
+    } while (dropped === MAX_DROPPED && !this.#closed);
+  }
+
+  /** The members of a set, some at a time. */
+  async *#members(key: string): AsyncIterable<string[]> {
+    let cursor = '0';
+    do {
+      const [next, members] = await this.#connection.run(key, `read ${key}`, (client) =>
+        client.sscan(key, cursor, 'COUNT', PAGE),
+      );
+      yield members;
+      cursor = next;
+    } while (cursor !== '0' && !this.#closed);
+  }
+}

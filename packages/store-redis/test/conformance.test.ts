@@ -1,0 +1,25 @@
+import { describeEventStore } from '@ganomede/events-store/conformance';
+import { createRedisStore } from '@ganomede/events-store-redis';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { RedisServer } from './support/redis-server.js';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis?.stop());
+
+describe('one Redis', () => {
+  describeEventStore('Redis', async (options) => {
+    const store = await createRedisStore({ url: redis.url, ...options });
+    const peer = await createRedisStore({ url: redis.url, ...options });
+    return {
+      store,
+      peer,
+      close: async () => {
+        await store.close();
+        await peer.close();
+      },
+    };
+  });
+});

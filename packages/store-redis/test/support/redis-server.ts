@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+/** The server on this machine: Redis 7 or newer, or Valkey. */
+function serverBinary(): string {
+  const found = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
+  if (found === undefined) throw new Error('These tests need redis-server 7 or newer, or valkey-server, on the PATH');
+  return found;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A port that nobody listens on. With `bus` the one 10,000 above is free too: nodes of a cluster use both. */
+export async function freePort({ bus = false } = {}): Promise<number> {
+  for (;;) {
+    // Below the range from which the system gives ports to outgoing connections.
+    const port = 10_000 + Math.floor(Math.random() * 12_000);
+    if ((await isFree(port)) && (!bus || (await isFree(port + 10_000)))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+/** A real Redis of a test's own, on a free port, with its files in a folder that goes with it. */
+export class RedisServer {
+  readonly port: number;
+  readonly url: string;
+  readonly #folder: string;
+  readonly #options: readonly string[];
+  #child: ChildProcess | undefined;
+  /** For commands of the test itself. */
+  readonly admin: Redis;
+
+  private constructor(port: number, options: readonly string[]) {
+    this.port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+    this.#options = options;
+    this.#folder = mkdtempSync(join(tmpdir(), 'ganomede-events-redis-'));
+    this.admin = new Redis(port, '127.0.0.1', {
+      lazyConnect: true,
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    });
+    this.admin.on('error', () => {});
+  }
+
+  /** `options` as on the command line of redis-server. */
+  static async start(...options: string[]): Promise<RedisServer> {
+    const bus = options.includes('--cluster-enabled');
+    const server = new RedisServer(await freePort({ bus }), options);
+    await server.restart();
+    return server;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts it again on its port and its files, and resolves once it answers. */
+  async restart(...more: string[]): Promise<void> {
+    const child = spawn(
+      serverBinary(),
+      [
+        ...['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder],
+        ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
+        ...this.#options,
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.#child = child;
+    running.add(child);
+    let output = '';
+    child.stdout?.on('data', (text: Buffer) => {
+      output += text;
+    });
+    let ended = false;
+    child.on('exit', () => {
+      ended = true;
+      running.delete(child);
+    });
+    for (;;) {
+      const probe = new Redis(this.port, '127.0.0.1', { lazyConnect: true, retryStrategy: null });
+      probe.on('error', () => {});
+      const answered = await probe
+        .connect()
+        .then(() => probe.ping())
+        .then(
+          () => true,
+          () => false,
+        );
+      probe.disconnect();
+      if (answered) return;
+      if (ended) throw new Error(`redis-server has ended: ${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** Stops the process in its tracks: connections stay, nothing is answered. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Ends it and removes its files. */
+  async stop(): Promise<void> {
+    this.admin.disconnect();
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** How often each command was run since the last `config resetstat`. */
+  async commandCounts(): Promise<Map<string, number>> {
+    const info = await this.admin.info('commandstats');
+    return new Map(
+      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [name ?? '', Number(calls)]),
+    );
+  }
+}
