@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { Cursor } from '../src/index.js';
 import { eventOf, events, json } from './hostile-server.js';
-import { clientOf, emitted, recordOf, startServer } from './setup.js';
+import { cleanUp, clientOf, emitted, recordOf, startServer } from './setup.js';
 
 const afters = (requests: { query: URLSearchParams }[]) => requests.map(({ query }) => query.get('after'));
 
@@ -50,6 +50,19 @@ test('one request at a time, however many handlers', async () => {
   expect(server.requestsOf('a')).toHaveLength(1);
   expect(server.requestsOf('b')).toHaveLength(1);
   expect(server.openSockets).toBe(2);
+});
+
+test('many channels are no reason for a warning', async () => {
+  const warnings: Error[] = [];
+  const watch = (warning: Error) => warnings.push(warning);
+  process.on('warning', watch);
+  cleanUp(() => void process.off('warning', watch));
+  const server = await startServer();
+  const client = clientOf(server);
+  for (let i = 0; i < 30; i += 1) client.on(`channel ${i}`, () => {});
+  await server.request(30);
+  await client.close();
+  expect(warnings).toEqual([]);
 });
 
 test('every handler gets every event once', async () => {

@@ -143,15 +143,21 @@ test('waits as long as Retry-After says', async () => {
   expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(990);
 });
 
-test('a server that refuses a large event before it has read it', async () => {
-  const server = http.createServer((_request, response) => {
-    response.writeHead(413, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ code: 'PayloadTooLarge', message: 'too large' }));
+test('a server that refuses a large event and never reads the rest of it', async () => {
+  const body = JSON.stringify({ code: 'PayloadTooLarge', message: 'too large' });
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.pause();
+      socket.write(`HTTP/1.1 413 Payload Too Large\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   cleanUp(() => {
-    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
     server.close();
   });
   const { port } = server.address() as net.AddressInfo;
