@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
 
-/** Any number of keys, then arguments: `(number of keys, …keys, …arguments)`. */
-type Script<Reply> = (numberOfKeys: number, ...keysAndArguments: (string | number)[]) => Promise<Reply>;
+/** Keys, then arguments. Where a script takes any number of keys, that number comes first. */
+type Script<Reply> = (...keysAndArguments: (string | number)[]) => Promise<Reply>;
 
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {
@@ -13,30 +13,34 @@ interface Commands {
   eventsTrimType: Script<number>;
 }
 
-const FILES = {
-  eventsAppend: 'append.lua',
-  eventsIdsOfType: 'ids-of-type.lua',
-  eventsPick: 'pick-events.lua',
-  eventsTrimChannel: 'trim-channel.lua',
-  eventsTrimType: 'trim-type.lua',
-};
+const SCRIPTS = [
+  { name: 'eventsAppend', file: 'append.lua' },
+  { name: 'eventsIdsOfType', file: 'ids-of-type.lua', numberOfKeys: 2 },
+  { name: 'eventsPick', file: 'pick-events.lua', numberOfKeys: 2 },
+  { name: 'eventsTrimChannel', file: 'trim-channel.lua', numberOfKeys: 2 },
+  { name: 'eventsTrimType', file: 'trim-type.lua', numberOfKeys: 3 },
+];
+
+/** Auto-pipelining takes the first argument of a script for its key, so it would send these to any server of a cluster. */
+export const NOT_FOR_CLUSTER_PIPELINES = SCRIPTS.filter(({ numberOfKeys }) => numberOfKeys === undefined).map(
+  ({ name }) => name,
+);
 
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */
 export type Client = (Redis | Cluster) & Commands;
 
-let scripts: readonly (readonly [name: string, lua: string])[] | undefined;
+const texts = new Map<string, string>();
 
 /** The folder is in the same place for `src/` and for `dist/`. */
-function readScripts() {
-  const folder = new URL('../src/lua/', import.meta.url);
-  return Object.entries(FILES).map(
-    ([name, file]) => [name, readFileSync(new URL(file, folder), 'utf8')] as const,
-  );
+function read(file: string): string {
+  const text = texts.get(file) ?? readFileSync(new URL(`../src/lua/${file}`, import.meta.url), 'utf8');
+  texts.set(file, text);
+  return text;
 }
 
 export function withCommands(client: Redis | Cluster): Client {
-  scripts ??= readScripts();
-  for (const [name, lua] of scripts) client.defineCommand(name, { lua });
+  for (const { name, file, ...options } of SCRIPTS)
+    client.defineCommand(name, { lua: read(file), ...options });
   return client as Client;
 }
 

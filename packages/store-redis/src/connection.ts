@@ -3,7 +3,7 @@ import { storeClosed } from '@ganomede/events-store';
 import calculateSlot from 'cluster-key-slot';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { Breaker } from './breaker.js';
-import { type Client, isCluster, withCommands } from './commands.js';
+import { type Client, isCluster, NOT_FOR_CLUSTER_PIPELINES, withCommands } from './commands.js';
 import type { RedisAddress } from './options.js';
 import { failureOf, isRefusal, unavailable } from './unavailable.js';
 
@@ -45,6 +45,7 @@ function safeCluster(commandTimeoutMs: number, redisOptions: ClusterOptions['red
     keyPrefix: '',
     lazyConnect: false,
     enableAutoPipelining: true,
+    autoPipeliningIgnoredCommands: NOT_FOR_CLUSTER_PIPELINES,
     enableOfflineQueue: false,
     scaleReads: 'master',
     // Anything above 0 sends commands again whose answer was lost.
@@ -78,6 +79,9 @@ export class Connection {
     const emitter = client as NodeJS.EventEmitter;
     emitter.on('error', (error: Error) => {
       this.#lastError = error;
+    });
+    emitter.on('ready', () => {
+      this.#lastError = undefined;
     });
     emitter.on('node error', (error: Error) => {
       this.#lastError = error;
@@ -119,7 +123,9 @@ export class Connection {
    */
   async run<T>(key: string, subject: string, command: (client: Client) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const node = this.nodeOf(key) ?? this.address;
+      const node = this.nodeOf(key);
+      // ioredis cannot send to a slot that nobody serves.
+      if (node === undefined) throw this.#closed ? storeClosed() : this.#down();
       this.#breaker.check(node);
       try {
         return await command(this.client);
@@ -135,13 +141,8 @@ export class Connection {
   /** @throws EventsError `ServiceUnavailable` where the server of a key is known to be away. */
   check(key: string): void {
     const node = this.nodeOf(key);
-    this.#breaker.check(node ?? this.address);
-    if (node !== undefined && this.client.status === 'ready' && this.#nodeMayAnswer(node)) return;
-    throw new EventsError(
-      'ServiceUnavailable',
-      `The connection to Redis at ${this.address} is down`,
-      this.#lastError && { cause: this.#lastError },
-    );
+    if (node === undefined || !this.#nodeMayAnswer(node)) throw this.#down();
+    this.#breaker.check(node);
   }
 
   /** Rejects with EventsError `ServiceUnavailable` where no server answers. */
@@ -168,8 +169,8 @@ export class Connection {
 
   /** The server that has a key, as `host:port`; undefined where it is not known now. */
   nodeOf(key: string): string | undefined {
-    if (isCluster(this.client)) return this.client.slots[calculateSlot(key)]?.[0];
-    return this.client.status === 'ready' ? this.address : undefined;
+    if (this.client.status !== 'ready') return undefined;
+    return isCluster(this.client) ? this.client.slots[calculateSlot(key)]?.[0] : this.address;
   }
 
   /** A connection of its own to a server, for subscriptions. It does not connect again by itself. */
@@ -243,6 +244,15 @@ export class Connection {
   #node(node: string): Redis | undefined {
     if (!isCluster(this.client)) return this.client;
     return this.client.nodes('master').find(({ options }) => nodeName(options) === node);
+  }
+
+  #down(): EventsError {
+    const reason = this.#lastError ? `: ${this.#lastError.message}` : '';
+    return new EventsError(
+      'ServiceUnavailable',
+      `The connection to Redis at ${this.address} is down${reason}`,
+      this.#lastError && { cause: this.#lastError },
+    );
   }
 
   #nodeMayAnswer(node: string): boolean {

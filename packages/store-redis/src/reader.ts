@@ -121,7 +121,7 @@ export class Reader {
     const file = this.#keys.type(channel, type);
     const subject = `read ${file}`;
     const [first, last, ...found] = await this.#connection.run(keys.channel, subject, (client) =>
-      client.eventsIdsOfType(2, keys.channel, file, after, count),
+      client.eventsIdsOfType(keys.channel, file, after, count),
     );
     if (last == null) return { texts: [], lastRead: after, position: EMPTY };
     const place = position(Number(first), Number(last));
@@ -141,7 +141,7 @@ export class Reader {
     for (let i = 0; i < ids.length; i += MAX_PICKED) {
       const some = ids.slice(i, i + MAX_PICKED);
       const picked = await this.#connection.run(keys.channel, subject, (client) =>
-        client.eventsPickBuffer(2, keys.channel, keys.events, ...some),
+        client.eventsPickBuffer(keys.channel, keys.events, ...some),
       );
       texts.push(...picked);
     }

@@ -73,7 +73,7 @@ export class Sweeper {
     do {
       [dropped] = await this.#connection.run(keys.channel, `trim ${keys.channel}`, (client) =>
         client.eventsTrimChannel(
-          ...[2, keys.channel, keys.events],
+          ...[keys.channel, keys.events],
           ...[maxEvents, maxAgeMs, MAX_DROPPED, keys.notifications],
         ),
       );
@@ -90,7 +90,7 @@ export class Sweeper {
     let dropped: number;
     do {
       dropped = await this.#connection.run(keys.channel, `trim ${file}`, (client) =>
-        client.eventsTrimType(3, keys.channel, keys.types, file, type, MAX_DROPPED),
+        client.eventsTrimType(keys.channel, keys.types, file, type, MAX_DROPPED),
       );
     } while (dropped === MAX_DROPPED && !this.#closed);
   }

@@ -11,7 +11,7 @@ import { EventsError } from '@ganomede/events-protocol';
  */
 export type Failure = 'refused' | 'away' | 'timeout' | 'unknown' | 'other';
 
-const REFUSED = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
+const REFUSED = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) |^All keys in the pipeline should belong to the same slots/;
 /** An upper-case word begins every error that Redis replies. */
 const REPLY = /^-?[A-Z]{2,} /;
 const AWAY =

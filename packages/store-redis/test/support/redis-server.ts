@@ -9,7 +9,8 @@ import { Redis } from 'ioredis';
 /** The server on this machine: Redis 7 or newer, or Valkey. */
 function serverBinary(): string {
   const found = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (found === undefined) throw new Error('These tests need redis-server 7 or newer, or valkey-server, on the PATH');
+  if (found === undefined)
+    throw new Error('These tests need redis-server 7 or newer, or valkey-server, on the PATH');
   return found;
 }
 
@@ -71,8 +72,9 @@ export class RedisServer {
     return server;
   }
 
-  get pid(): number {
-    return this.#child?.pid ?? 0;
+  get running(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
   /** Starts it again on its port and its files, and resolves once it answers. */
@@ -118,7 +120,7 @@ export class RedisServer {
   /** Ends it as a crash does. */
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !this.running) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
@@ -143,7 +145,10 @@ export class RedisServer {
   async commandCounts(): Promise<Map<string, number>> {
     const info = await this.admin.info('commandstats');
     return new Map(
-      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [name ?? '', Number(calls)]),
+      [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [
+        name ?? '',
+        Number(calls),
+      ]),
     );
   }
 }

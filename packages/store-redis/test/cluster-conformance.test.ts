@@ -1,0 +1,25 @@
+import { describeEventStore } from '@ganomede/events-store/conformance';
+import { createRedisStore } from '@ganomede/events-store-redis';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { RedisCluster } from './support/redis-cluster.js';
+
+let cluster: RedisCluster;
+beforeAll(async () => {
+  cluster = await RedisCluster.start();
+});
+afterAll(() => cluster?.stop());
+
+describe('three masters with replicas', () => {
+  describeEventStore('Redis Cluster', async (options) => {
+    const store = await createRedisStore({ cluster: cluster.nodes, ...options });
+    const peer = await createRedisStore({ cluster: cluster.nodes, ...options });
+    return {
+      store,
+      peer,
+      close: async () => {
+        await store.close();
+        await peer.close();
+      },
+    };
+  });
+});
