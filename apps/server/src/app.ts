@@ -10,6 +10,7 @@ import Fastify, {
 import { type EventsPluginOptions, eventsPlugin } from './events-plugin.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
+import { unusedConnections } from './plugins/unused-connections.js';
 import { about } from './routes/about.js';
 
 export interface AppOptions {
@@ -42,6 +43,7 @@ export function buildApp({ store, config, logger }: AppOptions): FastifyInstance
     },
     clientErrorHandler: refuseMessage,
   });
+  app.register(unusedConnections);
   app.register(eventsPlugin, { ...config, store, prefix: API_PREFIX });
   app.register(rootRoutes);
   return app;

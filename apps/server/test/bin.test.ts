@@ -148,3 +148,13 @@ it('two servers cannot share a folder', async () => {
   expect(second.stderr).toContain(dataDir);
   expect(second.stderr).not.toMatch(/^\s+at /m);
 });
+
+it('does not wait for connections that never brought a request', async () => {
+  const server = await startProcess([], WITH_SECRET);
+  const url = new URL(await server.listening());
+  const socket = connect(Number(url.port), url.hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  server.child.kill('SIGTERM');
+  expect(await server.exited()).toBe(0);
+});

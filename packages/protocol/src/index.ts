@@ -21,6 +21,7 @@ export {
   API_PREFIX,
   FIRST_ID_HEADER,
   LAST_ID_HEADER,
+  MAX_STREAM_CHANNELS,
   PublishBody,
   PublishReply,
   ReadQuery,

@@ -30,10 +30,19 @@ export type PublishBody = Static<typeof PublishBody>;
 export const PublishReply = EventHeader;
 export type PublishReply = EventHeader;
 
-/** Query of `GET /events`. */
+/** Most channels in one event stream. */
+export const MAX_STREAM_CHANNELS = 100;
+
+/** Query of `GET /events`. `channel` may be repeated only where the answer is an event stream. */
 export const ReadQuery = Type.Object({
   clientId: ClientId,
-  channel: ChannelName,
+  channel: Type.Union(
+    [ChannelName, Type.Array(ChannelName, { minItems: 1, maxItems: MAX_STREAM_CHANNELS })],
+    {
+      title: 'Channel',
+      description: `${ChannelName.description} (repeated, at most ${MAX_STREAM_CHANNELS} times, for an event stream of several channels)`,
+    },
+  ),
   secret: Type.Optional(Secret),
   after: Type.Optional(After),
   limit: Type.Optional(Limit),

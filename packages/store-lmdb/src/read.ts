@@ -4,7 +4,7 @@ import { decodeChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { channelKey, eventKey, typeKey } from './keys.js';
 
-const UNKNOWN_CHANNEL = EventBatch.join([], { firstId: 0, lastId: 0 });
+const UNKNOWN_CHANNEL = new EventBatch([], { firstId: 0, lastId: 0 });
 
 /** The events of a channel, or of one type of it, after a cursor. One turn of the event loop sees one snapshot. */
 export function readEvents(
@@ -28,7 +28,7 @@ export function readEvents(
       if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
     }
   }
-  return EventBatch.join(texts, { firstId: 1, lastId });
+  return new EventBatch(texts, { firstId: 1, lastId });
 }
 
 function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {

@@ -18,29 +18,28 @@ const EMPTY = Buffer.from('[]');
 
 /** The events found by a read, still serialised. */
 export class EventBatch implements ChannelPosition {
-  /** A JSON array of events in UTF-8, ready to send. Shared between readers: not to be written to. */
-  readonly json: Buffer;
-  /** Number of events. */
-  readonly count: number;
+  /** The JSON text of each event, in UTF-8. Shared between readers: not to be written to. */
+  readonly texts: readonly Buffer[];
   readonly firstId: number;
   readonly lastId: number;
+  #json: Buffer | undefined;
   #events: readonly Event[] | undefined;
 
-  constructor(json: Buffer, count: number, position: ChannelPosition) {
-    this.json = json;
-    this.count = count;
+  constructor(texts: readonly Buffer[], position: ChannelPosition) {
+    this.texts = texts;
     this.firstId = position.firstId;
     this.lastId = position.lastId;
   }
 
-  /** A batch from the JSON texts of single events. */
-  static join(texts: readonly Buffer[], position: ChannelPosition): EventBatch {
-    if (texts.length === 0) return new EventBatch(EMPTY, 0, position);
-    const parts: Buffer[] = [];
-    for (const text of texts) parts.push(COMMA, text);
-    parts[0] = OPEN;
-    parts.push(CLOSE);
-    return new EventBatch(Buffer.concat(parts), texts.length, position);
+  /** Number of events. */
+  get count(): number {
+    return this.texts.length;
+  }
+
+  /** A JSON array of the events, ready to send; joined on first use, then shared by all who send it. */
+  get json(): Buffer {
+    this.#json ??= join(this.texts);
+    return this.#json;
   }
 
   /** The events, parsed on first use. */
@@ -48,4 +47,13 @@ export class EventBatch implements ChannelPosition {
     this.#events ??= JSON.parse(this.json.toString()) as Event[];
     return this.#events;
   }
+}
+
+function join(texts: readonly Buffer[]): Buffer {
+  if (texts.length === 0) return EMPTY;
+  const parts: Buffer[] = [];
+  for (const text of texts) parts.push(COMMA, text);
+  parts[0] = OPEN;
+  parts.push(CLOSE);
+  return Buffer.concat(parts);
 }

@@ -3,7 +3,7 @@ import { EventBatch } from '../src/event-batch.js';
 import { LiveChannels } from '../src/live-channels.js';
 
 const event = (id: number) => ({ id, type: 'add', json: Buffer.from(`{"id":${id}}`) });
-const empty = EventBatch.join([], { firstId: 0, lastId: 0 });
+const empty = new EventBatch([], { firstId: 0, lastId: 0 });
 
 function subscriptions() {
   return { subscribe: vi.fn(async (_channel: string) => {}), unsubscribe: vi.fn((_channel: string) => {}) };

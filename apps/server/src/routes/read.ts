@@ -1,7 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { DEFAULT_LIMIT, FIRST_ID_HEADER, LAST_ID_HEADER, ReadQuery } from '@ganomede/events-protocol';
+import {
+  DEFAULT_LIMIT,
+  EventsError,
+  FIRST_ID_HEADER,
+  LAST_ID_HEADER,
+  ReadQuery,
+} from '@ganomede/events-protocol';
 import type { EventBatch, EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
+import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
 
 export interface ReadOptions {
   readonly store: EventStore;
@@ -9,7 +16,7 @@ export interface ReadOptions {
   readonly maxLimit: number;
 }
 
-/** `GET /events` */
+/** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
   fastify,
   { store, pollTimeoutMs, maxLimit },
@@ -19,21 +26,52 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
     { preValidation: fastify.authenticate, exposeHeadRoute: false, schema: { querystring: ReadQuery } },
     async (request, reply) => {
       const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = request.query;
+      if (request.headers.accept?.includes('text/event-stream')) {
+        const lastEventId = request.headers['last-event-id'];
+        const places = await startingPlaces(store, clientId, [channel].flat(), after, lastEventId);
+        return stream(reply, places);
+      }
+
+      if (typeof channel !== 'string') {
+        throw new EventsError(
+          'InvalidContent',
+          `Invalid Channel: expected one channel (several only with Accept: text/event-stream), got ${channel.length}`,
+        );
+      }
+      const signal = fastify.pollSignal(reply);
       const place = {
         channel,
         after: after ?? (await store.loadCursor(clientId, channel)),
         limit: Math.min(limit, maxLimit),
       };
-      const poll = store.poll(place, {
-        timeoutMs: Math.min(timeout, pollTimeoutMs),
-        signal: fastify.pollSignal(reply),
-      });
+      const poll = store.poll(place, { timeoutMs: Math.min(timeout, pollTimeoutMs), signal });
       // Saved while the poll reads and waits: the answer needs both.
       const save = after === undefined ? undefined : store.saveCursor(clientId, channel, after);
       const [batch] = await Promise.all([poll, save]);
       return sendBatch(reply, batch);
     },
   );
+
+  async function stream(reply: FastifyReply, places: StreamPlaces): Promise<FastifyReply> {
+    const signal = fastify.pollSignal(reply);
+    reply.hijack();
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    reply.raw.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    try {
+      await sendEventStream(reply.raw, store, places, { pollTimeoutMs, signal });
+      reply.raw.end();
+    } catch (error) {
+      reply.log.warn({ err: error }, 'an event stream ended early');
+      reply.raw.destroy();
+    }
+    return reply;
+  }
 };
 
 function sendBatch(reply: FastifyReply, batch: EventBatch): FastifyReply {
@@ -42,4 +80,33 @@ function sendBatch(reply: FastifyReply, batch: EventBatch): FastifyReply {
     .header(LAST_ID_HEADER, batch.lastId)
     .header('content-type', 'application/json; charset=utf-8')
     .send(batch.json);
+}
+
+/** Where a stream begins: after what the client has seen, which is saved as its cursor, or else at its saved cursor. */
+async function startingPlaces(
+  store: EventStore,
+  clientId: string,
+  channels: readonly string[],
+  after: number | undefined,
+  lastEventId: string | string[] | undefined,
+): Promise<StreamPlaces> {
+  if (after !== undefined && channels.length > 1) {
+    throw new EventsError('InvalidContent', 'Invalid after: expected none with several channels, got one');
+  }
+  // A client that resumes repeats its first URL: what it has seen since goes before its `after`.
+  const seen =
+    typeof lastEventId === 'string' && lastEventId !== '' ? parsePlaces(lastEventId, channels) : new Map();
+  if (seen === undefined) {
+    throw new EventsError(
+      'InvalidContent',
+      'Invalid Last-Event-ID: expected the id of a message of this stream',
+    );
+  }
+  const places: StreamPlaces = new Map();
+  for (const channel of channels) {
+    const acknowledged = seen.get(channel) ?? after;
+    places.set(channel, acknowledged ?? (await store.loadCursor(clientId, channel)));
+    if (acknowledged !== undefined) await store.saveCursor(clientId, channel, acknowledged);
+  }
+  return places;
 }

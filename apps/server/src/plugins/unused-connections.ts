@@ -1,0 +1,26 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** How long a connection that was opened just before the stop may still bring its request, milliseconds. */
+const GRACE_MS = 250;
+
+/**
+ * Connections that have not brought a request yet (a browser or a balancer opens some in advance) are no idle
+ * ones to Node.js, so that a stopping server would wait for them. This closes them.
+ */
+export const unusedConnections = fp(async (fastify: FastifyInstance) => {
+  const unused = new Set<Socket>();
+  fastify.server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  fastify.addHook('onRequest', async ({ raw }) => {
+    unused.delete(raw.socket);
+  });
+  fastify.addHook('preClose', async () => {
+    setTimeout(() => {
+      for (const socket of unused) socket.destroy();
+    }, GRACE_MS).unref();
+  });
+});
