@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Follower, Load } from './support/load.js';
+import { RedisCluster } from './support/redis-cluster.js';
+import type { RedisServer } from './support/redis-server.js';
+import { event, events, failure, ids, openStore } from './support/stores.js';
+import { until } from './support/until.js';
+
+let cluster: RedisCluster;
+beforeEach(async () => {
+  cluster = await RedisCluster.start();
+});
+afterEach(() => cluster?.stop());
+
+const promoted = (replica: RedisServer) =>
+  until('the replica is the master', async () => {
+    const info = await replica.admin.info('replication');
+    return info.includes('role:master');
+  });
+
+const succeeds = (run: Promise<unknown>) =>
+  run.then(
+    () => true,
+    () => false,
+  );
+
+it('loses nothing that a replica has acknowledged when a master is killed under load, and goes on', async () => {
+  const store = await openStore({ cluster: cluster.nodes, minReplicas: 1 });
+  const peer = await openStore({ cluster: cluster.nodes });
+  const channels = Array.from({ length: 12 }, (_, n) => `failover/${n}`);
+  const victim = await cluster.masterOf(`{${channels[0]}}`);
+  const replica = await cluster.replicaOf(victim);
+  const loads = channels.map((channel) => new Load(store, channel, 2));
+  const followers = channels.map((channel, n) => new Follower(peer, channel, n + 1));
+  const acknowledged = () => loads.map((load) => load.acknowledged.size);
+  await until('events are acknowledged', () => acknowledged().every((count) => count > 20));
+  await victim.kill();
+  await until('appends to its channels fail', () => (loads[0]?.errors.length ?? 0) > 0);
+  await promoted(replica);
+  // As the replica that appends wait for.
+  await victim.restart();
+  const before = acknowledged();
+  await until('every channel goes on', () =>
+    acknowledged().every((count, i) => count > (before[i] ?? 0) + 20),
+  );
+  await Promise.all(loads.map((load) => load.stop()));
+
+  for (const [i, channel] of channels.entries()) {
+    const { events: stored, lastId } = await peer.read({ channel, after: 0, limit: 1_000_000 });
+    expect(stored.map(({ id }) => id)).toEqual(Array.from({ length: lastId }, (_, n) => n + 1));
+    const numbers = stored.map(({ data }) => (data as { n: number }).n);
+    expect(new Set(numbers).size, 'nothing is stored twice').toBe(numbers.length);
+    const given = loads[i]?.acknowledged ?? new Map<number, number>();
+    for (const [id, n] of given) expect(numbers[id - 1]).toBe(n);
+
+    const follower = followers[i];
+    await until(`the follower of ${channel} has everything`, () => (follower?.lastId ?? 0) >= lastId);
+    await follower?.stop();
+    const seen = new Map(follower?.seen.map(({ id, n }) => [n, id]));
+    expect(seen.size, 'nothing arrives twice').toBe(follower?.seen.length);
+    for (const [id, n] of given) expect(seen.get(n)).toBe(id);
+  }
+  for (const { code } of loads.flatMap(({ errors }) => errors)) expect(code).toBe('ServiceUnavailable');
+}, 60_000);
+
+it('strands nobody when a replica that lags is promoted', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const peer = await openStore({ cluster: cluster.nodes });
+  const channel = 'lagging';
+  const master = await cluster.masterOf(`{${channel}}`);
+  const replica = await cluster.replicaOf(master);
+  await store.append(channel, events(3));
+  await replica.admin.readonly();
+  await until(
+    'the replica has them',
+    async () => (await replica.admin.hget('events:{lagging}', 'last')) === '3',
+  );
+  // It gets nothing more: its connection is gone, and it cannot connect again.
+  replica.pause();
+  await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  await store.append(channel, events(4));
+  const polls = [store, peer].map((each) =>
+    each.poll({ channel, after: 7, limit: 10 }, { timeoutMs: 30_000 }),
+  );
+  await until('the polls wait', () => store.waiting === 1 && peer.waiting === 1);
+  await master.kill();
+  replica.resume();
+  await promoted(replica);
+  await until(
+    'both have looked at it',
+    async () => ((await replica.commandCounts()).get('lrange') ?? 0) >= 2,
+  );
+  await until('an append succeeds', () => succeeds(store.append(channel, [event(9)])));
+  for (const batch of await Promise.all(polls)) {
+    expect(batch).toMatchObject({ lastId: 4, events: [{ id: 4, data: { n: 9 } }] });
+  }
+}, 60_000);
+
+it('fails fast for the channels of a master that is away, and serves the others', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const victim = await cluster.masterOf('{gone}');
+  const others = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const masters = await Promise.all(others.map((name) => cluster.masterOf(`{${name}}`)));
+  const served = others[masters.findIndex((master) => master !== victim)] ?? '';
+  await store.append('gone', [event(1)]);
+  (await cluster.replicaOf(victim)).pause();
+  await victim.kill();
+  await until('it is noticed', async () => !(await succeeds(store.append('gone', [event(2)]))));
+  for (const attempt of [
+    () => store.append('gone', [event(2)]),
+    () => store.read({ channel: 'gone', after: 0, limit: 1 }),
+    () => store.poll({ channel: 'gone', after: 1, limit: 1 }, { timeoutMs: 15_000 }),
+  ]) {
+    const { error, ms } = await failure(attempt());
+    expect(error).toMatchObject({ code: 'ServiceUnavailable' });
+    expect(ms).toBeLessThan(500);
+  }
+  await store.append(served, [event(1)]);
+  expect(ids(await store.read({ channel: served, after: 0, limit: 1 }))).toEqual([1]);
+  await store.ping();
+}, 60_000);
