@@ -8,7 +8,7 @@ import { ConfigError, readConfig } from './config.js';
 import { help } from './help.js';
 import { createLogger, logDestination } from './logger.js';
 import { openStore } from './open-store.js';
-import { apiSecret, welcome } from './secret.js';
+import { apiSecret, configuredSecrets, welcome } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
 
 main().catch((error: unknown) => {
@@ -29,10 +29,10 @@ async function main(): Promise<void> {
   const secret = apiSecret(config);
   const logger = createLogger(config.logLevel, logDestination(process.stdout), [
     secret.value,
-    ...(config.apiSecretPrevious === undefined ? [] : [config.apiSecretPrevious]),
+    ...configuredSecrets(config),
   ]);
-  const { store, description } = await openStore(config);
-  logger.info(`storing events in the ${description}`);
+  const { store, description } = await openStore(config, (message) => logger.warn(message));
+  logger.info(description);
 
   const app = buildApp({ store, config: { ...config, apiSecret: secret.value }, logger });
   stopOnSignal(logger, config.shutdownTimeoutMs, async () => {

@@ -13,8 +13,22 @@ interface Setting<Schema extends TSchema> {
 
 const setting = <Schema extends TSchema>(s: Setting<Schema>): Setting<Schema> => s;
 
-const oneOf = <T extends string>(values: readonly T[], expected: string, fallback: T) =>
-  Type.Unsafe<T>(Type.String({ enum: [...values], description: expected, default: fallback }));
+const oneOf = <T extends string>(values: readonly T[], expected: string, fallback?: T) =>
+  Type.Unsafe<T>(
+    Type.String({
+      enum: [...values],
+      description: expected,
+      ...(fallback === undefined ? {} : { default: fallback }),
+    }),
+  );
+
+const text = (what: string, fallback: string) => Type.String({ description: what, default: fallback });
+
+const optionalText = (what: string) => Type.Optional(Type.String({ description: what }));
+
+/** Unset: no bound. */
+const optionalCount = (what: string) =>
+  Type.Optional(Type.Integer({ description: `${what}; an integer from 1`, minimum: 1 }));
 
 const onOff = (what: string, fallback: boolean) =>
   Type.Boolean({ description: `${what}; on or off`, default: fallback });
@@ -53,17 +67,66 @@ export const SETTINGS = {
   host: setting({
     env: 'HOST',
     flag: 'host',
-    schema: Type.String({ description: 'the address to listen on', default: '0.0.0.0' }),
+    schema: text('the address to listen on', '0.0.0.0'),
   }),
   eventsStore: setting({
     env: 'EVENTS_STORE',
     flag: 'store',
-    schema: oneOf(['embedded'], 'where events are kept; embedded (a folder of this machine)', 'embedded'),
+    schema: Type.Optional(
+      oneOf(
+        ['redis', 'embedded'],
+        'where events are kept; redis or embedded (a folder of this machine). Unset: Redis where one of its variables is set, with NODE_ENV=production, or where one answers on localhost:6379; else embedded',
+      ),
+    ),
   }),
   dataDir: setting({
     env: 'DATA_DIR',
     flag: 'data-dir',
-    schema: Type.String({ description: 'the folder of the embedded store', default: './.ganomede-events' }),
+    schema: text('the folder of the embedded store', './.ganomede-events'),
+  }),
+  redisUrl: setting({
+    env: 'REDIS_URL',
+    secret: true,
+    schema: optionalText('where Redis is; redis://[user:password@]host[:port][/database], rediss:// for TLS'),
+  }),
+  redisHost: setting({
+    env: 'REDIS_EVENTS_PORT_6379_TCP_ADDR',
+    schema: optionalText('the host of Redis, where REDIS_URL is not set [localhost]'),
+  }),
+  redisPort: setting({
+    env: 'REDIS_EVENTS_PORT_6379_TCP_PORT',
+    schema: Type.Optional(
+      Type.Integer({
+        description: 'the port of Redis, where REDIS_URL is not set; an integer from 1 to 65535 [6379]',
+        minimum: 1,
+        maximum: 65535,
+      }),
+    ),
+  }),
+  redisClusterNodes: setting({
+    env: 'REDIS_CLUSTER_NODES',
+    secret: true,
+    schema: optionalText('some nodes of a Redis Cluster; host:port or redis:// URLs, separated by commas'),
+  }),
+  redisKeyPrefix: setting({
+    env: 'REDIS_KEY_PREFIX',
+    schema: text('what every key in Redis begins with', 'events:'),
+  }),
+  redisMinReplicas: setting({
+    env: 'REDIS_MIN_REPLICAS',
+    schema: Type.Integer({
+      description: 'how many replicas must have an event before its publish is answered; an integer from 0',
+      minimum: 0,
+      default: 0,
+    }),
+  }),
+  retentionMaxAgeS: setting({
+    env: 'RETENTION_MAX_AGE',
+    schema: optionalCount('the age after which events are dropped, seconds'),
+  }),
+  retentionMaxEvents: setting({
+    env: 'RETENTION_MAX_EVENTS',
+    schema: optionalCount('how many events of a channel are kept, the newest ones'),
   }),
   pollTimeoutMs: setting({
     env: 'POLL_TIMEOUT',

@@ -1,16 +1,108 @@
-import type { EventStore } from '@ganomede/events-store';
+import { connect } from 'node:net';
+import { EventsError } from '@ganomede/events-protocol';
+import type { EventStore, StoreOptions } from '@ganomede/events-store';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
-import type { Config } from './config.js';
+import { createRedisStore, type RedisAddress } from '@ganomede/events-store-redis';
+import { type Config, ConfigError } from './config.js';
+
+/** How long a developer's machine is asked for a Redis that nobody has configured, milliseconds. */
+const PROBE_TIMEOUT_MS = 300;
 
 export interface OpenedStore {
   readonly store: EventStore;
-  /** Which store, and where its events are: for the first line of the log. */
+  /** Which store, why, and how to choose the other: for the first line of the log. */
   readonly description: string;
 }
 
-/** Opens the store that the configuration asks for. The rest of the server knows only the contract. */
-export async function openStore(config: Config): Promise<OpenedStore> {
-  const { dataDir, typedChannels } = config;
-  const store = await openLmdbStore({ dataDir, typedChannels });
-  return { store, description: `embedded store in ${dataDir} (set DATA_DIR for another folder)` };
+/**
+ * Opens the store that the configuration asks for. Where it does not say: Redis where one of its variables is
+ * set, or in production; on a developer's machine Redis where one answers on localhost:6379, else the embedded
+ * store. The rest of the server knows only the contract.
+ *
+ * @throws ConfigError where two variables contradict each other.
+ * @throws EventsError `ServiceUnavailable` where the store cannot be opened.
+ */
+export async function openStore(config: Config, onWarning: (message: string) => void): Promise<OpenedStore> {
+  const given = redisVariable(config);
+  if (config.eventsStore === 'embedded') return openEmbedded(config, 'EVENTS_STORE is embedded');
+  if (config.eventsStore === 'redis') return openRedis(config, 'EVENTS_STORE is redis', onWarning);
+  if (given !== undefined) return openRedis(config, `${given} is set`, onWarning);
+  if (config.nodeEnv === 'production') return openRedis(config, 'NODE_ENV is production', onWarning);
+
+  if (!(await answers('localhost', 6379))) return openEmbedded(config, 'no Redis answers on localhost:6379');
+  try {
+    return await openRedis(config, 'a Redis answers on localhost:6379', onWarning);
+  } catch (error) {
+    if (!(error instanceof EventsError)) throw error;
+    return openEmbedded(config, `the Redis on localhost:6379 is of no use (${error.message})`);
+  }
+}
+
+/** The first variable of the environment that says where Redis is. */
+function redisVariable(config: Config): string | undefined {
+  if (config.redisUrl !== undefined && config.redisClusterNodes !== undefined) {
+    throw new ConfigError(['REDIS_CLUSTER_NODES: expected nothing where REDIS_URL is set; got both']);
+  }
+  if (config.redisUrl !== undefined) return 'REDIS_URL';
+  if (config.redisClusterNodes !== undefined) return 'REDIS_CLUSTER_NODES';
+  if (config.redisHost !== undefined) return 'REDIS_EVENTS_PORT_6379_TCP_ADDR';
+  if (config.redisPort !== undefined) return 'REDIS_EVENTS_PORT_6379_TCP_PORT';
+  return undefined;
+}
+
+async function openEmbedded(config: Config, reason: string): Promise<OpenedStore> {
+  const store = await openLmdbStore({ dataDir: config.dataDir, ...storeOptions(config) });
+  return {
+    store,
+    description: `storing events in the folder ${config.dataDir}, because ${reason} (EVENTS_STORE=redis chooses Redis)`,
+  };
+}
+
+async function openRedis(
+  config: Config,
+  reason: string,
+  onWarning: (message: string) => void,
+): Promise<OpenedStore> {
+  const store = await createRedisStore({
+    ...redisAddress(config),
+    ...storeOptions(config),
+    keyPrefix: config.redisKeyPrefix,
+    minReplicas: config.redisMinReplicas,
+    onWarning,
+  });
+  return {
+    store,
+    description: `storing events in Redis, because ${reason} (EVENTS_STORE=embedded chooses a folder of this machine)`,
+  };
+}
+
+function redisAddress({ redisUrl, redisClusterNodes, redisHost, redisPort }: Config): RedisAddress {
+  if (redisClusterNodes !== undefined)
+    return { cluster: redisClusterNodes.split(',').map((node) => node.trim()) };
+  return { url: redisUrl ?? `redis://${redisHost ?? 'localhost'}:${redisPort ?? 6379}` };
+}
+
+function storeOptions({ typedChannels, retentionMaxAgeS, retentionMaxEvents }: Config): StoreOptions {
+  return {
+    typedChannels,
+    retention: {
+      maxAgeMs: retentionMaxAgeS === undefined ? undefined : retentionMaxAgeS * 1000,
+      maxEvents: retentionMaxEvents,
+    },
+  };
+}
+
+/** Whether a Redis that needs no password answers there. */
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS }, () => socket.write('PING\r\n'));
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('data', (reply) => done(reply.toString().startsWith('+PONG')));
+    socket.once('timeout', () => done(false));
+    socket.once('error', () => done(false));
+    socket.once('end', () => done(false));
+  });
 }

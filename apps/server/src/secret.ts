@@ -22,6 +22,20 @@ export function apiSecret(config: Config): ApiSecret {
   return { value: randomBytes(24).toString('base64url'), generated: true };
 }
 
+/** Everything in the configuration that no log may hold. */
+export function configuredSecrets(config: Config): string[] {
+  const addresses = [config.redisUrl, ...(config.redisClusterNodes?.split(',') ?? [])];
+  const passwords = addresses.map((address) => /:([^:@/]+)@/.exec(address ?? '')?.[1]);
+  const candidates = [
+    config.apiSecret,
+    config.apiSecretPrevious,
+    ...passwords.flatMap((password) =>
+      password === undefined ? [] : [password, decodeURIComponent(password)],
+    ),
+  ];
+  return candidates.filter((secret) => secret !== undefined);
+}
+
 /** What a newcomer needs to try the server: the secret and two commands to paste. For the terminal, never the log. */
 export function welcome(url: string, secret: string): string {
   const events = `${url}/events/v1/events`;

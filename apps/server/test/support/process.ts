@@ -62,7 +62,7 @@ export async function startProcess(
   const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-process-'));
   const defaults = args.some((arg) => arg.startsWith('-')) ? [] : ['--port', '0', '--data-dir', dataDir];
   const child = spawn(process.execPath, [BIN, ...defaults, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', EVENTS_STORE: 'embedded', ...env },
     cwd: dataDir,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

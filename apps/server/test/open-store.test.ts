@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openStore, readConfig } from '@ganomede/events-server';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
+import { configuredSecrets } from '../src/secret.js';
+
+async function startRedis(): Promise<RedisServer> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+/** Opens the store, uses it once, and closes it. */
+async function choose(env: Record<string, string>): Promise<{ description: string; warnings: string[] }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-choice-'));
+  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const warnings: string[] = [];
+  const { store, description } = await openStore(readConfig({ DATA_DIR: dataDir, ...env }), (message) =>
+    warnings.push(message),
+  );
+  expect(await store.append('choice', [{ from: 'f', type: 't' }])).toHaveLength(1);
+  await store.close();
+  return { description, warnings };
+}
+
+describe('the store', () => {
+  it('is Redis by each of its variables, and says what that Redis lacks', async () => {
+    const redis = await startRedis();
+    const port = String(redis.port);
+    const byUrl = await choose({ REDIS_URL: redis.url });
+    expect(byUrl.description).toMatch(/Redis, because REDIS_URL is set \(EVENTS_STORE=embedded /);
+    expect(byUrl.warnings.join()).toMatch(/persists nothing/);
+    const byHost = await choose({
+      REDIS_EVENTS_PORT_6379_TCP_ADDR: '127.0.0.1',
+      REDIS_EVENTS_PORT_6379_TCP_PORT: port,
+    });
+    expect(byHost.description).toContain('because REDIS_EVENTS_PORT_6379_TCP_ADDR is set');
+    const byPort = await choose({ REDIS_EVENTS_PORT_6379_TCP_PORT: port, REDIS_KEY_PREFIX: 'mine:' });
+    expect(byPort.description).toContain('because REDIS_EVENTS_PORT_6379_TCP_PORT is set');
+    expect(await redis.admin.keys('mine:*')).not.toEqual([]);
+  });
+
+  it('is embedded where EVENTS_STORE says so, whatever else is set', async () => {
+    const { description } = await choose({
+      EVENTS_STORE: 'embedded',
+      REDIS_URL: 'redis://127.0.0.1:1',
+      NODE_ENV: 'production',
+    });
+    expect(description).toMatch(/the folder .*, because EVENTS_STORE is embedded \(EVENTS_STORE=redis /);
+  });
+
+  it('is Redis in production, and a clear error where nothing answers', async () => {
+    const env = { NODE_ENV: 'production', REDIS_EVENTS_PORT_6379_TCP_PORT: '1' };
+    await expect(choose(env)).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.stringMatching(/localhost:1\b/),
+    });
+  });
+
+  it('cannot be two Redis at a time', async () => {
+    const env = { REDIS_URL: 'redis://127.0.0.1:1', REDIS_CLUSTER_NODES: '127.0.0.1:1' };
+    await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing where REDIS_URL is set/);
+  });
+});
+
+it('no password of Redis is for the log', () => {
+  const config = readConfig({
+    API_SECRET: 'a',
+    REDIS_URL: 'redis://user:pass%2Fword@host',
+    API_SECRET_PREVIOUS: 'b',
+  });
+  expect(configuredSecrets(config)).toEqual(['a', 'b', 'pass%2Fword', 'pass/word']);
+});
