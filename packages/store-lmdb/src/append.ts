@@ -1,5 +1,5 @@
 import type { EventHeader } from '@ganomede/events-protocol';
-import type { TailEvent } from '@ganomede/events-store';
+import { type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
 import { decodeChannel, encodeChannel } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { CHANNEL_COUNT, channelKey, eventKey, typeKey } from './keys.js';
@@ -16,14 +16,22 @@ export interface NewEvent {
 export interface Appended {
   readonly headers: EventHeader[];
   readonly tail: TailEvent[];
+  /** Oldest id that the channel keeps now. */
+  readonly firstId: number;
 }
 
 const NOTHING = Buffer.alloc(0);
 
 /** Gives the events the next ids of the channel and adds all that has to be stored to the draft. */
-export function planAppend(draft: Draft, channel: string, events: readonly NewEvent[]): Appended {
+export function planAppend(
+  draft: Draft,
+  channel: string,
+  events: readonly NewEvent[],
+  retention: Retention,
+): Appended {
   const stored = draft.get(channelKey(channel));
-  const { number, lastId } = stored ? decodeChannel(stored) : { number: newChannelNumber(draft), lastId: 0 };
+  const record = stored ? decodeChannel(stored) : { number: newChannelNumber(draft), firstId: 1, lastId: 0 };
+  const { number, lastId } = record;
   const timestamp = Date.now();
   const headers: EventHeader[] = [];
   const tail: TailEvent[] = [];
@@ -36,8 +44,9 @@ export function planAppend(draft: Draft, channel: string, events: readonly NewEv
     headers.push({ id, timestamp });
     tail.push({ id, type, json });
   }
-  draft.set(channelKey(channel), encodeChannel({ number, lastId: id }));
-  return { headers, tail };
+  const firstId = record.firstId + tooMany(id - record.firstId + 1, retention);
+  draft.set(channelKey(channel), encodeChannel({ number, firstId, lastId: id }));
+  return { headers, tail, firstId };
 }
 
 function newChannelNumber(draft: Draft): number {

@@ -2,16 +2,19 @@
 export interface ChannelRecord {
   /** Stands for the name in the keys of its events. */
   readonly number: number;
-  /** Newest id given. The oldest event has id 1: nothing is ever forgotten. */
+  /** Oldest id kept; one above the newest where no event is. */
+  readonly firstId: number;
+  /** Newest id given. */
   readonly lastId: number;
 }
 
-/** Stored as `<number> <lastId>`. */
-export function encodeChannel({ number, lastId }: ChannelRecord): Buffer {
-  return Buffer.from(`${number} ${lastId}`);
+/** Stored as `<number> <lastId> <firstId>`. */
+export function encodeChannel({ number, firstId, lastId }: ChannelRecord): Buffer {
+  return Buffer.from(`${number} ${lastId} ${firstId}`);
 }
 
 export function decodeChannel(value: Buffer): ChannelRecord {
-  const [number, lastId] = value.toString('latin1').split(' ');
-  return { number: Number(number), lastId: Number(lastId) };
+  // The first id came later: without it nothing was ever dropped.
+  const [number, lastId, firstId = 1] = value.toString('latin1').split(' ');
+  return { number: Number(number), firstId: Number(firstId), lastId: Number(lastId) };
 }

@@ -1,10 +1,10 @@
-import { storeClosed } from '@ganomede/events-store';
-import type { Database, Entry } from './database.js';
+import { GroupQueue, storeClosed } from '@ganomede/events-store';
+import type { Change, Database } from './database.js';
 import type { Key } from './keys.js';
 import { cannotWrite } from './storage-error.js';
 
 /** Most bytes of values that share one commit; a single write may be larger. */
-const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
+const MAX_COMMIT = { items: Number.POSITIVE_INFINITY, bytes: 8 * 1024 * 1024 };
 
 /** One write: its entries become durable together. */
 export interface Write<T> {
@@ -20,7 +20,7 @@ export interface Write<T> {
 
 /** The next commit, and the database as it will be after it. */
 export class Draft {
-  readonly entries: Entry[] = [];
+  readonly entries: Change[] = [];
   readonly #database: Database;
   readonly #changed = new Map<string, Buffer>();
 
@@ -42,6 +42,11 @@ export class Draft {
   add(key: Key, value: Buffer): void {
     this.entries.push({ key, value });
   }
+
+  /** Removes what no write reads. */
+  remove(key: Key): void {
+    this.entries.push({ key, value: undefined });
+  }
 }
 
 interface Queued {
@@ -59,8 +64,7 @@ interface Queued {
 export class CommitQueue {
   readonly #database: Database;
   readonly #dataDir: string;
-  #queue: Queued[] = [];
-  #running: Promise<void> | undefined;
+  readonly #queue = new GroupQueue<Queued>((writes) => this.#commit(writes), MAX_COMMIT);
   #closed = false;
 
   constructor(database: Database, dataDir: string) {
@@ -85,32 +89,13 @@ export class CommitQueue {
         },
         failed: reject,
       });
-      this.#running ??= this.#run();
     });
   }
 
   /** Takes no more writes, and resolves once those that are queued have ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    // Whatever is written in this turn shares the first commit.
-    await Promise.resolve();
-    while (this.#queue.length > 0) await this.#commit(this.#take());
-    this.#running = undefined;
-  }
-
-  #take(): Queued[] {
-    let bytes = 0;
-    let count = 0;
-    for (const write of this.#queue) {
-      bytes += write.bytes;
-      if (count > 0 && bytes > MAX_COMMIT_BYTES) break;
-      count++;
-    }
-    return this.#queue.splice(0, count);
+    await this.#queue.running;
   }
 
   async #commit(writes: readonly Queued[]): Promise<void> {

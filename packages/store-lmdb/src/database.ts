@@ -13,6 +13,12 @@ export interface Entry {
   readonly value: Buffer;
 }
 
+/** An entry to write, or to remove where it has no value. */
+export interface Change {
+  readonly key: Key;
+  readonly value: Buffer | undefined;
+}
+
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
 export class Database {
   readonly #root: RootDatabase<Buffer, Key>;
@@ -58,13 +64,16 @@ export class Database {
   }
 
   /**
-   * Writes all entries in one transaction, or none. Resolves once they are on disk and every `get` sees them.
+   * Makes all changes in one transaction, or none. Resolves once they are on disk and every `get` sees them.
    * No other commit may be running.
    */
-  async commit(entries: readonly Entry[]): Promise<void> {
+  async commit(changes: readonly Change[]): Promise<void> {
     try {
       await this.#root.batch(() => {
-        for (const { key, value } of entries) this.#root.put(key, value);
+        for (const { key, value } of changes) {
+          if (value === undefined) this.#root.remove(key);
+          else this.#root.put(key, value);
+        }
       });
     } catch (error) {
       // lmdb tells the reason in a second promise.

@@ -14,6 +14,9 @@ export const CHANNEL_COUNT: Key = ['channels'];
 /** A channel's record (see channel-record.ts). */
 export const channelKey = (channel: string): Key => ['c', channel];
 
+/** Above the keys of all channels. */
+export const CHANNELS_END: Key = ['d'];
+
 /** The complete JSON text of an event. */
 export const eventKey = (channelNumber: number, id: number): Key => ['e', channelNumber, id];
 
@@ -24,6 +27,9 @@ export const typeKey = (channelNumber: number, type: string, id: number): Key =>
   type,
   id,
 ];
+
+/** Above the keys of all types of a channel. */
+export const typesEnd = (channelNumber: number): Key => ['t', channelNumber + 1];
 
 /** The saved cursor of a consumer on a channel name, as decimal text. */
 export const cursorKey = (clientId: string, channel: string): Key => ['p', clientId, channel];

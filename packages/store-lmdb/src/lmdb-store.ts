@@ -16,6 +16,7 @@ import {
   type PollOptions,
   poll,
   type ReadCursor,
+  type Retention,
   type StoreHooks,
   type StoreOptions,
   storeClosed,
@@ -27,6 +28,7 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { cursorKey } from './keys.js';
 import { readEvents } from './read.js';
 import { cannotRead } from './storage-error.js';
+import { Sweeper } from './sweeper.js';
 
 export interface LmdbStoreOptions extends StoreOptions {
   /** The directory of the events, created where it does not exist. One open store at a time may use it. */
@@ -64,6 +66,8 @@ class LmdbStore implements EventStore {
   readonly #lock: DirectoryLock;
   readonly #database: Database;
   readonly #commits: CommitQueue;
+  readonly #retention: Retention;
+  readonly #sweeper: Sweeper;
   readonly #typedChannels: boolean;
   #closing: Promise<void> | undefined;
 
@@ -72,6 +76,11 @@ class LmdbStore implements EventStore {
     this.#lock = lock;
     this.#database = database;
     this.#commits = new CommitQueue(database, dataDir);
+    this.#retention = options.retention ?? {};
+    this.#sweeper = new Sweeper(database, this.#commits, this.#retention, (channel, firstId) =>
+      this.live.drop(channel, firstId),
+    );
+    this.#sweeper.start();
     this.#typedChannels = options.typedChannels ?? true;
     this.hooks = options.hooks ?? {};
   }
@@ -92,8 +101,11 @@ class LmdbStore implements EventStore {
     const { headers } = await this.#commits.write({
       subject: `${events.length} event(s) of channel ${JSON.stringify(name)}`,
       bytes: events.reduce((sum, { text }) => sum + text.length, 0),
-      plan: (draft) => planAppend(draft, channel, events),
-      committed: ({ tail }) => this.live.push(channel, tail),
+      plan: (draft) => planAppend(draft, channel, events, this.#retention),
+      committed: ({ tail, firstId }) => {
+        this.live.push(channel, tail);
+        this.live.drop(channel, firstId);
+      },
     });
     return headers;
   }
@@ -146,6 +158,7 @@ class LmdbStore implements EventStore {
 
   async #close(): Promise<void> {
     this.live.close();
+    await this.#sweeper.close();
     await this.#commits.close();
     try {
       await this.#database.close();

@@ -14,13 +14,14 @@ export function readEvents(
 ): EventBatch {
   const stored = database.get(channelKey(channel));
   if (stored === undefined) return UNKNOWN_CHANNEL;
-  const { number, lastId } = decodeChannel(stored);
+  const { number, firstId, lastId } = decodeChannel(stored);
+  const from = Math.max(after, firstId - 1);
   const texts: Buffer[] = [];
-  if (after < lastId) {
+  if (from < lastId) {
     const found =
       type === undefined
-        ? wholeChannel(database, number, after, lastId)
-        : ofType(database, number, type, after, lastId);
+        ? wholeChannel(database, number, from, lastId)
+        : ofType(database, number, type, from, lastId);
     let bytes = 0;
     for (const text of found) {
       texts.push(text);
@@ -28,7 +29,7 @@ export function readEvents(
       if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
     }
   }
-  return new EventBatch(texts, { firstId: 1, lastId });
+  return new EventBatch(texts, { firstId: firstId > lastId ? 0 : firstId, lastId });
 }
 
 function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {

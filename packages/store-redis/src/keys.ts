@@ -14,7 +14,7 @@ import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
  * | `events:{users/v1}:new` | pub/sub | notifications |
  * | `events:channels` | set | the channels that were ever appended to |
- * | `events:sweep` | string | the lease of the server that sweeps (see retention.ts) |
+ * | `events:sweep` | string | the lease of the server that sweeps (see sweeper.ts) |
  */
 export interface ChannelKeys {
   readonly channel: string;

@@ -24,9 +24,9 @@ import { parseNotification } from './notification.js';
 import type { RedisStoreOptions } from './options.js';
 import { Reader } from './reader.js';
 import { Registry } from './registry.js';
-import { Sweeper } from './retention.js';
 import { safetyRead } from './safety-read.js';
 import { Subscriber } from './subscriber.js';
+import { Sweeper } from './sweeper.js';
 
 /**
  * Opens an event store on Redis 7 or newer, or on a Redis Cluster. Any number of stores, in any number of
@@ -80,7 +80,7 @@ class RedisStore implements EventStore {
   readonly #reader: Reader;
   readonly #registry: Registry;
   readonly #subscriber: Subscriber;
-  readonly #sweeper: Sweeper | undefined;
+  readonly #sweeper: Sweeper;
   readonly #safetyTimer: NodeJS.Timeout;
   readonly #typedChannels: boolean;
   /** Commands that were sent, other than appends. */
@@ -107,11 +107,8 @@ class RedisStore implements EventStore {
     this.live = new LiveChannels(this.#subscriber);
     this.#typedChannels = options.typedChannels ?? true;
     this.hooks = options.hooks ?? {};
-    const { retention } = options;
-    if (retention?.maxAgeMs || retention?.maxEvents) {
-      this.#sweeper = new Sweeper(connection, keys, retention);
-      this.#sweeper.start();
-    }
+    this.#sweeper = new Sweeper(connection, keys, options.retention ?? {});
+    this.#sweeper.start();
     this.#safetyTimer = setInterval(() => {
       this.#subscriber.check();
       void safetyRead(this.live, connection, keys);
@@ -175,7 +172,7 @@ class RedisStore implements EventStore {
     clearInterval(this.#safetyTimer);
     this.live.close();
     this.#subscriber.close();
-    await Promise.all([this.#appender.idle(), this.#sweeper?.close(), Promise.allSettled(this.#running)]);
+    await Promise.all([this.#appender.idle(), this.#sweeper.close(), Promise.allSettled(this.#running)]);
     for (const connection of this.#connections) connection.close();
   }
 

@@ -13,4 +13,5 @@ export { type GroupLimits, GroupQueue } from './group-queue.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';
 export { type PollSource, poll, storeClosed } from './poll.js';
+export { dropsAnything, sweepIntervalMs, tooMany } from './retention.js';
 export { Waiters } from './waiters.js';

@@ -50,7 +50,7 @@ export class LiveTail {
 
   /** Events below `firstId` are kept no longer. */
   drop(firstId: number): void {
-    if (!this.#started) return;
+    if (!this.#started || firstId === this.#firstId) return;
     if (firstId > this.lastId + 1) {
       // What lies between is not known.
       this.reset();

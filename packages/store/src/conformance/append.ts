@@ -15,6 +15,11 @@ export function describeAppend(open: OpenStore): void {
       expect(ids(await store.read({ channel: one, after: 0, limit: ALL }))).toEqual(upTo(4));
     });
 
+    it('is possible where ping resolves', async () => {
+      const { store } = await open();
+      await store.ping();
+    });
+
     it('gives the time of the append in whole milliseconds', async () => {
       const { store } = await open();
       const channel = newChannel();

@@ -68,6 +68,7 @@ export function describeClose(open: OpenStore): void {
         const poll = store.poll({ channel, after: 0, limit: 1 }, { timeoutMs });
         await expect(poll).rejects.toMatchObject(UNAVAILABLE);
       }
+      await expect(store.ping()).rejects.toMatchObject(UNAVAILABLE);
       await expect(store.loadCursor('mailer', channel)).rejects.toMatchObject(UNAVAILABLE);
       await expect(store.saveCursor('mailer', channel, 1)).rejects.toMatchObject(UNAVAILABLE);
       expect(store.waiting).toBe(0);

@@ -6,6 +6,7 @@ import { describeCursors } from './cursors.js';
 import { describeFollow } from './follow.js';
 import { describePoll } from './poll.js';
 import { describeRead } from './read.js';
+import { describeRetention } from './retention.js';
 import type { OpenStore, StoreUnderTest } from './store-under-test.js';
 import { describeTypedChannels } from './typed-channels.js';
 
@@ -38,6 +39,7 @@ export function describeEventStore(name: string, open: OpenStore): void {
     describePoll(openForTest);
     describeCursors(openForTest);
     describeTypedChannels(openForTest);
+    describeRetention(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
   });

@@ -123,6 +123,39 @@ export function describePoll(open: OpenStore): void {
       for (const batch of await Promise.all(batches)) expect(ids(batch)).toEqual([1]);
     });
 
+    it('takes a cursor ahead of the newest id for the newest id, and says so', async () => {
+      const { store, peer } = await open();
+      const channel = newChannel();
+      await store.append(channel, events(2));
+      const names = [channel, `${channel}:add`];
+      const polls = names.map((name) =>
+        store.poll({ channel: name, after: 1_000_000, limit: ALL }, { timeoutMs: LONG_MS }),
+      );
+      await untilWaiting(store, 2);
+      await peer.append(channel, [event(3)]);
+      for (const batch of await Promise.all(polls)) {
+        expect(ids(batch)).toEqual([3]);
+        expect(batch.lastId).toBe(3);
+      }
+      const empty = await store.poll({ channel, after: 1_000_000, limit: ALL }, { timeoutMs: 20 });
+      expect(empty).toMatchObject({ count: 0, firstId: 1, lastId: 3 });
+    });
+
+    it('is not taken back by what it has heard of late', async () => {
+      // A consumer may come from a server that has heard of an event earlier.
+      const { store, peer } = await open();
+      const channel = newChannel();
+      const first = store.poll({ channel, after: 0, limit: ALL }, { timeoutMs: LONG_MS });
+      await untilWaiting(store, 1);
+      for (let id = 1; id <= 200; id++) {
+        await peer.append(channel, [event(id)]);
+        const batch = await store.poll({ channel, after: id, limit: ALL }, { timeoutMs: 1 });
+        expect(ids(batch)).toEqual([]);
+        expect(batch.lastId).toBe(id);
+      }
+      await first;
+    });
+
     it('answers with an empty batch after its time', async () => {
       const { store } = await open();
       const channel = newChannel();

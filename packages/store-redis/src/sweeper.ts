@@ -1,4 +1,4 @@
-import type { Retention } from '@ganomede/events-store';
+import { dropsAnything, type Retention, sweepIntervalMs } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -6,11 +6,6 @@ import type { Keys } from './keys.js';
 const MAX_DROPPED = 1_000;
 /** About how many channels, or types of one, are read at a time. */
 const PAGE = 100;
-
-/** How often channels are swept, milliseconds: a tenth of the age, at least every minute, at most every second. */
-export function sweepIntervalMs({ maxAgeMs }: Retention): number {
-  return Math.max(1_000, Math.min((maxAgeMs ?? Number.POSITIVE_INFINITY) / 10, 60_000));
-}
 
 /**
  * Drops what retention does not keep, in every channel, those that nothing is appended to as well. Runs in every
@@ -32,6 +27,7 @@ export class Sweeper {
   }
 
   start(): void {
+    if (!dropsAnything(this.#retention)) return;
     const intervalMs = sweepIntervalMs(this.#retention);
     this.#timer = setInterval(() => {
       this.#running ??= this.#sweepWithLease(intervalMs)

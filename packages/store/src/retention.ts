@@ -1,0 +1,17 @@
+import type { Retention } from './event-store.js';
+
+/** How often channels are swept for what is too old, milliseconds: a tenth of the age, within a second and a minute. */
+export function sweepIntervalMs({ maxAgeMs }: Retention): number {
+  return Math.max(1_000, Math.min((maxAgeMs ?? Number.POSITIVE_INFINITY) / 10, 60_000));
+}
+
+/** How many of `kept` events an append drops: none up to a tenth too many, so that dropping is done in steps. */
+export function tooMany(kept: number, { maxEvents }: Retention): number {
+  if (!maxEvents || kept <= maxEvents + Math.floor(maxEvents / 10)) return 0;
+  return kept - maxEvents;
+}
+
+/** Whether anything is ever dropped. */
+export function dropsAnything({ maxAgeMs, maxEvents }: Retention): boolean {
+  return Boolean(maxAgeMs || maxEvents);
+}
