@@ -1,31 +1,69 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyPluginAsync,
-  LogController,
-} from 'fastify';
-import { type EventsPluginOptions, eventsPlugin } from './events-plugin.js';
+import type { EventStore } from '@ganomede/events-store';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { manners, operationsRoutes, protocolRoutes, type RouteSettings } from './events-plugin.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
 import { about } from './routes/about.js';
+import { createServices, type Services } from './services.js';
 
 export interface AppOptions {
-  readonly store: EventsPluginOptions['store'];
-  readonly config: Omit<EventsPluginOptions, 'store'>;
+  /** Stays the caller's: closing the app does not close it. */
+  readonly store: EventStore;
+  readonly config: RouteSettings;
   /** Default: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
+  /** What this app shares with `buildOperationsApp`. Default: services of its own. */
+  readonly services?: Services;
+  /** Whether it has `/health` and `/metrics`, default true. */
+  readonly operations?: boolean;
 }
 
 /** How long a request may take to arrive, and its headers, milliseconds: slow senders cannot pile up. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** The server: every route of the protocol under `/events/v1`, and `/about`. Not yet listening. */
-export function buildApp({ store, config, logger }: AppOptions): FastifyInstance {
+/** The server: every route of the protocol under `/events/v1`, and what belongs to the root. Not yet listening. */
+export function buildApp(options: AppOptions): FastifyInstance {
+  const { store, config, logger, operations = true } = options;
+  const services = options.services ?? createServices(store, config);
+  const app = createFastify(logger);
+  app.addHook('preClose', async () => {
+    services.lifecycle.stopping = true;
+  });
+  app.register(
+    async (fastify) => {
+      await manners(fastify, services, config);
+      await protocolRoutes(fastify, services, config);
+      fastify.refuseOtherMethods();
+    },
+    { prefix: API_PREFIX },
+  );
+  app.register(async (fastify) => {
+    await manners(fastify, services, config);
+    await fastify.register(about);
+    if (operations) await operationsRoutes(fastify, services);
+    fastify.refuseOtherMethods();
+  });
+  return app;
+}
+
+/** Health and metrics alone, for a port of their own (`METRICS_PORT`). */
+export function buildOperationsApp(services: Services, logger?: FastifyBaseLogger): FastifyInstance {
+  const app = createFastify(logger);
+  app.register(async (fastify) => {
+    await fastify.register(requestLog);
+    await fastify.register(errors);
+    await operationsRoutes(fastify, services);
+    fastify.refuseOtherMethods();
+  });
+  return app;
+}
+
+function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     // plugins/request-log.ts says it in one line, without the query.
@@ -44,17 +82,8 @@ export function buildApp({ store, config, logger }: AppOptions): FastifyInstance
     clientErrorHandler: refuseMessage,
   });
   app.register(unusedConnections);
-  app.register(eventsPlugin, { ...config, store, prefix: API_PREFIX });
-  app.register(rootRoutes);
   return app;
 }
-
-const rootRoutes: FastifyPluginAsync = async (fastify) => {
-  await fastify.register(requestLog);
-  await fastify.register(errors);
-  await fastify.register(about);
-  fastify.refuseOtherMethods();
-};
 
 /** The caller's own id, where it is fit for a header and a log. */
 function requestId(given: string | string[] | undefined): string {

@@ -2,13 +2,15 @@
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
+import type { FastifyInstance } from 'fastify';
 import pkg from '../package.json' with { type: 'json' };
-import { buildApp } from './app.js';
+import { buildApp, buildOperationsApp } from './app.js';
 import { ConfigError, readConfig } from './config.js';
 import { help } from './help.js';
 import { createLogger, logDestination } from './logger.js';
 import { openStore } from './open-store.js';
 import { apiSecret, configuredSecrets, welcome } from './secret.js';
+import { createServices } from './services.js';
 import { stopOnSignal } from './shutdown.js';
 
 main().catch((error: unknown) => {
@@ -34,20 +36,49 @@ async function main(): Promise<void> {
   const { store, description } = await openStore(config, (message) => logger.warn(message));
   logger.info(description);
 
-  const app = buildApp({ store, config: { ...config, apiSecret: secret.value }, logger });
+  const services = createServices(store, config);
+  const operations =
+    config.metricsPort === undefined
+      ? undefined
+      : {
+          app: buildOperationsApp(services, logger),
+          port: config.metricsPort,
+          host: config.metricsHost ?? config.host,
+        };
+  const app = buildApp({
+    store,
+    config: { ...config, apiSecret: secret.value },
+    logger,
+    services,
+    operations: operations === undefined,
+  });
   stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
+    // What is asked meanwhile whether the server is ready, is told that it is not.
+    services.lifecycle.stopping = true;
     await app.close();
+    await operations?.app.close();
+    services.statsd?.close();
     await store.close();
   });
 
-  await app.ready();
-  // Fastify would log a line per network interface.
-  app.log.level = 'warn';
-  await app.listen({ port: config.port, host: config.host });
-  app.log.level = config.logLevel;
-  const url = urlOf(config.host, portOf(app.server.address()));
+  if (operations !== undefined) {
+    const url = await listen(operations.app, operations.port, operations.host);
+    logger.info({ url }, 'health and metrics');
+  }
+  const url = await listen(app, config.port, config.host);
   logger.info({ url, version: pkg.version }, 'listening');
   if (secret.generated) process.stderr.write(welcome(url, secret.value));
+}
+
+/** Starts listening; the URL to reach it from this machine. */
+async function listen(app: FastifyInstance, port: number, host: string): Promise<string> {
+  await app.ready();
+  // Fastify would log a line per network interface.
+  const { level } = app.log;
+  app.log.level = 'warn';
+  await app.listen({ port, host });
+  app.log.level = level;
+  return urlOf(host, portOf(app.server.address()));
 }
 
 function parseFlags() {

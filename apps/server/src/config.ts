@@ -33,6 +33,14 @@ const optionalCount = (what: string) =>
 const onOff = (what: string, fallback: boolean) =>
   Type.Boolean({ description: `${what}; on or off`, default: fallback });
 
+const port = (what: string, fallback?: number) =>
+  Type.Integer({
+    description: `${what}; an integer from 0 to 65535 (0 picks a free one)`,
+    minimum: 0,
+    maximum: 65535,
+    ...(fallback === undefined ? {} : { default: fallback }),
+  });
+
 const milliseconds = (what: string, fallback: number) =>
   Type.Integer({ description: what, minimum: 1, maximum: 2 ** 31 - 1, default: fallback });
 
@@ -57,12 +65,7 @@ export const SETTINGS = {
   port: setting({
     env: 'PORT',
     flag: 'port',
-    schema: Type.Integer({
-      description: 'the port to listen on; an integer from 0 to 65535 (0 picks a free one)',
-      minimum: 0,
-      maximum: 65535,
-      default: 8000,
-    }),
+    schema: port('the port to listen on', 8000),
   }),
   host: setting({
     env: 'HOST',
@@ -167,6 +170,25 @@ export const SETTINGS = {
       minimum: 1,
       default: 10_000,
     }),
+  }),
+  metricsHost: setting({
+    env: 'METRICS_HOST',
+    schema: optionalText('the address of the port for health and metrics; that of HOST where it is not set'),
+  }),
+  metricsPort: setting({
+    env: 'METRICS_PORT',
+    schema: Type.Optional(port('a port for /health and /metrics alone, which are then not on the main one')),
+  }),
+  statsdHost: setting({
+    env: 'STATSD_HOST',
+    schema: optionalText(
+      'where request counts and timings are sent to; needs STATSD_PORT and STATSD_PREFIX too',
+    ),
+  }),
+  statsdPort: setting({ env: 'STATSD_PORT', schema: Type.Optional(port('the UDP port of StatsD')) }),
+  statsdPrefix: setting({
+    env: 'STATSD_PREFIX',
+    schema: optionalText('what every StatsD name begins with'),
   }),
   logLevel: setting({
     env: 'LOG_LEVEL',

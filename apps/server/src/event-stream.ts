@@ -14,6 +14,14 @@ const READ_LIMIT = 100;
 /** The places of a stream in its channels: the id of the last event sent of each. */
 export type StreamPlaces = Map<string, number>;
 
+export interface EventStreamOptions {
+  /** How long to wait at the store at a time, milliseconds. */
+  readonly pollTimeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Told how many events were sent. */
+  readonly onSent: (count: number) => void;
+}
+
 /**
  * Sends the events of one or several channels as server-sent events until `signal` aborts, a reader is too slow,
  * or the store fails; the client then resumes from the last id it has seen.
@@ -25,7 +33,7 @@ export async function sendEventStream(
   response: ServerResponse,
   store: EventStore,
   places: StreamPlaces,
-  options: { readonly pollTimeoutMs: number; readonly signal: AbortSignal },
+  options: EventStreamOptions,
 ): Promise<void> {
   const ended = new AbortController();
   const end = () => ended.abort();

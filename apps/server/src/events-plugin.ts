@@ -1,16 +1,20 @@
 import type { EventStore } from '@ganomede/events-store';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { type Config, readConfig } from './config.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
 import { errors } from './plugins/errors.js';
 import { polls } from './plugins/polls.js';
 import { requestLog } from './plugins/request-log.js';
+import { requestMetrics } from './plugins/request-metrics.js';
 import { validation } from './plugins/validation.js';
 import { about } from './routes/about.js';
+import { health } from './routes/health.js';
 import { ping } from './routes/ping.js';
+import { prometheus } from './routes/prometheus.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
+import { createServices, type Services, type StatsDSettings } from './services.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -23,31 +27,66 @@ export type RouteSettings = Partial<
     | 'maxBodyBytes'
     | 'maxWaitingPolls'
   >
->;
+> &
+  StatsDSettings & {
+    /** What clients have to send. */
+    readonly apiSecret: string;
+  };
 
 export interface EventsPluginOptions extends RouteSettings {
-  /** What clients have to send. */
-  readonly apiSecret: string;
   /** Stays the caller's: closing the app does not close it. */
   readonly store: EventStore;
 }
 
-/** Every route of the protocol, to be registered under a prefix such as `/events/v1`. */
-export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (fastify, options) => {
-  const { store, apiSecret, apiSecretPrevious, ...settings } = { ...readConfig({}), ...options };
-  const { allowQuerySecret, pollTimeoutMs, maxLimit, maxBodyBytes, maxWaitingPolls } = settings;
-  const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
+/** Everything that the server does, to be registered under a prefix such as `/events/v1`. */
+export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
+  fastify,
+  { store, ...settings },
+) => {
+  const services = createServices(store, settings);
+  await manners(fastify, services, settings);
+  await protocolRoutes(fastify, services, settings);
+  await operationsRoutes(fastify, services);
+  fastify.refuseOtherMethods();
+};
 
+/** How every route answers, whatever it does: errors, secrets, logs, figures, the end of waiting. */
+export async function manners(
+  fastify: FastifyInstance,
+  services: Services,
+  settings: RouteSettings,
+): Promise<void> {
+  const { apiSecret, apiSecretPrevious, allowQuerySecret, maxBodyBytes, maxWaitingPolls } = {
+    ...readConfig({}),
+    ...settings,
+  };
+  const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
   await fastify.register(requestLog);
+  await fastify.register(requestMetrics, services);
   await fastify.register(errors);
   await fastify.register(validation);
   await fastify.register(authentication, { secrets, allowQuerySecret });
-  await fastify.register(polls, { maxWaitingPolls });
+  await fastify.register(polls, { maxWaitingPolls, lifecycle: services.lifecycle });
   await fastify.register(bodies, { maxBodyBytes });
+}
 
-  await fastify.register(publish, { store });
-  await fastify.register(read, { store, pollTimeoutMs, maxLimit });
+export async function protocolRoutes(
+  fastify: FastifyInstance,
+  { store, metrics }: Services,
+  settings: RouteSettings,
+): Promise<void> {
+  const { pollTimeoutMs, maxLimit } = { ...readConfig({}), ...settings };
+  await fastify.register(publish, { store, metrics });
+  await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
   await fastify.register(ping);
   await fastify.register(about);
-  fastify.refuseOtherMethods();
-};
+}
+
+/** What those who run the server look at; no secret is needed. */
+export async function operationsRoutes(
+  fastify: FastifyInstance,
+  { store, metrics, lifecycle }: Services,
+): Promise<void> {
+  await fastify.register(health, { store, lifecycle });
+  await fastify.register(prometheus, { registry: metrics.registry });
+}

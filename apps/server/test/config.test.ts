@@ -38,6 +38,11 @@ describe('readConfig', () => {
       shutdownTimeoutMs: 10_000,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
+      metricsHost: undefined,
+      metricsPort: undefined,
+      statsdHost: undefined,
+      statsdPort: undefined,
+      statsdPrefix: undefined,
       logLevel: 'info',
       nodeEnv: 'development',
     });

@@ -9,9 +9,11 @@ import {
 import type { EventBatch, EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
+import type { Metrics } from '../metrics.js';
 
 export interface ReadOptions {
   readonly store: EventStore;
+  readonly metrics: Metrics;
   readonly pollTimeoutMs: number;
   readonly maxLimit: number;
 }
@@ -19,7 +21,7 @@ export interface ReadOptions {
 /** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
   fastify,
-  { store, pollTimeoutMs, maxLimit },
+  { store, metrics, pollTimeoutMs, maxLimit },
 ) => {
   fastify.get(
     '/events',
@@ -48,6 +50,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
       // Saved while the poll reads and waits: the answer needs both.
       const save = after === undefined ? undefined : store.saveCursor(clientId, channel, after);
       const [batch] = await Promise.all([poll, save]);
+      metrics.delivered.inc(batch.count);
       return sendBatch(reply, batch);
     },
   );
@@ -64,7 +67,11 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
       'X-Accel-Buffering': 'no',
     });
     try {
-      await sendEventStream(reply.raw, store, places, { pollTimeoutMs, signal });
+      await sendEventStream(reply.raw, store, places, {
+        pollTimeoutMs,
+        signal,
+        onSent: (count) => metrics.delivered.inc(count),
+      });
       reply.raw.end();
     } catch (error) {
       reply.log.warn({ err: error }, 'an event stream ended early');

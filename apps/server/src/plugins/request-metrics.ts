@@ -1,0 +1,33 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { StatsD } from 'hot-shots';
+import type { Metrics } from '../metrics.js';
+
+export interface RequestMetricsOptions {
+  readonly metrics: Metrics;
+  readonly statsd: StatsD | undefined;
+}
+
+/** Counts every answer, for Prometheus and, where it is configured, StatsD. */
+export const requestMetrics = fp(
+  async (fastify: FastifyInstance, { metrics, statsd }: RequestMetricsOptions) => {
+    fastify.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url ?? 'unknown';
+      const { method } = request;
+      metrics.requests.inc({ method, route, status: reply.statusCode });
+      metrics.latency.observe({ method, route }, reply.elapsedTime / 1000);
+      if (statsd !== undefined) {
+        const name = `route.${statsdName(request)}`;
+        statsd.increment(`${name}.status.${reply.statusCode}`);
+        statsd.timing(`${name}.time`, reply.elapsedTime);
+      }
+    });
+  },
+);
+
+/** The route as the original's router names it: `geteventsv1events`. */
+function statsdName({ method, routeOptions }: FastifyRequest): string {
+  return routeOptions.url === undefined
+    ? 'invalid_route'
+    : `${method}${routeOptions.url}`.replace(/\W/g, '').toLowerCase();
+}

@@ -1,0 +1,135 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { buildOperationsApp, createServices, eventsPlugin } from '@ganomede/events-server';
+import Fastify from 'fastify';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
+import { startProcess } from './support/process.js';
+import { randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
+
+describe('health', () => {
+  it('is live, and ready while the store can be reached and the server does not stop', async () => {
+    const server = await startServer();
+    const live = await fetch(`${server.origin}/health/live`);
+    expect([live.status, await live.json()]).toEqual([200, { status: 'live' }]);
+    const ready = await fetch(`${server.origin}/health/ready`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
+  });
+
+  it('is not ready while the store is away, and again when it is back', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.stop());
+    const server = await startProcess([], {
+      API_SECRET: SECRET,
+      EVENTS_STORE: 'redis',
+      REDIS_URL: redis.url,
+    });
+    const url = await server.listening();
+    const ready = async () => (await fetch(`${url}/health/ready`)).status;
+    expect(await ready()).toBe(200);
+    await redis.kill();
+    await expect.poll(ready, { timeout: 5_000 }).toBe(503);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    await redis.restart();
+    await expect.poll(ready, { timeout: 5_000 }).toBe(200);
+  });
+});
+
+describe('metrics', () => {
+  it('count requests, events, waiting polls and store calls', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    await server.publish(channel);
+    await server.read(channel, { after: 0 });
+    await fetch(`${server.origin}/nothing`);
+    const poll = server.read(channel, { after: 1 });
+    await waitingPolls(server.store, 1);
+
+    const response = await fetch(`${server.origin}/metrics`);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    for (const line of [
+      'events_http_requests_total{method="POST",route="/events/v1/events",status="200"} 1',
+      'events_http_requests_total{method="GET",route="/events/v1/events",status="200"} 1',
+      'events_http_requests_total{method="GET",route="unknown",status="404"} 1',
+      'events_http_request_duration_seconds_count{method="POST",route="/events/v1/events"} 1',
+      'events_published_total 1',
+      'events_delivered_total 1',
+      'events_waiting_polls 1',
+      'events_store_call_duration_seconds_count{call="append",outcome="ok"} 1',
+      'events_store_call_duration_seconds_count{call="saveCursor",outcome="ok"} 2',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    expect(text).toContain('nodejs_eventloop_lag_seconds');
+    expect(text).toContain('process_resident_memory_bytes');
+    await server.publish(channel);
+    await poll;
+  });
+
+  it('can have a port of their own, with the health', async () => {
+    const server = await startProcess([], {
+      API_SECRET: SECRET,
+      METRICS_PORT: '0',
+      METRICS_HOST: '127.0.0.1',
+    });
+    const url = await server.listening();
+    const operations = server.log.find(({ msg }) => msg === 'health and metrics')?.url as string;
+    for (const path of ['/metrics', '/health/live', '/health/ready']) {
+      expect((await fetch(operations + path)).status).toBe(200);
+      expect((await fetch(url + path)).status).toBe(404);
+    }
+    expect((await fetch(`${operations}/about`)).status).toBe(404);
+    server.child.kill('SIGTERM');
+    expect(await server.exited()).toBe(0);
+  });
+});
+
+it('StatsD gets a count and a time for each request, where all its settings are there', async () => {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  onTestFinished(() => void socket.close());
+  const packets: string[] = [];
+  socket.on('message', (packet) => packets.push(...packet.toString().split('\n')));
+  const server = await startServer({
+    statsdHost: '127.0.0.1',
+    statsdPort: socket.address().port,
+    statsdPrefix: 'ganomede.events.',
+  });
+  await fetch(`${server.origin}/events/v1/ping/x`);
+  await expect.poll(() => packets.length).toBe(2);
+  expect(packets).toContain('ganomede.events.route.geteventsv1pingtoken.status.200:1|c');
+  expect(packets.join()).toMatch(/ganomede\.events\.route\.geteventsv1pingtoken\.time:[\d.]+\|ms/);
+});
+
+it('all of it can be mounted in another Fastify app, under any prefix', async () => {
+  const { store } = await startServer();
+  const app = Fastify();
+  app.get('/', async () => 'theirs');
+  app.register(eventsPlugin, { prefix: '/some/where', store, apiSecret: SECRET });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  onTestFinished(() => app.close());
+  const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  const status = async (path: string) => (await fetch(origin + path)).status;
+  expect(await (await fetch(origin)).text()).toBe('theirs');
+  expect(
+    await status(`/some/where/events?clientId=c&channel=x&timeout=0&secret=${encodeURIComponent(SECRET)}`),
+  ).toBe(200);
+  expect(await status('/some/where/events?clientId=c&channel=x')).toBe(401);
+  for (const path of ['/ping/x', '/about', '/health/live', '/health/ready', '/metrics']) {
+    expect(await status(`/some/where${path}`), path).toBe(200);
+  }
+  expect(await (await fetch(`${origin}/some/where/nothing`)).json()).toMatchObject({
+    code: 'ResourceNotFound',
+  });
+  expect(await (await fetch(`${origin}/nothing`)).json()).not.toHaveProperty('code');
+});
+
+it('the app of health and metrics has nothing else', async () => {
+  const { store } = await startServer();
+  const app = buildOperationsApp(createServices(store, {}));
+  onTestFinished(() => app.close());
+  expect((await app.inject('/health/live')).statusCode).toBe(200);
+  expect((await app.inject('/events/v1/events')).statusCode).toBe(404);
+});
