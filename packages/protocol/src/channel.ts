@@ -1,23 +1,4 @@
-import { Type } from '@sinclair/typebox';
-
-/** Longest channel name and clientId, in UTF-16 code units (what `String.length` counts). */
-export const MAX_NAME_LENGTH = 256;
-
-/** No control character and no half of a surrogate pair, so that a name survives UTF-8, URLs and logs. */
-const NAME_PATTERN =
-  '^(?:[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$';
-
-const nameRule = `a non-empty string of at most ${MAX_NAME_LENGTH} characters without control characters`;
-
-const name = (title: string, examples: string[]) =>
-  Type.String({
-    title,
-    description: nameRule,
-    minLength: 1,
-    maxLength: MAX_NAME_LENGTH,
-    pattern: NAME_PATTERN,
-    examples,
-  });
+import { name } from './name.js';
 
 /** The name of a channel as it goes over the wire: `users/v1`, or `users/v1:add` for one type of it. */
 export const ChannelName = name('Channel', ['users/v1', 'users/v1:add']);

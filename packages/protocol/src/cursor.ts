@@ -11,6 +11,14 @@ export const After = Type.Integer({
   maximum: Number.MAX_SAFE_INTEGER,
 });
 
+/** Of pages that go backward. */
+export const Before = Type.Integer({
+  title: 'before',
+  description: 'an integer from 1, the id that all events are to lie below',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
 export const Limit = Type.Integer({
   title: 'limit',
   description: 'an integer from 1, the most events to return',

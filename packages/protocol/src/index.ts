@@ -1,11 +1,6 @@
-export {
-  type ChannelAddress,
-  ChannelName,
-  ClientId,
-  MAX_NAME_LENGTH,
-  parseChannel,
-} from './channel.js';
-export { After, Cursor, DEFAULT_LIMIT, Limit } from './cursor.js';
+export { BatchPublishBody, BatchPublishReply, MAX_BATCH_EVENTS } from './batch.js';
+export { type ChannelAddress, ChannelName, ClientId, parseChannel } from './channel.js';
+export { After, Before, Cursor, DEFAULT_LIMIT, Limit } from './cursor.js';
 export { ERRORS, ErrorBody, type ErrorCode, EventsError, type EventsErrorOptions } from './errors.js';
 export {
   Event,
@@ -17,6 +12,22 @@ export {
   EventType,
   Timestamp,
 } from './event.js';
+export { IDEMPOTENCY_KEY_HEADER, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LENGTH } from './idempotency.js';
+export {
+  CreateIndexBody,
+  CreateIndexReply,
+  IndexDefinition,
+  IndexField,
+  IndexId,
+  IndexValue,
+  ListIndicesQuery,
+  ListIndicesReply,
+  ReadIndexParams,
+  ReadIndexQuery,
+  ReadIndexReply,
+} from './index-definition.js';
+export { LatestQuery } from './latest.js';
+export { MAX_NAME_LENGTH } from './name.js';
 export {
   API_PREFIX,
   FIRST_ID_HEADER,
