@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { prepare } from './prepare.mjs';
+import { ensureRedis } from './redis.mjs';
 import { run } from './run.mjs';
 import { report, say, seconds } from './step.mjs';
 import { root, rootManifest, workspacePackages } from './workspace.mjs';
@@ -16,6 +17,7 @@ const start = performance.now();
 
 try {
   await prepare();
+  await ensureRedis();
   rows.push(await check('lint'));
   rows.push(await check('typecheck'));
   rows.push(...(await tests(process.argv.slice(2))));
