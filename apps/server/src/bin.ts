@@ -1,17 +1,16 @@
 #!/usr/bin/env node
-import type { AddressInfo } from 'node:net';
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
-import type { FastifyInstance } from 'fastify';
 import pkg from '../package.json' with { type: 'json' };
-import { buildApp, buildOperationsApp } from './app.js';
-import { ConfigError, readConfig } from './config.js';
+import { type Config, ConfigError, readConfig } from './config.js';
 import { help } from './help.js';
 import { createLogger, logDestination } from './logger.js';
-import { openStore } from './open-store.js';
-import { apiSecret, configuredSecrets, welcome } from './secret.js';
-import { createServices } from './services.js';
-import { stopOnSignal } from './shutdown.js';
+import { chooseStore } from './open-store.js';
+import { apiSecret, configuredSecrets } from './secret.js';
+import { serve } from './serve.js';
+import { superviseWorkers } from './workers.js';
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError)
@@ -33,52 +32,19 @@ async function main(): Promise<void> {
     secret.value,
     ...configuredSecrets(config),
   ]);
-  const { store, description } = await openStore(config, (message) => logger.warn(message));
-  logger.info(description);
-
-  const services = createServices(store, config);
-  const operations =
-    config.metricsPort === undefined
-      ? undefined
-      : {
-          app: buildOperationsApp(services, logger),
-          port: config.metricsPort,
-          host: config.metricsHost ?? config.host,
-        };
-  const app = buildApp({
-    store,
-    config: { ...config, apiSecret: secret.value },
-    logger,
-    services,
-    operations: operations === undefined,
-  });
-  stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
-    // What is asked meanwhile whether the server is ready, is told that it is not.
-    services.lifecycle.stopping = true;
-    await app.close();
-    await operations?.app.close();
-    services.statsd?.close();
-    await store.close();
-  });
-
-  if (operations !== undefined) {
-    const url = await listen(operations.app, operations.port, operations.host);
-    logger.info({ url }, 'health and metrics');
-  }
-  const url = await listen(app, config.port, config.host);
-  logger.info({ url, version: pkg.version }, 'listening');
-  if (secret.generated) process.stderr.write(welcome(url, secret.value));
+  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  if (cluster.isWorker || workers === 1) return serve(config, secret, logger);
+  await refuseWorkersOfOneFolder(config, workers);
+  superviseWorkers(config, secret, workers, logger);
 }
 
-/** Starts listening; the URL to reach it from this machine. */
-async function listen(app: FastifyInstance, port: number, host: string): Promise<string> {
-  await app.ready();
-  // Fastify would log a line per network interface.
-  const { level } = app.log;
-  app.log.level = 'warn';
-  await app.listen({ port, host });
-  app.log.level = level;
-  return urlOf(host, portOf(app.server.address()));
+/** A folder can be used by one process at a time. */
+async function refuseWorkersOfOneFolder(config: Config, workers: number): Promise<void> {
+  const { kind, reason } = await chooseStore(config);
+  if (kind === 'redis') return;
+  throw new ConfigError([
+    `WORKERS: expected 1 with the embedded store, whose folder one process at a time can use; got ${workers}. The store is embedded because ${reason}; EVENTS_STORE=redis chooses Redis`,
+  ]);
 }
 
 function parseFlags() {
@@ -96,18 +62,6 @@ function parseFlags() {
   } catch (error) {
     throw new ConfigError([`${(error as Error).message} (see --help)`]);
   }
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (typeof address !== 'object' || address === null)
-    throw new TypeError('The server is not listening on a port');
-  return address.port;
-}
-
-function urlOf(host: string, port: number): string {
-  const everywhere = host === '0.0.0.0' || host === '::';
-  const name = everywhere ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${port}`;
 }
 
 /** What a person can mend without a stack trace: a folder in use, a port that is taken. */

@@ -13,7 +13,7 @@ interface Setting<Schema extends TSchema> {
 
 const setting = <Schema extends TSchema>(s: Setting<Schema>): Setting<Schema> => s;
 
-const oneOf = <T extends string>(values: readonly T[], expected: string, fallback?: T) =>
+const oneOf = <const T extends string>(values: readonly T[], expected: string, fallback?: T) =>
   Type.Unsafe<T>(
     Type.String({
       enum: [...values],
@@ -151,6 +151,16 @@ export const SETTINGS = {
       10_000,
     ),
   }),
+  workers: setting({
+    env: 'WORKERS',
+    schema: Type.Unsafe<number | 'auto'>(
+      Type.Union([Type.Integer({ minimum: 1, maximum: 1024 }), Type.Literal('auto')], {
+        description:
+          'how many processes serve the port, with Redis; an integer from 1, or auto (one per core)',
+        default: 1,
+      }),
+    ),
+  }),
   typedChannels: setting({
     env: 'TYPED_CHANNELS',
     schema: onOff('whether channel:type reads one type of a channel', true),
@@ -252,6 +262,7 @@ export function readConfig(
 /** The value that a text stands for; words (`INFO`, `On`) in any case. Undefined where it cannot be one. */
 function read(schema: TSchema, text: string): string | number | boolean | undefined {
   const word = text.toLowerCase();
+  if (schema.anyOf) return word === 'auto' ? word : read(Type.Integer(), text);
   if (schema.type === 'integer') return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   if (schema.type === 'boolean') return word === 'on' ? true : word === 'off' ? false : undefined;
   if (!Array.isArray(schema.enum)) return text;

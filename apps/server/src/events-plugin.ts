@@ -85,8 +85,8 @@ export async function protocolRoutes(
 /** What those who run the server look at; no secret is needed. */
 export async function operationsRoutes(
   fastify: FastifyInstance,
-  { store, metrics, lifecycle }: Services,
+  { store, figures, lifecycle }: Services,
 ): Promise<void> {
   await fastify.register(health, { store, lifecycle });
-  await fastify.register(prometheus, { registry: metrics.registry });
+  await fastify.register(prometheus, { figures });
 }

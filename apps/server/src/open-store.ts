@@ -8,6 +8,14 @@ import { type Config, ConfigError } from './config.js';
 /** How long a developer's machine is asked for a Redis that nobody has configured, milliseconds. */
 const PROBE_TIMEOUT_MS = 300;
 
+/** Which store, and why. */
+export interface StoreChoice {
+  readonly kind: 'redis' | 'embedded';
+  readonly reason: string;
+  /** True where nobody asked for it: the other one will do as well. */
+  readonly optional?: true;
+}
+
 export interface OpenedStore {
   readonly store: EventStore;
   /** Which store, why, and how to choose the other: for the first line of the log. */
@@ -15,25 +23,39 @@ export interface OpenedStore {
 }
 
 /**
- * Opens the store that the configuration asks for. Where it does not say: Redis where one of its variables is
- * set, or in production; on a developer's machine Redis where one answers on localhost:6379, else the embedded
- * store. The rest of the server knows only the contract.
+ * The store that the configuration asks for. Where it does not say: Redis where one of its variables is set, or
+ * in production; on a developer's machine Redis where one answers on localhost:6379, else the embedded store.
  *
  * @throws ConfigError where two variables contradict each other.
- * @throws EventsError `ServiceUnavailable` where the store cannot be opened.
  */
-export async function openStore(config: Config, onWarning: (message: string) => void): Promise<OpenedStore> {
+export async function chooseStore(config: Config): Promise<StoreChoice> {
   const given = redisVariable(config);
-  if (config.eventsStore === 'embedded') return openEmbedded(config, 'EVENTS_STORE is embedded');
-  if (config.eventsStore === 'redis') return openRedis(config, 'EVENTS_STORE is redis', onWarning);
-  if (given !== undefined) return openRedis(config, `${given} is set`, onWarning);
-  if (config.nodeEnv === 'production') return openRedis(config, 'NODE_ENV is production', onWarning);
+  if (config.eventsStore !== undefined)
+    return { kind: config.eventsStore, reason: `EVENTS_STORE is ${config.eventsStore}` };
+  if (given !== undefined) return { kind: 'redis', reason: `${given} is set` };
+  if (config.nodeEnv === 'production') return { kind: 'redis', reason: 'NODE_ENV is production' };
+  if (await answers('localhost', 6379)) {
+    return { kind: 'redis', reason: 'a Redis answers on localhost:6379', optional: true };
+  }
+  return { kind: 'embedded', reason: 'no Redis answers on localhost:6379' };
+}
 
-  if (!(await answers('localhost', 6379))) return openEmbedded(config, 'no Redis answers on localhost:6379');
+/**
+ * Opens the chosen store. The rest of the server knows only the contract.
+ *
+ * @throws EventsError `ServiceUnavailable` where it cannot be opened.
+ */
+export async function openStore(
+  config: Config,
+  onWarning: (message: string) => void,
+  choice?: StoreChoice,
+): Promise<OpenedStore> {
+  const { kind, reason, optional } = choice ?? (await chooseStore(config));
+  if (kind === 'embedded') return openEmbedded(config, reason);
   try {
-    return await openRedis(config, 'a Redis answers on localhost:6379', onWarning);
+    return await openRedis(config, reason, onWarning);
   } catch (error) {
-    if (!(error instanceof EventsError)) throw error;
+    if (!optional || !(error instanceof EventsError)) throw error;
     return openEmbedded(config, `the Redis on localhost:6379 is of no use (${error.message})`);
   }
 }

@@ -1,5 +1,6 @@
 import type { EventStore } from '@ganomede/events-store';
 import { StatsD } from 'hot-shots';
+import type { Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { Metrics, measureStore } from './metrics.js';
 import type { Lifecycle } from './routes/health.js';
@@ -9,6 +10,8 @@ export interface Services {
   /** Every call of it is measured. */
   readonly store: EventStore;
   readonly metrics: Metrics;
+  /** What `/metrics` tells. */
+  readonly figures: Pick<Registry, 'metrics' | 'contentType'>;
   readonly statsd: StatsD | undefined;
   readonly lifecycle: Lifecycle;
 }
@@ -20,6 +23,7 @@ export function createServices(store: EventStore, settings: StatsDSettings): Ser
   return {
     store: measureStore(store, metrics),
     metrics,
+    figures: metrics.registry,
     statsd: openStatsD(settings),
     lifecycle: { stopping: false },
   };

@@ -38,6 +38,7 @@ describe('readConfig', () => {
       shutdownTimeoutMs: 10_000,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
+      workers: 1,
       metricsHost: undefined,
       metricsPort: undefined,
       statsdHost: undefined,

@@ -2,11 +2,11 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Registry } from 'prom-client';
 
 /** `GET /metrics` */
-export const prometheus: FastifyPluginAsync<{ registry: Pick<Registry, 'metrics' | 'contentType'> }> = async (
+export const prometheus: FastifyPluginAsync<{ figures: Pick<Registry, 'metrics' | 'contentType'> }> = async (
   fastify,
-  { registry },
+  { figures },
 ) => {
   fastify.get('/metrics', async (_request, reply) =>
-    reply.header('content-type', registry.contentType).send(await registry.metrics()),
+    reply.header('content-type', figures.contentType).send(await figures.metrics()),
   );
 };

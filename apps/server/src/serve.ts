@@ -1,0 +1,73 @@
+import cluster from 'node:cluster';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import pkg from '../package.json' with { type: 'json' };
+import { buildApp, buildOperationsApp } from './app.js';
+import type { Config } from './config.js';
+import { openStore } from './open-store.js';
+import { type ApiSecret, welcome } from './secret.js';
+import { createServices } from './services.js';
+import { stopOnSignal } from './shutdown.js';
+import { figuresOfAllWorkers } from './worker-metrics.js';
+
+/** Runs the server in this process until a signal stops it. */
+export async function serve(config: Config, secret: ApiSecret, logger: Logger): Promise<void> {
+  const { store, description } = await openStore(config, (message) => logger.warn(message));
+  logger.info(description);
+
+  const services = createServices(store, config);
+  const shared = cluster.isWorker
+    ? { ...services, figures: figuresOfAllWorkers(services.metrics.registry) }
+    : services;
+  const operations =
+    config.metricsPort === undefined
+      ? undefined
+      : {
+          app: buildOperationsApp(shared, logger),
+          port: config.metricsPort,
+          host: config.metricsHost ?? config.host,
+        };
+  const app = buildApp({
+    store,
+    config: { ...config, apiSecret: secret.value },
+    logger,
+    services: shared,
+    operations: operations === undefined,
+  });
+  stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
+    // Who asks meanwhile whether the server is ready, is told that it is not.
+    services.lifecycle.stopping = true;
+    await app.close();
+    await operations?.app.close();
+    services.statsd?.close();
+    await store.close();
+  });
+
+  if (operations !== undefined) {
+    const url = await listen(operations.app, operations.port, operations.host);
+    logger.info({ url }, 'health and metrics');
+  }
+  const url = await listen(app, config.port, config.host);
+  logger.info({ url, version: pkg.version }, 'listening');
+  if (secret.generated) process.stderr.write(welcome(url, secret.value));
+}
+
+/** Starts listening; the URL to reach it from this machine. */
+async function listen(app: FastifyInstance, port: number, host: string): Promise<string> {
+  await app.ready();
+  // Fastify would log a line per network interface.
+  const { level } = app.log;
+  app.log.level = 'warn';
+  await app.listen({ port, host });
+  app.log.level = level;
+  return urlOf(host, app.server.address());
+}
+
+function urlOf(host: string, address: AddressInfo | string | null): string {
+  if (typeof address !== 'object' || address === null)
+    throw new TypeError('The server is not listening on a port');
+  const everywhere = host === '0.0.0.0' || host === '::';
+  const name = everywhere ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${address.port}`;
+}

@@ -1,0 +1,71 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+import { type ApiSecret, welcome } from './secret.js';
+import { stopOnSignal } from './shutdown.js';
+import { collectFigures } from './worker-metrics.js';
+
+/** A worker that ran for longer than this had started well, milliseconds. */
+const STEADY_MS = 10_000;
+/** The longest wait before a worker that keeps crashing is started again, milliseconds. */
+const MAX_RESTART_DELAY_MS = 30_000;
+
+/** How long to wait before a worker is replaced, by how many crashed in a row soon after their start. */
+export function restartDelayMs(crashes: number): number {
+  return crashes <= 1 ? 0 : Math.min(500 * 2 ** (crashes - 2), MAX_RESTART_DELAY_MS);
+}
+
+/**
+ * Runs the server in `count` processes on one port. A worker that crashes is replaced, with back-off when they
+ * keep crashing; where none comes up at all, this process ends too. Signals reach all of them.
+ */
+export function superviseWorkers(config: Config, secret: ApiSecret, count: number, logger: Logger): void {
+  let stopping = false;
+  let listening = 0;
+  let crashes = 0;
+  const started = new Map<Worker, number>();
+
+  const start = () => {
+    if (stopping) return;
+    // The secret of this run is made once, for all.
+    started.set(cluster.fork({ API_SECRET: secret.value }), performance.now());
+  };
+
+  cluster.on('listening', (_worker, { port }) => {
+    listening++;
+    if (listening > 1) return;
+    if (secret.generated) process.stderr.write(welcome(`http://localhost:${port}`, secret.value));
+  });
+
+  cluster.on('exit', (worker, code, signal) => {
+    const ranMs = performance.now() - (started.get(worker) ?? 0);
+    started.delete(worker);
+    if (stopping) return;
+    if (listening === 0) {
+      // It has said why.
+      logger.fatal('no worker could start');
+      process.exit(1);
+    }
+    crashes = ranMs > STEADY_MS ? 1 : crashes + 1;
+    const delayMs = restartDelayMs(crashes);
+    logger.error({ worker: worker.process.pid, code, signal, delayMs }, 'a worker crashed and is replaced');
+    setTimeout(start, delayMs);
+  });
+
+  stopOnSignal(logger, config.shutdownTimeoutMs + 1_000, async () => {
+    stopping = true;
+    await Promise.all(
+      [...started.keys()].map((worker) => {
+        worker.process.kill('SIGTERM');
+        return new Promise((resolve) => worker.once('exit', resolve));
+      }),
+    );
+  });
+  process.on('exit', () => {
+    for (const worker of started.keys()) worker.process.kill('SIGKILL');
+  });
+
+  collectFigures();
+  logger.info({ workers: count }, `starting ${count} workers`);
+  for (let i = 0; i < count; i++) start();
+}
