@@ -63,6 +63,11 @@ export class Database {
     return this.#root.getRange({ start: start, end: end });
   }
 
+  /** Entries from `start` down to above `end`, in the opposite order of their keys. */
+  rangeBackward(start: Key, end: Key): Iterable<Entry> {
+    return this.#root.getRange({ start: start, end: end, reverse: true });
+  }
+
   /**
    * Makes all changes in one transaction, or none. Resolves once they are on disk and every `get` sees them.
    * No other commit may be running.

@@ -12,6 +12,7 @@ import {
   type EventStore,
   eventText,
   filedType,
+  type LatestCursor,
   LiveChannels,
   type PollOptions,
   poll,
@@ -27,6 +28,7 @@ import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { cursorKey } from './keys.js';
 import { readEvents } from './read.js';
+import { readLatest } from './read-latest.js';
 import { cannotRead } from './storage-error.js';
 import { Sweeper } from './sweeper.js';
 
@@ -114,6 +116,15 @@ class LmdbStore implements EventStore {
     const address = this.#address(cursor.channel);
     try {
       return readEvents(this.#database, address, cursor);
+    } catch (cause) {
+      throw cannotRead(this.#dataDir, `channel ${JSON.stringify(cursor.channel)}`, cause);
+    }
+  }
+
+  async latest(cursor: LatestCursor): Promise<EventBatch> {
+    const address = this.#address(cursor.channel);
+    try {
+      return readLatest(this.#database, address, cursor);
     } catch (cause) {
       throw cannotRead(this.#dataDir, `channel ${JSON.stringify(cursor.channel)}`, cause);
     }

@@ -1,10 +1,10 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
-import { decodeChannel } from './channel-record.js';
+import { type ChannelPosition, EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
+import { type ChannelRecord, decodeChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { channelKey, eventKey, typeKey } from './keys.js';
 
-const UNKNOWN_CHANNEL = new EventBatch([], { firstId: 0, lastId: 0 });
+export const UNKNOWN_CHANNEL = new EventBatch([], { firstId: 0, lastId: 0 });
 
 /** The events of a channel, or of one type of it, after a cursor. One turn of the event loop sees one snapshot. */
 export function readEvents(
@@ -14,22 +14,32 @@ export function readEvents(
 ): EventBatch {
   const stored = database.get(channelKey(channel));
   if (stored === undefined) return UNKNOWN_CHANNEL;
-  const { number, firstId, lastId } = decodeChannel(stored);
+  const record = decodeChannel(stored);
+  const { number, firstId, lastId } = record;
   const from = Math.max(after, firstId - 1);
+  if (from >= lastId) return new EventBatch([], positionOf(record));
+  const found =
+    type === undefined
+      ? wholeChannel(database, number, from, lastId)
+      : ofType(database, number, type, from, lastId);
+  return new EventBatch(take(found, limit), positionOf(record));
+}
+
+/** Where nothing is kept, the first id is one above the last. */
+export function positionOf({ firstId, lastId }: ChannelRecord): ChannelPosition {
+  return { firstId: firstId > lastId ? 0 : firstId, lastId };
+}
+
+/** The first texts: at most `limit`, and no more than fit into a batch. */
+export function take(found: Iterable<Buffer>, limit: number): Buffer[] {
   const texts: Buffer[] = [];
-  if (from < lastId) {
-    const found =
-      type === undefined
-        ? wholeChannel(database, number, from, lastId)
-        : ofType(database, number, type, from, lastId);
-    let bytes = 0;
-    for (const text of found) {
-      texts.push(text);
-      bytes += text.length;
-      if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
-    }
+  let bytes = 0;
+  for (const text of found) {
+    texts.push(text);
+    bytes += text.length;
+    if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
   }
-  return new EventBatch(texts, { firstId: firstId > lastId ? 0 : firstId, lastId });
+  return texts;
 }
 
 function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {

@@ -8,6 +8,7 @@ type Script<Reply> = (...keysAndArguments: (string | number)[]) => Promise<Reply
 interface Commands {
   eventsAppend: Script<[firstId: number, timestamp: number]>;
   eventsIdsOfType: Script<(string | null)[]>;
+  eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;
   eventsTrimChannel: Script<[dropped: number, firstId: number]>;
   eventsTrimType: Script<number>;
@@ -16,6 +17,7 @@ interface Commands {
 const SCRIPTS = [
   { name: 'eventsAppend', file: 'append.lua' },
   { name: 'eventsIdsOfType', file: 'ids-of-type.lua', numberOfKeys: 2 },
+  { name: 'eventsNewestIds', file: 'newest-ids.lua', numberOfKeys: 2 },
   { name: 'eventsPick', file: 'pick-events.lua', numberOfKeys: 2 },
   { name: 'eventsTrimChannel', file: 'trim-channel.lua', numberOfKeys: 2 },
   { name: 'eventsTrimType', file: 'trim-type.lua', numberOfKeys: 3 },

@@ -35,7 +35,7 @@ interface Chunk {
   readonly position: ChannelPosition;
 }
 
-const EMPTY: ChannelPosition = { firstId: 0, lastId: 0 };
+export const EMPTY: ChannelPosition = { firstId: 0, lastId: 0 };
 
 /** Reads the events of a channel, or of one type of it, after a cursor: JSON texts as they are stored. */
 export class Reader {
@@ -54,7 +54,7 @@ export class Reader {
     let bytes = 0;
     let place = after;
     for (;;) {
-      const count = Math.min(limit - texts.length, this.#chunk(channel, MAX_BATCH_BYTES - bytes));
+      const count = Math.min(limit - texts.length, this.chunk(channel, MAX_BATCH_BYTES - bytes));
       const {
         texts: found,
         lastRead,
@@ -126,38 +126,43 @@ export class Reader {
     if (last == null) return { texts: [], lastRead: after, position: EMPTY };
     const place = position(Number(first), Number(last));
     const ids = found.map(Number);
-    const [lowest, highest] = [ids[0], ids.at(-1)];
     // Nothing more of the type: the whole channel has been looked at.
-    const lastRead = ids.length < count ? place.lastId : (highest ?? place.lastId);
-    if (lowest === undefined || highest === undefined) return { texts: [], lastRead, position: place };
+    const lastRead = ids.length < count ? place.lastId : (ids.at(-1) ?? place.lastId);
+    return { texts: await this.pick(channel, ids, Number(first)), lastRead, position: place };
+  }
 
+  /** Those of the events with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. */
+  async pick(channel: string, ids: readonly number[], firstId: number): Promise<Buffer[]> {
+    const [lowest, highest] = [ids[0], ids.at(-1)];
+    if (lowest === undefined || highest === undefined) return [];
+    const keys = this.#keys.of(channel);
     const stretch = highest - lowest + 1;
     if (stretch <= ids.length * SPARSE && stretch <= MAX_CHUNK) {
       const { texts } = await this.#range(channel, keys, lowest - 1, stretch);
       const base = texts.length > 0 ? idOf(texts[0]) : 0;
-      return { texts: ids.flatMap((id) => texts[id - base] ?? []), lastRead, position: place };
+      return ids.flatMap((id) => texts[id - base] ?? []);
     }
     const texts: Buffer[] = [];
     for (let i = 0; i < ids.length; i += MAX_PICKED) {
       const some = ids.slice(i, i + MAX_PICKED);
-      const picked = await this.#connection.run(keys.channel, subject, (client) =>
+      const picked = await this.#connection.run(keys.channel, `read ${keys.channel}`, (client) =>
         client.eventsPickBuffer(keys.channel, keys.events, ...some),
       );
       texts.push(...picked);
     }
-    this.#remember(channel, Number(first), texts);
-    return { texts, lastRead, position: place };
+    this.#remember(channel, firstId, texts);
+    return texts;
+  }
+
+  /** How many events to ask for, with so many bytes to go. */
+  chunk(channel: string, bytes: number): number {
+    const { eventBytes } = this.#hint(channel);
+    if (eventBytes === 0) return FIRST_CHUNK;
+    return Math.max(1, Math.min(Math.ceil(Math.min(bytes, REPLY_BYTES) / eventBytes), MAX_CHUNK));
   }
 
   #hint(channel: string): Hint {
     return this.#hints.get(channel) ?? NO_HINT;
-  }
-
-  /** How many events to ask for, with so many bytes to go. */
-  #chunk(channel: string, bytes: number): number {
-    const { eventBytes } = this.#hint(channel);
-    if (eventBytes === 0) return FIRST_CHUNK;
-    return Math.max(1, Math.min(Math.ceil(Math.min(bytes, REPLY_BYTES) / eventBytes), MAX_CHUNK));
   }
 
   #remember(channel: string, firstId: number, texts: readonly Buffer[]): void {
@@ -171,7 +176,7 @@ export class Reader {
 }
 
 /** Where nothing is kept, the first id is one above the last. */
-function position(first: number, last: number): ChannelPosition {
+export function position(first: number, last: number): ChannelPosition {
   return { firstId: first > last ? 0 : first, lastId: last };
 }
 

@@ -9,6 +9,7 @@ import {
   type EventStore,
   eventText,
   filedType,
+  type LatestCursor,
   LiveChannels,
   type PollOptions,
   poll,
@@ -17,6 +18,7 @@ import {
   storeClosed,
 } from '@ganomede/events-store';
 import { Appender } from './appender.js';
+import { BackwardReader } from './backward-reader.js';
 import { Connection } from './connection.js';
 import { Keys } from './keys.js';
 import { checkVersion, notices } from './notices.js';
@@ -78,6 +80,7 @@ class RedisStore implements EventStore {
   readonly #keys: Keys;
   readonly #appender: Appender;
   readonly #reader: Reader;
+  readonly #backwardReader: BackwardReader;
   readonly #registry: Registry;
   readonly #subscriber: Subscriber;
   readonly #sweeper: Sweeper;
@@ -99,6 +102,7 @@ class RedisStore implements EventStore {
     this.#keys = keys;
     this.#appender = appender;
     this.#reader = new Reader(connection, keys);
+    this.#backwardReader = new BackwardReader(connection, keys, this.#reader);
     this.#registry = new Registry(connection, keys);
     this.#subscriber = new Subscriber(connection, keys, {
       confirmed: (channel) => this.live.reset(channel),
@@ -133,6 +137,10 @@ class RedisStore implements EventStore {
 
   async read(cursor: ReadCursor): Promise<EventBatch> {
     return this.#reader.read(this.#address(cursor.channel), cursor);
+  }
+
+  async latest(cursor: LatestCursor): Promise<EventBatch> {
+    return this.#backwardReader.latest(this.#address(cursor.channel), cursor);
   }
 
   async poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {

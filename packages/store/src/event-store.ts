@@ -10,6 +10,15 @@ export interface ReadCursor {
   readonly limit: number;
 }
 
+/** Where to read backward: events of `channel` (a name as on the wire, `channel:type` included). */
+export interface LatestCursor {
+  readonly channel: string;
+  /** Most events to return, at least 1. */
+  readonly limit: number;
+  /** Only events with a lower id; default: all. */
+  readonly before?: number | undefined;
+}
+
 export interface PollOptions {
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
@@ -64,6 +73,12 @@ export interface EventStore {
    * event kept reads from there on; one ahead of the newest reads nothing. The position in the batch tells both.
    */
   read(cursor: ReadCursor): Promise<EventBatch>;
+
+  /**
+   * The newest events of a channel, or the newest below `before`; ascending by id, without waiting. At most
+   * `limit`; where they would hold more than about `MAX_BATCH_BYTES` of JSON the newest of them, one at least.
+   */
+  latest(cursor: LatestCursor): Promise<EventBatch>;
 
   /**
    * Reads, and where there is nothing new waits for the next event. Resolves with an empty batch after

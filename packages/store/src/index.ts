@@ -1,6 +1,7 @@
 export { type ChannelPosition, EventBatch, MAX_BATCH_BYTES } from './event-batch.js';
 export type {
   EventStore,
+  LatestCursor,
   PollOptions,
   ReadCursor,
   Retention,

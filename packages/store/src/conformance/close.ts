@@ -64,6 +64,7 @@ export function describeClose(open: OpenStore): void {
       await store.close();
       await expect(store.append(channel, [event(2)])).rejects.toMatchObject(UNAVAILABLE);
       await expect(store.read({ channel, after: 0, limit: 1 })).rejects.toMatchObject(UNAVAILABLE);
+      await expect(store.latest({ channel, limit: 1 })).rejects.toMatchObject(UNAVAILABLE);
       for (const timeoutMs of [0, LONG_MS]) {
         const poll = store.poll({ channel, after: 0, limit: 1 }, { timeoutMs });
         await expect(poll).rejects.toMatchObject(UNAVAILABLE);
