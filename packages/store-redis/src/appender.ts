@@ -100,7 +100,7 @@ export class Appender {
     return this.#connection.run(keys.channel, subject, (client) =>
       this.#durability.minReplicas > 0
         ? this.#replicated(client, declared, args)
-        : client.eventsAppend(declared.length, ...declared, ...args),
+        : client.eventsAppend(declared.length, declared, args),
     );
   }
 
@@ -108,7 +108,7 @@ export class Appender {
   async #replicated(client: Client, keys: string[], args: (string | number)[]): Promise<[number, number]> {
     const { minReplicas, replicaTimeoutMs } = this.#durability;
     const pipeline = client.pipeline() as ReturnType<Client['pipeline']> & Pick<Client, 'eventsAppend'>;
-    void pipeline.eventsAppend(keys.length, ...keys, ...args);
+    void pipeline.eventsAppend(keys.length, keys, args);
     pipeline.wait(minReplicas, replicaTimeoutMs);
     const [append, wait] = (await pipeline.exec()) ?? [];
     const failed = append?.[0] ?? wait?.[0];

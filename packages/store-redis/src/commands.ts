@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
 
-/** Keys, then arguments. Where a script takes any number of keys, that number comes first. */
-type Script<Reply> = (...keysAndArguments: (string | number)[]) => Promise<Reply>;
+/** Keys, then arguments. Where a script takes any number of keys, that number comes first. Lists are flattened. */
+type Script<Reply> = (
+  ...keysAndArguments: (string | number | readonly (string | number)[])[]
+) => Promise<Reply>;
 
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {

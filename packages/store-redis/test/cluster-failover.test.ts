@@ -95,6 +95,29 @@ it('strands nobody when a replica that lags is promoted', async () => {
   }
 }, 60_000);
 
+it('loses nothing when a channel moves to another master under load', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const peer = await openStore({ cluster: cluster.nodes, safetyReadMs: 1_000_000 });
+  const channel = 'moving';
+  const from = await cluster.masterOf(`{${channel}}`);
+  const to = await cluster.otherMaster(from);
+  const load = new Load(store, channel, 4);
+  const follower = new Follower(peer, channel, 5);
+  await until('events are acknowledged', () => load.acknowledged.size > 50);
+  await cluster.moveSlot(`{${channel}}`, from, to);
+  const before = load.acknowledged.size;
+  await until('it goes on', () => load.acknowledged.size > before + 50);
+  await load.stop();
+  expect(await to.admin.exists(`events:{${channel}}`)).toBe(1);
+
+  const { events: stored, lastId } = await store.read({ channel, after: 0, limit: 1_000_000 });
+  await until('the follower has everything', () => follower.lastId === lastId);
+  await follower.stop();
+  const expected = stored.map(({ id, data }) => ({ id, n: (data as { n: number }).n }));
+  expect(follower.seen).toEqual(expected);
+  for (const [id, n] of load.acknowledged) expect(expected[id - 1]).toEqual({ id, n });
+}, 60_000);
+
 it('fails fast for the channels of a master that is away, and serves the others', async () => {
   const store = await openStore({ cluster: cluster.nodes });
   const victim = await cluster.masterOf('{gone}');

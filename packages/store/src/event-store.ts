@@ -19,6 +19,18 @@ export interface LatestCursor {
   readonly before?: number | undefined;
 }
 
+/** Names one append of one client on one channel name, so that it can be sent again. */
+export interface Idempotency {
+  readonly clientId: string;
+  /** 1 to 255 characters. */
+  readonly key: string;
+}
+
+export interface AppendOptions {
+  /** Default: sending the append again stores the events again. */
+  readonly idempotency?: Idempotency | undefined;
+}
+
 export interface PollOptions {
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
@@ -49,6 +61,8 @@ export interface StoreOptions {
   readonly typedChannels?: boolean;
   /** Default: everything is kept. */
   readonly retention?: Retention;
+  /** How long an idempotency key is remembered after its append, milliseconds, an integer from 1. Default 600 000. */
+  readonly idempotencyWindowMs?: number | undefined;
   readonly hooks?: StoreHooks;
 }
 
@@ -64,8 +78,13 @@ export interface EventStore {
    * Appends events to a channel: all or none, with consecutive ids, in the given order.
    * Resolves once they are stored as durably as the store can and every reader can see them.
    * A reader that sees id n can see every id below n.
+   *
+   * With `idempotency` it is safe to send again: within the window the same (clientId, channel name, key) resolves
+   * with the headers of the first append and stores nothing, wherever and however often it is sent, at the same
+   * time too. An append that was rejected and not stored does not use its key up. Rejects with EventsError
+   * `IdempotencyKeyReused` where the key was used for other events.
    */
-  append(channel: string, events: readonly EventInput[]): Promise<EventHeader[]>;
+  append(channel: string, events: readonly EventInput[], options?: AppendOptions): Promise<EventHeader[]>;
 
   /**
    * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are where they

@@ -1,6 +1,8 @@
 export { type ChannelPosition, EventBatch, MAX_BATCH_BYTES } from './event-batch.js';
 export type {
+  AppendOptions,
   EventStore,
+  Idempotency,
   LatestCursor,
   PollOptions,
   ReadCursor,
@@ -11,6 +13,12 @@ export type {
 export { eventText } from './event-text.js';
 export { filedType } from './filed-type.js';
 export { type GroupLimits, GroupQueue } from './group-queue.js';
+export {
+  type IdempotencyMark,
+  idempotencyKeyReused,
+  idempotencyMark,
+  idempotencyWindow,
+} from './idempotency.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';
 export { type PollSource, poll, storeClosed } from './poll.js';

@@ -65,6 +65,29 @@ export class RedisCluster {
     throw new Error(`No replica of ${master.port}`);
   }
 
+  /** A running master other than the given one. */
+  async otherMaster(than: RedisServer): Promise<RedisServer> {
+    for (const server of this.servers) {
+      if (server === than || !server.running) continue;
+      if ((await server.admin.info('replication')).includes('role:master')) return server;
+    }
+    throw new Error('No other master');
+  }
+
+  /** Moves the slot of a key, with all that is in it, key by key. */
+  async moveSlot(key: string, from: RedisServer, to: RedisServer): Promise<void> {
+    const slot = calculateSlot(key);
+    const [source, target] = await Promise.all([from, to].map(({ admin }) => admin.cluster('MYID')));
+    await to.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(source));
+    await from.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(target));
+    for (;;) {
+      const keys = (await from.admin.call('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[];
+      if (keys.length === 0) break;
+      await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
+    }
+    for (const { admin } of [to, from]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(target));
+  }
+
   /** Resolves once every running server sees all slots served and every replica has its master's data. */
   async healthy(): Promise<void> {
     for (const server of this.servers) {

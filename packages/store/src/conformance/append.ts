@@ -41,6 +41,17 @@ export function describeAppend(open: OpenStore): void {
       expect(stored.map(({ id, data }) => [id, data])).toEqual(upTo(4).map((n) => [n, { n }]));
     });
 
+    it('stores tens of thousands at once', async () => {
+      const { store } = await open();
+      const channel = newChannel();
+      const headers = await store.append(channel, events(50_000));
+      expect(headers.map(({ id }) => id)).toEqual(upTo(50_000));
+      expect(await store.read({ channel, after: 0, limit: 50_000 })).toMatchObject({
+        count: 50_000,
+        lastId: 50_000,
+      });
+    });
+
     it('stores nothing where one of several has no JSON text, and goes on', async () => {
       const { store } = await open();
       const channel = newChannel();

@@ -4,6 +4,7 @@ import { describeClose } from './close.js';
 import { describeContent } from './content.js';
 import { describeCursors } from './cursors.js';
 import { describeFollow } from './follow.js';
+import { describeIdempotency } from './idempotency.js';
 import { describeLatest } from './latest.js';
 import { describePoll } from './poll.js';
 import { describeRead } from './read.js';
@@ -35,6 +36,7 @@ export function describeEventStore(name: string, open: OpenStore): void {
     });
 
     describeAppend(openForTest);
+    describeIdempotency(openForTest);
     describeRead(openForTest);
     describeLatest(openForTest);
     describeFollow(openForTest);
