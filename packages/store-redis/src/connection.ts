@@ -1,9 +1,10 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { storeClosed } from '@ganomede/events-store';
 import calculateSlot from 'cluster-key-slot';
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { Breaker } from './breaker.js';
-import { type Client, isCluster, NOT_FOR_CLUSTER_PIPELINES, withCommands } from './commands.js';
+import { type Client, isCluster, withCommands } from './commands.js';
+import { connect, nodeName } from './connect.js';
 import type { RedisAddress } from './options.js';
 import { failureOf, isRefusal, unavailable } from './unavailable.js';
 
@@ -13,52 +14,6 @@ export interface ConnectionOptions {
   /** Called when the connection is lost, and when it is there again. */
   readonly onWarning: (message: string) => void;
 }
-
-/** Node options that keep ioredis from sending an append a second time, and from waiting for a server that is away. */
-function safeRedis(commandTimeoutMs: number) {
-  return {
-    keyPrefix: '',
-    replyMapping: 'legacy',
-    stringNumbers: false,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 2_000,
-    commandTimeout: commandTimeoutMs,
-    // A master that has become a replica: look again where the master is.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-  } as const satisfies RedisOptions;
-}
-
-function safeSingle(commandTimeoutMs: number) {
-  return {
-    ...safeRedis(commandTimeoutMs),
-    lazyConnect: false,
-    enableAutoPipelining: true,
-    enableOfflineQueue: false,
-    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1_000),
-  } satisfies RedisOptions;
-}
-
-function safeCluster(commandTimeoutMs: number, redisOptions: ClusterOptions['redisOptions'] = {}) {
-  return {
-    keyPrefix: '',
-    lazyConnect: false,
-    enableAutoPipelining: true,
-    autoPipeliningIgnoredCommands: NOT_FOR_CLUSTER_PIPELINES,
-    enableOfflineQueue: false,
-    scaleReads: 'master',
-    // Anything above 0 sends commands again whose answer was lost.
-    retryDelayOnFailover: 0,
-    slotsRefreshInterval: 1_000,
-    slotsRefreshTimeout: 1_000,
-    clusterRetryStrategy: (attempt: number) => Math.min(100 * attempt, 1_000),
-    redisOptions: { ...redisOptions, ...safeRedis(commandTimeoutMs) },
-  } satisfies ClusterOptions;
-}
-
-/** Host and port of a node as a cluster names it. */
-const nodeName = ({ host, port }: RedisOptions) => `${host}:${port}`;
 
 /** The connections that run commands, and what is known of their servers. */
 export class Connection {
@@ -264,50 +219,4 @@ export class Connection {
     // A server that has left the cluster: nobody asks it any more.
     await this.#node(node)?.ping();
   }
-}
-
-function connect(at: RedisAddress, commandTimeoutMs: number): { client: Redis | Cluster; address: string } {
-  if ('client' in at) {
-    const { client } = at;
-    if (!isCluster(client)) {
-      const { host, port, path, sentinels, name } = client.options;
-      const address = sentinels?.length ? `Sentinel ${name}` : (path ?? `${host}:${port}`);
-      return { client: client.duplicate(safeSingle(commandTimeoutMs)), address };
-    }
-    const nodes = client.nodes().map(({ options }) => nodeName(options));
-    const overrides = safeCluster(commandTimeoutMs, client.options.redisOptions);
-    return { client: client.duplicate([], overrides), address: nodes.join(',') || 'a cluster' };
-  }
-  if ('cluster' in at) {
-    const nodes = at.cluster.map((node) => parseAddress(node.includes('://') ? node : `redis://${node}`));
-    const first = nodes[0];
-    if (first === undefined)
-      throw new RangeError('Invalid cluster: expected at least one node as host:port, got none');
-    const { username, password, tls } = first;
-    const credentials = { ...(username && { username }), ...(password && { password }), ...(tls && { tls }) };
-    return {
-      client: new Cluster(
-        nodes.map(({ host, port }) => ({ host, port })),
-        safeCluster(commandTimeoutMs, credentials),
-      ),
-      address: nodes.map(nodeName).join(','),
-    };
-  }
-  const { host, port } = parseAddress(at.url);
-  return { client: new Redis(at.url, safeSingle(commandTimeoutMs)), address: `${host}:${port}` };
-}
-
-/** @throws RangeError, without the address: it may hold a password. */
-function parseAddress(text: string) {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
-    throw new RangeError('Invalid Redis address: expected redis://[user:password@]host[:port] or rediss://…');
-  }
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 6379),
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    tls: url.protocol === 'rediss:' ? {} : undefined,
-  };
 }

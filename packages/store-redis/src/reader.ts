@@ -5,7 +5,7 @@ import type { ChannelKeys, Keys } from './keys.js';
 
 /** How many events are asked for at once: at first, and at most where they are known to be small. */
 const FIRST_CHUNK = 100;
-const MAX_CHUNK = 5_000;
+const MAX_CHUNK = 1_000;
 /** About how many bytes of events one reply is to hold. */
 const REPLY_BYTES = 1024 * 1024;
 /** A typed read takes a whole stretch of the channel where at least one in so many events is of the type. */
