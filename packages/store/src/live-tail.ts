@@ -45,7 +45,9 @@ export class LiveTail {
     if (!this.#started || position.lastId > this.lastId) this.#clear(position.lastId);
     this.#started = true;
     // Where the store was still empty, the first event that was pushed since is the oldest.
-    this.#firstId = position.firstId || (this.#events[0]?.id ?? 0);
+    const firstId = position.firstId || (this.#events[0]?.id ?? 0);
+    // A read may be older than what was dropped since.
+    this.#firstId = Math.max(firstId, this.#firstId ?? 0);
   }
 
   /** Events below `firstId` are kept no longer. */

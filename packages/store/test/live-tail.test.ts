@@ -122,4 +122,54 @@ describe('LiveTail', () => {
     tail.push(tailEvent(5));
     expect(idsAfter(tail, 4)).toEqual([5]);
   });
+
+  it('asks the store for a place that it has not heard of', () => {
+    const tail = tailFrom(5);
+    expect(idsAfter(tail, 5)).toEqual([]);
+    expect(idsAfter(tail, 6)).toBeUndefined();
+  });
+
+  it('forgets what was dropped', () => {
+    const tail = tailFrom(0);
+    for (let id = 1; id <= 5; id++) tail.push(tailEvent(id));
+    tail.drop(3);
+    expect(idsAfter(tail, 0), 'before the oldest').toBeUndefined();
+    expect(idsAfter(tail, 2)).toEqual([3, 4, 5]);
+    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+      firstId: 3,
+      lastId: 5,
+    });
+    tail.start({ firstId: 1, lastId: 4 });
+    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+      firstId: 3,
+      lastId: 5,
+    });
+    tail.drop(6);
+    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+      firstId: 0,
+      lastId: 5,
+    });
+    tail.push(tailEvent(6));
+    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+      firstId: 6,
+      lastId: 6,
+    });
+  });
+
+  it('knows nothing where more was dropped than it has heard of', () => {
+    const tail = tailFrom(5);
+    tail.drop(9);
+    expect(tail.started).toBe(false);
+    expect(idsAfter(tail, 8)).toBeUndefined();
+  });
+
+  it('begins anew after a reset', () => {
+    const tail = tailFrom(5);
+    tail.push(tailEvent(6));
+    tail.reset();
+    expect(idsAfter(tail, 6)).toBeUndefined();
+    tail.start({ firstId: 1, lastId: 2 });
+    tail.push(tailEvent(3));
+    expect(idsAfter(tail, 2)).toEqual([3]);
+  });
 });

@@ -1,0 +1,86 @@
+import { EventsError } from '@ganomede/events-protocol';
+import { afterEach, expect, it } from 'vitest';
+import { EventBatch } from '../src/event-batch.js';
+import type { ReadCursor } from '../src/event-store.js';
+import { LiveChannels } from '../src/live-channels.js';
+import { poll } from '../src/poll.js';
+
+const cursor = { channel: 'a', after: 5, limit: 10 };
+const address = { channel: 'a', type: undefined };
+const away = () => Promise.reject(new EventsError('ServiceUnavailable', 'away'));
+
+const event6 = Buffer.from('{"id":6}');
+const nothing = async () => new EventBatch([], { firstId: 1, lastId: 5 });
+const something = async () => new EventBatch([event6], { firstId: 1, lastId: 6 });
+
+let live: LiveChannels;
+afterEach(() => live.close());
+
+/** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
+function source(...reads: ((cursor: ReadCursor) => Promise<EventBatch>)[]) {
+  live = new LiveChannels({ subscribe: async () => {}, unsubscribe: () => {} });
+  let count = 0;
+  return {
+    live,
+    hooks: {},
+    read: (place: ReadCursor) => (reads[count++] ?? reads.at(-1) ?? nothing)(place),
+    get reads() {
+      return count;
+    },
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+it('rejects where its first read fails', async () => {
+  await expect(poll(source(away), address, cursor, { timeoutMs: 1_000 })).rejects.toThrow('away');
+});
+
+it('waits on where the store goes away while it waits, and reads again when it is told to', async () => {
+  const store = source(nothing, away, away, something);
+  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  for (const reads of [1, 2, 3]) {
+    await turn();
+    expect([store.reads, live.waiting]).toEqual([reads, 1]);
+    live.reset('a');
+  }
+  expect((await polling).texts).toEqual([event6]);
+});
+
+it('ends empty at its time where the store stays away', async () => {
+  const store = source(nothing, away);
+  const polling = poll(store, address, cursor, { timeoutMs: 50 });
+  await turn();
+  live.reset('a');
+  expect(await polling).toMatchObject({ count: 0, firstId: 1, lastId: 5 });
+  expect(live.waiting).toBe(0);
+});
+
+it('rejects with what is no matter of being away', async () => {
+  const store = source(nothing, () => Promise.reject(new TypeError('a bug')));
+  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  await turn();
+  live.reset('a');
+  await expect(polling).rejects.toThrow('a bug');
+});
+
+it('does not trust a read that began before events may have been missed', async () => {
+  let answer = (_batch: EventBatch) => {};
+  const slow = () => new Promise<EventBatch>((resolve) => (answer = resolve));
+  const store = source(slow, something);
+  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  await turn();
+  // Event 6 is appended, its notification lost, and the subscription confirmed anew, all under the read.
+  live.reset('a');
+  answer(await nothing());
+  expect((await polling).texts).toEqual([event6]);
+});
+
+it('does not join a read that began before events may have been missed', async () => {
+  const store = source(() => new Promise(() => {}), something);
+  void poll(store, address, cursor, { timeoutMs: 10_000 });
+  await turn();
+  live.reset('a');
+  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  expect((await polling).texts).toEqual([event6]);
+});
