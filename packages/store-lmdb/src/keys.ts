@@ -31,5 +31,14 @@ export const typeKey = (channelNumber: number, type: string, id: number): Key =>
 /** Above the keys of all types of a channel. */
 export const typesEnd = (channelNumber: number): Key => ['t', channelNumber + 1];
 
+/** An idempotency key that was used (see idempotency-keys.ts). */
+export const idempotencyKey = (scope: string): Key => ['o', scope];
+
+/** Nothing: the key says when the idempotency key is to be forgotten, milliseconds since the Unix epoch. */
+export const expiryKey = (expires: number, scope: string): Key => ['x', expires, scope];
+
+/** Before the keys of all that are to be forgotten at `expires` or later. */
+export const expiriesFrom = (expires: number): Key => ['x', expires];
+
 /** The saved cursor of a consumer on a channel name, as decimal text. */
 export const cursorKey = (clientId: string, channel: string): Key => ['p', clientId, channel];

@@ -8,10 +8,13 @@ import {
   parseChannel,
 } from '@ganomede/events-protocol';
 import {
+  type AppendOptions,
   type EventBatch,
   type EventStore,
   eventText,
   filedType,
+  idempotencyMark,
+  idempotencyWindow,
   type LatestCursor,
   LiveChannels,
   type PollOptions,
@@ -22,10 +25,11 @@ import {
   type StoreOptions,
   storeClosed,
 } from '@ganomede/events-store';
-import { planAppend } from './append.js';
+import { type Appended, planAppend } from './append.js';
 import { CommitQueue } from './commit-queue.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
+import { IdempotencyKeys, type Outcome } from './idempotency-keys.js';
 import { cursorKey } from './keys.js';
 import { readEvents } from './read.js';
 import { readLatest } from './read-latest.js';
@@ -47,13 +51,15 @@ export interface LmdbStoreOptions extends StoreOptions {
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) where the directory cannot be created or written, is
  * used by another store, or holds a damaged or foreign data file. The message names the directory.
+ * @throws RangeError (as a rejection) where an option is invalid.
  */
 export async function openLmdbStore({ dataDir, ...options }: LmdbStoreOptions): Promise<EventStore> {
   const path = resolve(dataDir);
+  const windowMs = idempotencyWindow(options);
   createDirectory(path);
   const lock = lockDirectory(path);
   try {
-    return new LmdbStore(path, lock, new Database(path), options);
+    return new LmdbStore(path, lock, new Database(path), windowMs, options);
   } catch (error) {
     lock.release();
     throw error;
@@ -70,10 +76,17 @@ class LmdbStore implements EventStore {
   readonly #commits: CommitQueue;
   readonly #retention: Retention;
   readonly #sweeper: Sweeper;
+  readonly #idempotencyKeys: IdempotencyKeys;
   readonly #typedChannels: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor(dataDir: string, lock: DirectoryLock, database: Database, options: StoreOptions) {
+  constructor(
+    dataDir: string,
+    lock: DirectoryLock,
+    database: Database,
+    windowMs: number,
+    options: StoreOptions,
+  ) {
     this.#dataDir = dataDir;
     this.#lock = lock;
     this.#database = database;
@@ -83,6 +96,8 @@ class LmdbStore implements EventStore {
       this.live.drop(channel, firstId),
     );
     this.#sweeper.start();
+    this.#idempotencyKeys = new IdempotencyKeys(database, this.#commits, windowMs);
+    this.#idempotencyKeys.sweep();
     this.#typedChannels = options.typedChannels ?? true;
     this.hooks = options.hooks ?? {};
   }
@@ -91,7 +106,11 @@ class LmdbStore implements EventStore {
     return this.live.waiting;
   }
 
-  async append(name: string, inputs: readonly EventInput[]): Promise<EventHeader[]> {
+  async append(
+    name: string,
+    inputs: readonly EventInput[],
+    { idempotency }: AppendOptions = {},
+  ): Promise<EventHeader[]> {
     const { channel, type } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
     const events = inputs.map((input) => ({
@@ -100,16 +119,23 @@ class LmdbStore implements EventStore {
       filed: filedType(name, input, this.#typedChannels),
     }));
     if (events.length === 0) return [];
-    const { headers } = await this.#commits.write({
+    const mark = idempotency && idempotencyMark(name, idempotency, events);
+    const outcome = await this.#commits.write<Outcome>({
       subject: `${events.length} event(s) of channel ${JSON.stringify(name)}`,
       bytes: events.reduce((sum, { text }) => sum + text.length, 0),
-      plan: (draft) => planAppend(draft, channel, events, this.#retention),
-      committed: ({ tail, firstId }) => {
-        this.live.push(channel, tail);
-        this.live.drop(channel, firstId);
+      plan: (draft) => {
+        const append = () => planAppend(draft, channel, events, this.#retention);
+        if (mark) return this.#idempotencyKeys.plan(draft, mark, events.length, append);
+        const appended = append();
+        return { kind: 'appended', headers: appended.headers, appended };
+      },
+      committed: (done) => {
+        if (done.kind === 'appended') this.#appended(channel, done.appended);
       },
     });
-    return headers;
+    if (mark) this.#idempotencyKeys.sweep();
+    if (outcome.kind === 'rejected') throw outcome.error;
+    return outcome.headers;
   }
 
   async read(cursor: ReadCursor): Promise<EventBatch> {
@@ -170,12 +196,18 @@ class LmdbStore implements EventStore {
   async #close(): Promise<void> {
     this.live.close();
     await this.#sweeper.close();
+    await this.#idempotencyKeys.close();
     await this.#commits.close();
     try {
       await this.#database.close();
     } finally {
       this.#lock.release();
     }
+  }
+
+  #appended(channel: string, { tail, firstId }: Appended): void {
+    this.live.push(channel, tail);
+    this.live.drop(channel, firstId);
   }
 
   /** Where a channel name points to, in a store that is open. */

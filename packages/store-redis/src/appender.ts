@@ -1,5 +1,5 @@
 import type { EventHeader } from '@ganomede/events-protocol';
-import { GroupQueue } from '@ganomede/events-store';
+import { GroupQueue, type IdempotencyMark, idempotencyKeyReused } from '@ganomede/events-store';
 import type { Client } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
@@ -23,8 +23,16 @@ export interface Durability {
   readonly replicaTimeoutMs: number;
 }
 
+/** What all calls have in common. */
+export interface AppenderSettings {
+  /** The newest so many events of a channel are kept; 0 for all. */
+  readonly maxEvents: number;
+  readonly idempotencyWindowMs: number;
+}
+
 interface Append {
   readonly events: readonly NewEvent[];
+  readonly mark: IdempotencyMark | undefined;
   readonly bytes: number;
   readonly resolve: (headers: EventHeader[]) => void;
   readonly reject: (error: unknown) => void;
@@ -38,21 +46,22 @@ export class Appender {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #durability: Durability;
-  readonly #maxEvents: number;
+  readonly #settings: AppenderSettings;
   readonly #queues = new Map<string, GroupQueue<Append>>();
 
   /** With `minReplicas` the connection is used for nothing else: it waits for the replicas. */
-  constructor(connection: Connection, keys: Keys, durability: Durability, maxEvents: number) {
+  constructor(connection: Connection, keys: Keys, durability: Durability, settings: AppenderSettings) {
     this.#connection = connection;
     this.#keys = keys;
     this.#durability = durability;
-    this.#maxEvents = maxEvents;
+    this.#settings = settings;
   }
 
-  append(channel: string, events: readonly NewEvent[]): Promise<EventHeader[]> {
+  /** With a mark that was used already it resolves with the headers of then. */
+  append(channel: string, events: readonly NewEvent[], mark?: IdempotencyMark): Promise<EventHeader[]> {
     return new Promise((resolve, reject) => {
       const bytes = events.reduce((sum, { text }) => sum + text.length, 0);
-      this.#queue(channel).push({ events, bytes, resolve, reject });
+      this.#queue(channel).push({ events, mark, bytes, resolve, reject });
     });
   }
 
@@ -70,10 +79,13 @@ export class Appender {
   }
 
   async #write(channel: string, appends: readonly Append[]): Promise<void> {
-    const events = appends.flatMap((append) => append.events);
     try {
-      let [id, timestamp] = await this.#call(channel, events);
-      for (const append of appends) append.resolve(append.events.map(() => ({ id: id++, timestamp })));
+      const reply = await this.#call(channel, appends);
+      for (const [i, { events, mark, resolve, reject }] of appends.entries()) {
+        const [firstId = 0, timestamp = 0] = reply.slice(2 * i);
+        if (mark && firstId === 0) reject(idempotencyKeyReused(mark));
+        else resolve(events.map((_, n) => ({ id: firstId + n, timestamp })));
+      }
     } catch (error) {
       for (const append of appends) append.reject(error);
     } finally {
@@ -83,20 +95,32 @@ export class Appender {
     }
   }
 
-  #call(channel: string, events: readonly NewEvent[]): Promise<[firstId: number, timestamp: number]> {
+  /** Resolves with the first id and the timestamp of each append. */
+  #call(channel: string, appends: readonly Append[]): Promise<number[]> {
     const keys = this.#keys.of(channel);
     const files = new Map<string, number>();
-    const args: (string | number)[] = [keys.notifications, MAX_NOTIFICATION_BYTES, this.#maxEvents];
+    const { maxEvents, idempotencyWindowMs } = this.#settings;
+    const args: (string | number)[] = [
+      keys.notifications,
+      MAX_NOTIFICATION_BYTES,
+      maxEvents,
+      idempotencyWindowMs,
+    ];
     const declared = [keys.channel, keys.events, keys.types];
-    for (const { text, filed } of events) {
-      let file = 0;
-      if (filed !== undefined) {
-        file = files.get(filed) ?? declared.push(this.#keys.type(channel, filed));
-        files.set(filed, file);
+    for (const { events, mark } of appends) {
+      const key = mark ? declared.push(this.#keys.idempotency(channel, mark.scope)) : 0;
+      args.push(events.length, key, mark?.fingerprint ?? '');
+      for (const { text, filed } of events) {
+        let file = 0;
+        if (filed !== undefined) {
+          file = files.get(filed) ?? declared.push(this.#keys.type(channel, filed));
+          files.set(filed, file);
+        }
+        args.push(file, filed ?? '', text);
       }
-      args.push(file, filed ?? '', text);
     }
-    const subject = `append ${events.length} event(s) to channel ${JSON.stringify(channel)}`;
+    const count = appends.reduce((sum, { events }) => sum + events.length, 0);
+    const subject = `append ${count} event(s) to channel ${JSON.stringify(channel)}`;
     return this.#connection.run(keys.channel, subject, (client) =>
       this.#durability.minReplicas > 0
         ? this.#replicated(client, declared, args)
@@ -105,7 +129,7 @@ export class Appender {
   }
 
   /** In one pipeline: a `WAIT` by itself would be sent to any server of a cluster, which then answers for itself. */
-  async #replicated(client: Client, keys: string[], args: (string | number)[]): Promise<[number, number]> {
+  async #replicated(client: Client, keys: string[], args: (string | number)[]): Promise<number[]> {
     const { minReplicas, replicaTimeoutMs } = this.#durability;
     const pipeline = client.pipeline() as ReturnType<Client['pipeline']> & Pick<Client, 'eventsAppend'>;
     void pipeline.eventsAppend(keys.length, keys, args);
@@ -114,6 +138,6 @@ export class Appender {
     const failed = append?.[0] ?? wait?.[0];
     if (failed) throw failed;
     if (Number(wait?.[1]) < minReplicas) throw new TooFewReplicas(Number(wait?.[1]), minReplicas);
-    return append?.[1] as [number, number];
+    return append?.[1] as number[];
   }
 }

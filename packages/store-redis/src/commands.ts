@@ -8,7 +8,7 @@ type Script<Reply> = (
 
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {
-  eventsAppend: Script<[firstId: number, timestamp: number]>;
+  eventsAppend: Script<number[]>;
   eventsIdsOfType: Script<(string | null)[]>;
   eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;

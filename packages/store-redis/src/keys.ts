@@ -12,6 +12,7 @@ import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
  * | `events:{users/v1}:cursors` | hash | clientId to the id of the last event seen in `users/v1` |
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
+ * | `events:{users/v1}:once:<hash>` | string | an idempotency key that was used (see `lua/append.lua`); expires |
  * | `events:{users/v1}:new` | pub/sub | notifications |
  * | `events:channels` | set | the channels that were ever appended to |
  * | `events:sweep` | string | the lease of the server that sweeps (see sweeper.ts) |
@@ -56,6 +57,11 @@ export class Keys {
 
   cursors(channel: string, type: string | undefined): string {
     return `${this.#base(channel)}:cursors${type === undefined ? '' : `:${type}`}`;
+  }
+
+  /** `scope` stands for client, channel name and idempotency key. */
+  idempotency(channel: string, scope: string): string {
+    return `${this.#base(channel)}:once:${scope}`;
   }
 
   notifications(channel: string): string {

@@ -5,10 +5,13 @@ import {
   parseChannel,
 } from '@ganomede/events-protocol';
 import {
+  type AppendOptions,
   type EventBatch,
   type EventStore,
   eventText,
   filedType,
+  idempotencyMark,
+  idempotencyWindow,
   type LatestCursor,
   LiveChannels,
   type PollOptions,
@@ -50,6 +53,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Even
     commandTimeoutMs = 3_000,
   } = options;
   const onWarning = options.onWarning ?? (() => {});
+  const idempotencyWindowMs = idempotencyWindow(options);
   const keys = new Keys(options.keyPrefix ?? 'events:');
   const connection = await Connection.open(options, { connectTimeoutMs, commandTimeoutMs, onWarning });
   try {
@@ -64,7 +68,8 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Even
             commandTimeoutMs: commandTimeoutMs + replicaTimeoutMs,
           });
     const maxEvents = options.retention?.maxEvents ?? 0;
-    const appender = new Appender(appending, keys, { minReplicas, replicaTimeoutMs }, maxEvents);
+    const durability = { minReplicas, replicaTimeoutMs };
+    const appender = new Appender(appending, keys, durability, { maxEvents, idempotencyWindowMs });
     return new RedisStore([connection, appending], keys, appender, options);
   } catch (error) {
     connection.close();
@@ -123,7 +128,11 @@ class RedisStore implements EventStore {
     return this.live.waiting;
   }
 
-  async append(name: string, inputs: readonly EventInput[]): Promise<EventHeader[]> {
+  async append(
+    name: string,
+    inputs: readonly EventInput[],
+    { idempotency }: AppendOptions = {},
+  ): Promise<EventHeader[]> {
     const { channel } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
     const events = inputs.map((input) => ({
@@ -132,7 +141,8 @@ class RedisStore implements EventStore {
     }));
     if (events.length === 0) return [];
     this.#registry.add(channel);
-    return this.#appender.append(channel, events);
+    const mark = idempotency && idempotencyMark(name, idempotency, events);
+    return this.#appender.append(channel, events, mark);
   }
 
   async read(cursor: ReadCursor): Promise<EventBatch> {

@@ -8,11 +8,18 @@ await store.saveCursor('reader', 'full', 7);
 
 /** @type {number[]} */
 const acknowledged = [];
-const append = async () => {
-  const [header] = await store.append('full', [
-    { from: 'test', type: 'add', data: { padding: 'x'.repeat(20_000) } },
-  ]);
-  acknowledged.push(header?.id ?? 0);
+/** Idempotency keys of appends that failed. @type {string[]} */
+const failed = [];
+let count = 0;
+const append = async (key = String(++count)) => {
+  const event = { from: 'test', type: 'add', data: { padding: 'x'.repeat(20_000) } };
+  try {
+    const [header] = await store.append('full', [event], { idempotency: { clientId: 'filler', key } });
+    acknowledged.push(header?.id ?? 0);
+  } catch (error) {
+    failed.push(key);
+    throw error;
+  }
 };
 
 /** @type {import('@ganomede/events-protocol').EventsError | undefined} */
@@ -32,7 +39,8 @@ report({
 
 process.stdin.once('data', async () => {
   try {
-    await Promise.all([append(), append()]);
+    // The same again: they have not used up their keys.
+    await Promise.all([append(failed[0]), append(failed[0]), append()]);
     report({ acknowledged });
   } catch (problem) {
     report({ problem: String(problem) });
