@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RedisServer } from './support/redis-server.js';
+import { event, events, openStore } from './support/stores.js';
+import { until } from './support/until.js';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis?.stop());
+
+it('leaves nothing of old events but the counter, with several servers at it', async () => {
+  const retention = { maxAgeMs: 500 };
+  const stores = await Promise.all([1, 2, 3].map(() => openStore({ url: redis.url, retention })));
+  for (const [i, store] of stores.entries()) {
+    for (let n = 0; n < 20; n++) await store.append(`old/${n}`, [event(n, `type-${i}`), event(n, 'all')]);
+  }
+  await until('everything is gone', async () => {
+    const keys = await redis.admin.keys('events:{old/*');
+    return keys.every((key) => key.endsWith('}'));
+  });
+  expect(await redis.admin.hmget('events:{old/0}', 'first', 'last')).toEqual(['7', '6']);
+  expect(await stores[0]?.append('old/0', [event(7, 'all')])).toMatchObject([{ id: 7 }]);
+  expect(await redis.admin.lrange('events:{old/0}:type:all', 0, -1)).toEqual(['7']);
+});
+
+it('takes the ids of dropped events out of type files', async () => {
+  const store = await openStore({ url: redis.url, retention: { maxEvents: 10, maxAgeMs: 10_000 } });
+  await store.append('many', [event(0, 'gone'), ...events(3_000)]);
+  await store.append('many', events(5));
+  await until(
+    'type files have followed',
+    async () => (await redis.admin.llen('events:{many}:type:add')) <= 11,
+  );
+  await until(
+    'empty ones are gone',
+    async () => !(await redis.admin.sismember('events:{many}:types', 'gone')),
+  );
+  expect(await redis.admin.exists('events:{many}:type:gone')).toBe(0);
+  const { firstId, lastId, count } = await store.read({ channel: 'many:add', after: 0, limit: 100 });
+  expect([lastId, count]).toEqual([3_006, lastId - firstId + 1]);
+});
