@@ -24,7 +24,7 @@ const succeeds = (run: Promise<unknown>) =>
   );
 
 it('loses nothing that a replica has acknowledged when a master is killed under load, and goes on', async () => {
-  const store = await openStore({ cluster: cluster.nodes, minReplicas: 1 });
+  const store = await openStore({ cluster: cluster.nodes, minReplicas: 1, replicaTimeoutMs: 2_000 });
   const peer = await openStore({ cluster: cluster.nodes });
   const channels = Array.from({ length: 12 }, (_, n) => `failover/${n}`);
   const victim = await cluster.masterOf(`{${channels[0]}}`);

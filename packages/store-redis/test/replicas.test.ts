@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 it('resolves an append once the replicas have it', async () => {
-  const store = await openStore({ url: master.url, minReplicas: 1 });
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 15_000 });
   for (let n = 1; n <= 20; n++) {
     await store.append('replicated', [event(n)]);
     expect(await replica.admin.hget('events:{replicated}', 'last')).toBe(String(n));
@@ -25,10 +25,11 @@ it('resolves an append once the replicas have it', async () => {
 });
 
 it('rejects an append that too few replicas have in time, and says that it is stored', async () => {
-  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 100 });
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 15_000 });
+  const hasty = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 50 });
   await store.append('replicated', [event(1)]);
   replica.pause();
-  const { error } = await failure(store.append('replicated', [event(2)]));
+  const { error } = await failure(hasty.append('replicated', [event(2)]));
   expect(error).toMatchObject({
     code: 'ServiceUnavailable',
     message: expect.stringMatching(
