@@ -9,7 +9,7 @@ import { until } from './support/until.js';
 
 it.each([
   ['', {}],
-  [', waiting for replicas', { minReplicas: 1 }],
+  [', waiting for replicas', { minReplicas: 1, replicaTimeoutMs: 15_000 }],
 ])('an append whose reply is lost is rejected and stored once%s', async (_, options) => {
   const redis = await RedisServer.start();
   const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port));
