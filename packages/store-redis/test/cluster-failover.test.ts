@@ -141,3 +141,24 @@ it('fails fast for the channels of a master that is away, and serves the others'
   expect(ids(await store.read({ channel: served, after: 0, limit: 1 }))).toEqual([1]);
   await store.ping();
 }, 60_000);
+
+it('goes on after the whole cluster was away, and those who wait with it', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const channels = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const channel of channels) await store.append(channel, [event(1)]);
+  const polls = channels.map((channel) =>
+    store.poll({ channel, after: 1, limit: 10 }, { timeoutMs: 40_000 }),
+  );
+  await until('the polls wait', () => store.waiting === channels.length);
+  await Promise.all(cluster.servers.map((server) => server.kill()));
+  await until('it is noticed', async () => !(await succeeds(store.ping())));
+  expect(store.waiting).toBe(channels.length);
+  await Promise.all(cluster.servers.map((server) => server.restart()));
+  await cluster.healthy();
+  await until('it is reachable', () => succeeds(store.ping()));
+  for (const channel of channels) {
+    await until('an append succeeds', () => succeeds(store.append(channel, [event(2)])));
+    await until('and another', () => succeeds(store.append(channel, [event(3)])));
+  }
+  for (const batch of await Promise.all(polls)) expect(batch.count).toBeGreaterThan(0);
+}, 60_000);
