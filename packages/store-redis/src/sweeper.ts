@@ -58,7 +58,8 @@ export class Sweeper {
   /** Sweeps every channel once. */
   async sweep(): Promise<void> {
     for await (const channels of this.#members(this.#keys.channels)) {
-      await Promise.all(channels.map((channel) => this.#trim(channel)));
+      // One whose server is away waits for the next sweep; the others do not wait for it.
+      await Promise.allSettled(channels.map((channel) => this.#trim(channel)));
     }
   }
 
@@ -66,6 +67,8 @@ export class Sweeper {
     const keys = this.#keys.of(channel);
     const { maxAgeMs = 0, maxEvents = 0 } = this.#retention;
     let dropped: number;
+    // An append may have trimmed the channel, and left its type files to this.
+    let follow = maxEvents > 0;
     do {
       [dropped] = await this.#connection.run(keys.channel, `trim ${keys.channel}`, (client) =>
         client.eventsTrimChannel(
@@ -73,8 +76,9 @@ export class Sweeper {
           ...[maxEvents, maxAgeMs, MAX_DROPPED, keys.notifications],
         ),
       );
+      follow ||= dropped > 0;
     } while (dropped === MAX_DROPPED && !this.#closed);
-    // An append may have trimmed the channel, and left its type files to this.
+    if (!follow) return;
     for await (const types of this.#members(keys.types)) {
       await Promise.all(types.map((type) => this.#trimType(channel, type)));
     }
