@@ -3,11 +3,14 @@ import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { readConfig } from './config.js';
 import { manners, operationsRoutes, protocolRoutes, type RouteSettings } from './events-plugin.js';
+import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
 import { about } from './routes/about.js';
+import { latest } from './routes/latest.js';
 import { createServices, type Services } from './services.js';
 
 export interface AppOptions {
@@ -34,6 +37,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.addHook('preClose', async () => {
     services.lifecycle.stopping = true;
   });
+  app.register(describeRoutes);
   app.register(
     async (fastify) => {
       await manners(fastify, services, config);
@@ -44,7 +48,16 @@ export function buildApp(options: AppOptions): FastifyInstance {
   );
   app.register(async (fastify) => {
     await manners(fastify, services, config);
-    await fastify.register(about);
+    await fastify.register(async (aliases) => {
+      aliases.addHook('onRoute', (route) => {
+        route.schema = { ...route.schema, hide: true };
+      });
+      await aliases.register(about);
+      await aliases.register(latest, {
+        store: services.store,
+        maxLimit: config.maxLimit ?? readConfig({}).maxLimit,
+      });
+    });
     if (operations) await operationsRoutes(fastify, services);
     fastify.refuseOtherMethods();
   });

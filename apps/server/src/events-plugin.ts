@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { type Config, readConfig } from './config.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
+import { describeRoutes } from './plugins/description.js';
 import { errors } from './plugins/errors.js';
 import { polls } from './plugins/polls.js';
 import { requestLog } from './plugins/request-log.js';
@@ -10,6 +11,9 @@ import { requestMetrics } from './plugins/request-metrics.js';
 import { validation } from './plugins/validation.js';
 import { about } from './routes/about.js';
 import { health } from './routes/health.js';
+import { indices } from './routes/indices.js';
+import { latest } from './routes/latest.js';
+import { openapi } from './routes/openapi.js';
 import { ping } from './routes/ping.js';
 import { prometheus } from './routes/prometheus.js';
 import { publish } from './routes/publish.js';
@@ -44,6 +48,7 @@ export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
   { store, ...settings },
 ) => {
   const services = createServices(store, settings);
+  await describeRoutes(fastify);
   await manners(fastify, services, settings);
   await protocolRoutes(fastify, services, settings);
   await operationsRoutes(fastify, services);
@@ -78,8 +83,11 @@ export async function protocolRoutes(
   const { pollTimeoutMs, maxLimit } = { ...readConfig({}), ...settings };
   await fastify.register(publish, { store, metrics });
   await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
+  await fastify.register(latest, { store, maxLimit });
+  await fastify.register(indices, { store, maxLimit });
   await fastify.register(ping);
   await fastify.register(about);
+  await fastify.register(openapi);
 }
 
 /** What those who run the server look at; no secret is needed. */

@@ -30,6 +30,12 @@ export const authentication = fp(async (fastify: FastifyInstance, options: Authe
   await fastify.register(rateLimit, { global: false, max: MAX_FAILURES, timeWindow: FAILURE_WINDOW_MS });
   const countFailure = fastify.createRateLimit();
 
+  fastify.addHook('onRoute', (route) => {
+    if (route.preValidation === fastify.authenticate) {
+      route.schema = { ...route.schema, security: [{ bearer: [] }, { query: [] }] };
+    }
+  });
+
   fastify.decorate('authenticate', async (request: FastifyRequest) => {
     const { query, body } = request as { query: Secretive; body: Secretive | undefined | null };
     if (matches(bearer(request.headers.authorization)) || matches(body?.secret)) return;

@@ -28,6 +28,7 @@ export const errors = fp(async (fastify: FastifyInstance) => {
       fastify.route({
         url: url.slice(fastify.prefix.length),
         method: others,
+        schema: { hide: true },
         onRequest: async (request, reply) => {
           reply.header('Allow', allow);
           throw new EventsError(

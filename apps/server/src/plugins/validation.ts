@@ -11,14 +11,24 @@ import fp from 'fastify-plugin';
  */
 export const validation = fp(async (fastify: FastifyInstance) => {
   fastify.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
-    const compiled = TypeCompiler.Compile(schema);
+    const variants = ((schema.anyOf as TSchema[] | undefined) ?? [schema]).map((variant) => ({
+      required: (variant.required as string[] | undefined) ?? [],
+      compiled: TypeCompiler.Compile(variant),
+    }));
     return (value: unknown) => {
       const input = httpPart === 'body' ? value : readIntegers(schema, value as Record<string, unknown>);
+      // Of several forms the one whose fields are all there, else the last: its error names what is wrong.
+      const { compiled } = (variants.find(({ required }) => hasAll(input, required)) ??
+        variants.at(-1)) as (typeof variants)[0];
       if (compiled.Check(input)) return { value: input };
       return { error: invalid(compiled.Errors(input).First()) };
     };
   });
 });
+
+function hasAll(value: unknown, names: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && names.every((name) => Object.hasOwn(value, name));
+}
 
 const DECIMAL = /^(?:0|[1-9]\d{0,15})$/;
 
@@ -42,8 +52,14 @@ function invalid(error: ValueError | undefined): EventsError {
   const { title, description } = error.schema;
   return new EventsError(
     'InvalidContent',
-    `Invalid ${title ?? error.path.slice(1)}: expected ${description ?? error.message}, got ${show(error.value)}`,
+    `Invalid ${title ?? error.path.slice(1)}${placeOf(error.path)}: expected ${description ?? error.message}, got ${show(error.value)}`,
   );
+}
+
+/** Where in a list the value is: ` in events/3`. */
+function placeOf(path: string): string {
+  const parent = path.slice(1, path.lastIndexOf('/'));
+  return parent === '' ? '' : ` in ${parent}`;
 }
 
 const SHOWN = 60;

@@ -19,5 +19,16 @@ export const about: FastifyPluginAsyncTypebox = async (fastify) => {
     description: pkg.description,
     startDate: new Date().toISOString(),
   };
-  fastify.get('/about', { schema: { response: { 200: About } } }, async () => reply);
+  fastify.get(
+    '/about',
+    {
+      schema: {
+        operationId: 'about',
+        summary: 'What the server is',
+        tags: ['server'],
+        response: { 200: About },
+      },
+    },
+    async () => reply,
+  );
 };

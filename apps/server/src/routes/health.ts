@@ -1,6 +1,7 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import { ErrorBody, EventsError } from '@ganomede/events-protocol';
+import { EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
+import { errorsOf } from '../api-errors.js';
 
 /** What the server is doing, for those who have to tell others. */
 export interface Lifecycle {
@@ -15,13 +16,31 @@ export const health: FastifyPluginAsyncTypebox<{ store: EventStore; lifecycle: L
   fastify,
   { store, lifecycle },
 ) => {
-  fastify.get('/health/live', { schema: { response: { 200: Status('live') } } }, async () => ({
-    status: 'live' as const,
-  }));
+  fastify.get(
+    '/health/live',
+    {
+      schema: {
+        operationId: 'live',
+        summary: 'The process answers',
+        tags: ['operations'],
+        response: { 200: Status('live') },
+      },
+    },
+    async () => ({
+      status: 'live' as const,
+    }),
+  );
 
   fastify.get(
     '/health/ready',
-    { schema: { response: { 200: Status('ready'), 503: ErrorBody } } },
+    {
+      schema: {
+        operationId: 'ready',
+        summary: 'The server should get requests',
+        tags: ['operations'],
+        response: { 200: Status('ready'), ...errorsOf(503) },
+      },
+    },
     async () => {
       if (lifecycle.stopping) throw new EventsError('ServiceUnavailable', 'The server is stopping');
       await store.ping();

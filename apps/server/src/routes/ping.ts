@@ -1,4 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
+import { sendJson } from '../send-json.js';
 
 const Token = Type.Object({ token: Type.String({ title: 'token', description: 'any text' }) });
 
@@ -7,10 +8,12 @@ export const ping: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.route({
     method: ['GET', 'HEAD'],
     url: '/ping/:token',
-    schema: { params: Token, response: { 200: Type.String() } },
-    handler: async (request, reply) => {
-      reply.header('content-type', 'application/json; charset=utf-8');
-      return JSON.stringify(`pong/${request.params.token}`);
+    schema: {
+      summary: 'Is the server there?',
+      tags: ['server'],
+      params: Token,
+      response: { 200: Type.String() },
     },
+    handler: async (request, reply) => sendJson(reply, JSON.stringify(`pong/${request.params.token}`)),
   });
 };

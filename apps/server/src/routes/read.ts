@@ -1,15 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import {
-  DEFAULT_LIMIT,
-  EventsError,
-  FIRST_ID_HEADER,
-  LAST_ID_HEADER,
-  ReadQuery,
-} from '@ganomede/events-protocol';
-import type { EventBatch, EventStore } from '@ganomede/events-store';
+import { DEFAULT_LIMIT, EventsError, ReadQuery, ReadReply } from '@ganomede/events-protocol';
+import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
+import { errorsOf } from '../api-errors.js';
 import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
 import type { Metrics } from '../metrics.js';
+import { sendBatch } from '../send-json.js';
 
 export interface ReadOptions {
   readonly store: EventStore;
@@ -18,6 +14,19 @@ export interface ReadOptions {
   readonly maxLimit: number;
 }
 
+const schema = {
+  operationId: 'read',
+  summary: 'Read events, or wait for the next one',
+  description:
+    'With `after` the server saves it as the cursor of (clientId, channel); without it reads after the saved one. ' +
+    'Where there is nothing new it waits up to `timeout` milliseconds, then answers an empty list. ' +
+    'With `Accept: text/event-stream` it answers with server-sent events, for as long as the client listens, and ' +
+    'resumes from `Last-Event-ID`.',
+  tags: ['events'],
+  querystring: ReadQuery,
+  response: { 200: ReadReply, ...errorsOf(400, 401, 429, 503) },
+};
+
 /** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
   fastify,
@@ -25,7 +34,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
 ) => {
   fastify.get(
     '/events',
-    { preValidation: fastify.authenticate, exposeHeadRoute: false, schema: { querystring: ReadQuery } },
+    { preValidation: fastify.authenticate, exposeHeadRoute: false, schema },
     async (request, reply) => {
       const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = request.query;
       if (request.headers.accept?.includes('text/event-stream')) {
@@ -80,14 +89,6 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
     return reply;
   }
 };
-
-function sendBatch(reply: FastifyReply, batch: EventBatch): FastifyReply {
-  return reply
-    .header(FIRST_ID_HEADER, batch.firstId)
-    .header(LAST_ID_HEADER, batch.lastId)
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(batch.json);
-}
 
 /** Where a stream begins: after what the client has seen, which is saved as its cursor, or else at its saved cursor. */
 async function startingPlaces(

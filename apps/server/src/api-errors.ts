@@ -1,0 +1,29 @@
+import { ERRORS, ErrorBody, type ErrorCode } from '@ganomede/events-protocol';
+import { type TSchema, Type } from '@sinclair/typebox';
+
+/** The answers with some statuses, as a route describes them: their codes and, in words, when. */
+export function errorsOf(...statuses: number[]): Record<number, TSchema> {
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const codes = Object.entries(ERRORS).filter(([, error]) => error.status === status);
+      const description = codes.map(([code]) => `\`${code}\`: ${WHEN[code as ErrorCode]}`).join('; ');
+      return [status, Type.Object(ErrorBody.properties, { description })];
+    }),
+  );
+}
+
+const WHEN: Record<ErrorCode, string> = {
+  InvalidContent: 'the request is not as described',
+  InvalidCredentialsError: 'the secret is missing or wrong',
+  ResourceNotFound: 'there is no such thing',
+  MethodNotAllowed: 'the path has other methods',
+  RequestTimeout: 'the request did not arrive in time',
+  Conflict: 'there is another one of the same name',
+  PayloadTooLarge: 'the body is larger than MAX_BODY_BYTES',
+  UnsupportedMediaType: 'the body is neither JSON nor form-encoded',
+  IdempotencyKeyReused: 'the key was used with another body',
+  TooManyRequests: 'too many requests with a wrong secret; see `Retry-After`',
+  RequestHeaderFieldsTooLarge: 'the URL or the headers are too large',
+  Internal: 'an error that nobody expected; the log tells more',
+  ServiceUnavailable: 'the store is away, or too many polls wait; see `Retry-After`',
+};

@@ -1,0 +1,32 @@
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import pkg from '../../package.json' with { type: 'json' };
+
+/** Collects the schemas of the routes that come after it. Where the app does so already, its collection serves. */
+export const describeRoutes = fp(async (fastify: FastifyInstance) => {
+  if (fastify.hasDecorator('swagger')) return;
+  await fastify.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Ganomede Events',
+        version: pkg.version,
+        description: 'Publish events to named channels, and receive them in order, over plain HTTP.',
+        license: { name: 'MIT' },
+      },
+      tags: [
+        { name: 'events', description: 'Publish and receive' },
+        { name: 'indices', description: 'Find events by the value of a field' },
+        { name: 'server', description: 'About this server' },
+        { name: 'operations', description: 'For those who run the server' },
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'The API secret' },
+          query: { type: 'apiKey', in: 'query', name: 'secret', description: 'The API secret in the URL' },
+        },
+      },
+    },
+  });
+});

@@ -1,0 +1,84 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import {
+  CreateIndexBody,
+  CreateIndexReply,
+  ListIndicesQuery,
+  ListIndicesReply,
+  ReadIndexParams,
+  ReadIndexQuery,
+  ReadIndexReply,
+} from '@ganomede/events-protocol';
+import type { EventStore } from '@ganomede/events-store';
+import { errorsOf } from '../api-errors.js';
+import { sendJson } from '../send-json.js';
+
+export interface IndicesOptions {
+  readonly store: EventStore;
+  readonly maxLimit: number;
+}
+
+/** `POST` and `GET /indices`, `GET /indices/:indexId/:indexValue` */
+export const indices: FastifyPluginAsyncTypebox<IndicesOptions> = async (fastify, { store, maxLimit }) => {
+  fastify.post(
+    '/indices',
+    {
+      preValidation: fastify.authenticate,
+      schema: {
+        operationId: 'createIndex',
+        summary: 'Define an index',
+        description: 'Finds events of a channel by the value of a field, those before the index too.',
+        tags: ['indices'],
+        body: CreateIndexBody,
+        response: { 200: CreateIndexReply, ...errorsOf(400, 401, 409, 413, 415, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { id, channel, field } = request.body;
+      await store.createIndex({ id, channel, field });
+      return sendJson(reply, '"OK"');
+    },
+  );
+
+  fastify.get(
+    '/indices',
+    {
+      preValidation: fastify.authenticate,
+      schema: {
+        operationId: 'indices',
+        summary: 'All indices',
+        tags: ['indices'],
+        querystring: ListIndicesQuery,
+        response: { 200: ListIndicesReply, ...errorsOf(401, 429, 503) },
+      },
+    },
+    async () => store.indices(),
+  );
+
+  fastify.get(
+    '/indices/:indexId/:indexValue',
+    {
+      preValidation: fastify.authenticate,
+      schema: {
+        operationId: 'readIndex',
+        summary: 'The events whose field has a value',
+        description: 'Newest first, without waiting. `before` pages backwards.',
+        tags: ['indices'],
+        params: ReadIndexParams,
+        querystring: ReadIndexQuery,
+        response: { 200: ReadIndexReply, ...errorsOf(400, 401, 404, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { indexId: id, indexValue: value } = request.params;
+      const { limit, before } = request.query;
+      const { index, rows } = await store.readIndex({
+        id,
+        value,
+        limit: Math.min(limit ?? maxLimit, maxLimit),
+        before,
+      });
+      const head = JSON.stringify({ id, field: index.field, value }).slice(0, -1);
+      return sendJson(reply, Buffer.concat([Buffer.from(`${head},"rows":`), rows.json, Buffer.from('}')]));
+    },
+  );
+};

@@ -1,0 +1,27 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { DEFAULT_LIMIT, LatestQuery, ReadReply } from '@ganomede/events-protocol';
+import type { EventStore } from '@ganomede/events-store';
+import { errorsOf } from '../api-errors.js';
+import { sendBatch } from '../send-json.js';
+
+export interface LatestOptions {
+  readonly store: EventStore;
+  readonly maxLimit: number;
+}
+
+const schema = {
+  operationId: 'latest',
+  summary: 'The newest events of a channel',
+  description: 'Ascending by id, without waiting. `before` pages backwards.',
+  tags: ['events'],
+  querystring: LatestQuery,
+  response: { 200: ReadReply, ...errorsOf(400, 401, 429, 503) },
+};
+
+/** `GET /latest` */
+export const latest: FastifyPluginAsyncTypebox<LatestOptions> = async (fastify, { store, maxLimit }) => {
+  fastify.get('/latest', { preValidation: fastify.authenticate, schema }, async (request, reply) => {
+    const { channel, limit = DEFAULT_LIMIT, before } = request.query;
+    return sendBatch(reply, await store.latest({ channel, limit: Math.min(limit, maxLimit), before }));
+  });
+};

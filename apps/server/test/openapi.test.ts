@@ -1,0 +1,150 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { BEARER, json, randomChannel, startServer, type TestServer } from './support/server.js';
+
+interface Operation {
+  readonly summary?: string;
+  readonly security?: object[];
+  readonly responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+}
+interface Description {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Operation>>;
+}
+
+const describeServer = async (server: TestServer) =>
+  (await (await fetch(`${server.origin}/events/v1/openapi.json`)).json()) as Description;
+
+it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
+  const description = await describeServer(await startServer());
+  expect(description.openapi).toBe('3.1.0');
+  expect(
+    await new Validator().validate(structuredClone(description) as unknown as Record<string, unknown>),
+  ).toMatchObject({ valid: true });
+  const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
+  );
+  expect(operations.map(({ name }) => name).sort()).toEqual([
+    'get /events/v1/about',
+    'get /events/v1/events',
+    'get /events/v1/indices',
+    'get /events/v1/indices/{indexId}/{indexValue}',
+    'get /events/v1/latest',
+    'get /events/v1/ping/{token}',
+    'get /health/live',
+    'get /health/ready',
+    'get /metrics',
+    'head /events/v1/ping/{token}',
+    'post /events/v1/events',
+    'post /events/v1/indices',
+  ]);
+  for (const { name, operation } of operations) {
+    expect(operation.summary, name).toBeTruthy();
+    if (operation.security)
+      expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['200', '401', '503']));
+  }
+});
+
+describe('every documented operation', () => {
+  const event = { clientId: 'c', from: 'f', type: 't', data: { name: 'alice' } };
+
+  it('answers as its schema says, errors too', async () => {
+    const server = await startServer();
+    const { paths } = await describeServer(server);
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    const called = new Set<string>();
+    const call = async (
+      method: string,
+      template: string,
+      path: string,
+      status: number,
+      init: RequestInit = {},
+    ) => {
+      const response = await fetch(server.origin + path, {
+        ...init,
+        method,
+        headers: { ...BEARER, ...(init.headers as object) },
+      });
+      const text = await response.text();
+      expect(response.status, `${method} ${path}: ${text}`).toBe(status);
+      const documented = paths[template]?.[method.toLowerCase()]?.responses[String(status)];
+      expect(documented, `${method} ${template} ${status}`).toBeDefined();
+      const schema = documented?.content?.['application/json']?.schema;
+      if (schema && method !== 'HEAD') {
+        const value: unknown = response.headers.get('content-type')?.startsWith('application/json')
+          ? JSON.parse(text)
+          : text;
+        expect(ajv.validate(schema, value), `${method} ${path}: ${ajv.errorsText()} in ${text}`).toBe(true);
+      }
+      called.add(`${method.toLowerCase()} ${template}`);
+    };
+
+    const channel = randomChannel();
+    const p = '/events/v1';
+    const events = `${p}/events`;
+    await call('POST', events, events, 200, json({ ...event, channel }));
+    await call('POST', events, events, 200, json({ clientId: 'c', channel, events: [event, event] }));
+    await call('POST', events, events, 400, json({ ...event }));
+    await call('POST', events, events, 401, {
+      ...json({ ...event, channel }),
+      headers: { 'Content-Type': 'application/json', Authorization: 'none' },
+    });
+    await call(
+      'POST',
+      events,
+      events,
+      413,
+      json({ ...event, channel, data: { text: 'x'.repeat(1_100_000) } }),
+    );
+    await call('POST', events, events, 415, { body: 'x', headers: { 'Content-Type': 'text/plain' } });
+    const keyed = (data: object) => {
+      const init = json({ ...event, channel, data });
+      return { ...init, headers: { ...(init.headers as object), 'Idempotency-Key': 'k' } };
+    };
+    await call('POST', events, events, 200, keyed({ n: 1 }));
+    await call('POST', events, events, 422, keyed({ n: 2 }));
+    await call('GET', events, `${events}?clientId=c&channel=${channel}&after=0`, 200);
+    await call('GET', events, `${events}?clientId=c&channel=${channel}&after=x`, 400);
+    await call('GET', `${p}/latest`, `${p}/latest?channel=${channel}&limit=2&before=3`, 200);
+    await call('GET', `${p}/latest`, `${p}/latest`, 400);
+    const index = { id: 'names', channel, field: 'data.name' };
+    await call('POST', `${p}/indices`, `${p}/indices`, 200, json(index));
+    await call('POST', `${p}/indices`, `${p}/indices`, 409, json({ ...index, field: 'type' }));
+    await call('GET', `${p}/indices`, `${p}/indices`, 200);
+    const indexed = `${p}/indices/{indexId}/{indexValue}`;
+    await call('GET', indexed, `${p}/indices/names/alice`, 200);
+    await call('GET', indexed, `${p}/indices/unknown/alice`, 404);
+    await call('GET', `${p}/ping/{token}`, `${p}/ping/x`, 200);
+    await call('HEAD', `${p}/ping/{token}`, `${p}/ping/x`, 200);
+    await call('GET', `${p}/about`, `${p}/about`, 200);
+    await call('GET', '/health/live', '/health/live', 200);
+    await call('GET', '/health/ready', '/health/ready', 200);
+    await call('GET', '/metrics', '/metrics', 200);
+
+    const documented = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((m) => `${m} ${path}`),
+    );
+    expect([...called].sort()).toEqual(documented.sort());
+  });
+});
+
+it('has a page to read it, which loads nothing from elsewhere', async () => {
+  const server = await startServer();
+  const seen = new Set<string>();
+  const load = async (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const response = await fetch(server.origin + path);
+    expect(response.status, path).toBe(200);
+    const html = await response.text();
+    if (!response.headers.get('content-type')?.startsWith('text/html')) return;
+    for (const [, target = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const url = new URL(target, server.origin + path);
+      expect(url.origin, target).toBe(server.origin);
+      await load(url.pathname);
+    }
+  };
+  await load('/events/v1/docs');
+  expect(seen.size).toBeGreaterThan(3);
+});
