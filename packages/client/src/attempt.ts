@@ -8,12 +8,11 @@ import type { ResolvedOptions } from './options.js';
 const MAX_REPLY_BYTES = 256 * 1024 * 1024;
 
 /** Where requests go to, and as whom. */
-export type HttpTarget = Pick<
-  ResolvedOptions,
-  'protocol' | 'hostname' | 'port' | 'pathname' | 'agent' | 'secret'
->;
+export type HttpTarget = Pick<ResolvedOptions, 'protocol' | 'hostname' | 'port' | 'agent' | 'secret'>;
 
 interface CallBase {
+  /** Path of the URL, encoded, without a query. */
+  readonly path: string;
   /** The whole exchange may take this long, in milliseconds. */
   readonly timeoutMs: number;
   /** Ends the request at once; it then fails with the code `Closed`. */
@@ -23,13 +22,14 @@ interface CallBase {
 /** A read; it may be repeated freely. */
 export interface GetCall extends CallBase {
   readonly method: 'GET';
-  readonly query: URLSearchParams;
+  readonly query?: URLSearchParams;
 }
 
-/** A write. `body` is JSON text. */
+/** A write; the server does the same for a repetition as for the first. `body` is JSON text. */
 export interface PostCall extends CallBase {
   readonly method: 'POST';
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Call = GetCall | PostCall;
@@ -37,6 +37,7 @@ export type Call = GetCall | PostCall;
 /** A complete reply, or the beginning of one that is an error and too long to be kept. */
 export interface Reply {
   readonly statusCode: number;
+  readonly headers: http.IncomingHttpHeaders;
   readonly retryAfterMs: number | undefined;
   readonly body: Buffer;
 }
@@ -45,9 +46,9 @@ export interface Reply {
 export type Outcome = { readonly reply: Reply } | { readonly failure: RequestError; readonly stale: boolean };
 
 /** What messages about a request begin with: no query, since it says who reads what, and no secret. */
-export function labelOf({ protocol, hostname, port, pathname }: HttpTarget, { method }: Call): string {
+export function labelOf({ protocol, hostname, port }: HttpTarget, { method, path }: Call): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;
-  return `${method} ${protocol}//${host}:${port}${pathname}`;
+  return `${method} ${protocol}//${host}:${port}${path}`;
 }
 
 /** Sends a request once. Never rejects; settles once the connection is closed or back with its agent. */
@@ -134,6 +135,7 @@ export function attempt(target: HttpTarget, call: Call): Promise<Outcome> {
       const complete = () => {
         reply = {
           statusCode: received.statusCode ?? 0,
+          headers: received.headers,
           retryAfterMs: retryAfterOf(received),
           body: Buffer.concat(chunks),
         };
@@ -170,13 +172,14 @@ function send(target: HttpTarget, call: Call): http.ClientRequest {
     protocol: target.protocol,
     hostname: target.hostname,
     port: target.port,
-    path: call.method === 'GET' ? `${target.pathname}?${call.query}` : target.pathname,
+    path: call.method === 'GET' && call.query ? `${call.path}?${call.query}` : call.path,
     method: call.method,
     agent: target.agent,
     headers: {
       Accept: 'application/json',
       Authorization: `Bearer ${target.secret}`,
       ...(body && { 'Content-Type': 'application/json', 'Content-Length': body.length }),
+      ...(call.method === 'POST' && call.headers),
     },
   });
   request.end(body);

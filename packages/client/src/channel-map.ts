@@ -65,6 +65,10 @@ export const SPECIAL_NAMES: readonly SpecialName[] = [
   'cycle',
 ];
 
+export function isSpecial(name: string): boolean {
+  return SPECIAL_NAMES.some((special) => special === name);
+}
+
 /** The handler type of plain EventEmitters. */
 export type PlainListener = Parameters<EventEmitter['on']>[1];
 

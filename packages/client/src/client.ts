@@ -1,27 +1,49 @@
+import { randomUUID } from 'node:crypto';
 import { EventEmitter, setMaxListeners } from 'node:events';
-import type { Event, EventHeader } from '@ganomede/events-protocol';
+import type { EventHeader } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
+import { type Callback, checkCallback, settled } from './callback.js';
 import {
   type AnyChannels,
   type ChannelOf,
   type EventName,
+  type Incoming,
+  isSpecial,
   type ListenerOf,
   type Outgoing,
   type PlainListener,
-  SPECIAL_NAMES,
 } from './channel-map.js';
 import { Cursor } from './cursor.js';
+import { type EnvironmentOptions, withEnvironment } from './environment.js';
 import { RequestError } from './errors.js';
-import { request } from './http.js';
-import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { type Expected, request } from './http.js';
+import {
+  type ClientOptions,
+  checkAfter,
+  checkLimit,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.js';
+import {
+  bodyOfBatch,
+  bodyOfEvent,
+  checkChannel,
+  checkKey,
+  HEADER,
+  headersOf,
+  type SendOptions,
+} from './outgoing.js';
+import { Pace } from './pace.js';
+import { areEvents, type Page, pageAfter } from './page.js';
 import { Poller, type PollerHost } from './poller.js';
-import { publish } from './send.js';
+import { retried } from './retry.js';
+import { EventStream, type StreamHost, type StreamOptions } from './stream.js';
 
 /** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
 const HASTY_BOUNDS = { baseMs: 50, maxMs: 1000, slowMs: 1000 };
 
 /** Gets the header of the stored event, or the error. */
-export type SendCallback = (error: Error | null, header?: EventHeader) => void;
+export type SendCallback = Callback<EventHeader>;
 
 /**
  * Publishes events and, as an EventEmitter whose event names are channels, receives them.
@@ -38,8 +60,11 @@ export class Client<
   readonly #options: ResolvedOptions;
   readonly #pollers = new Map<string, Poller>();
   readonly #abort = new AbortController();
-  readonly #host: PollerHost;
-  /** Pollers that run and publishes on their way. */
+  readonly #pollerHost = this.#makePollerHost();
+  readonly #streamHost = this.#makeStreamHost();
+  /** The streams that are being read, by channel. */
+  readonly #streams = new Map<string, EventStream<unknown>>();
+  /** Pollers that run and requests on their way. */
   #active = 0;
   /** Some channel was listened to since the last `drain`. */
   #listened = false;
@@ -57,16 +82,29 @@ export class Client<
     }
     this.#clientId = clientId;
     this.#options = resolveOptions(options);
-    this.#host = this.#pollerHost();
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
   }
 
   /**
+   * A client with the secret of `API_SECRET` and the address of `EVENTS_URL`; what is in `options` goes before. This is the
+   * only thing here that reads the environment.
+   *
+   * @throws TypeError that names the variable which is missing or wrong
+   */
+  static fromEnv<Channels extends { [Name in keyof Channels]: object } = AnyChannels>(
+    clientId: string,
+    options: EnvironmentOptions = {},
+  ): Client<Channels> {
+    return new Client<Channels>(clientId, withEnvironment(options, process.env));
+  }
+
+  /**
    * Publishes an event. Resolves, or calls back, once it is stored and every reader can see it.
    *
-   * Sent again only while it certainly is not stored, for at most `sendTimeoutMs`. Several events that are on their way
-   * at the same time may be stored in any order; await one before sending the next where the order matters.
+   * What fails is sent again, for at most `sendTimeoutMs`, where another attempt may succeed. All attempts carry one
+   * `Idempotency-Key`, by which the server stores the event once. Several events that are on their way at the same time may
+   * be stored in any order; await one before sending the next where the order matters, or use `sendBatch`.
    *
    * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
    * promise that nobody looks at is never an unhandled rejection.
@@ -74,34 +112,113 @@ export class Client<
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
     event: Outgoing<Channels[Name]>,
+    options?: SendOptions,
   ): Promise<EventHeader>;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
     event: Outgoing<Channels[Name]>,
     callback: SendCallback | undefined,
   ): void;
-  send(channel: string, event: unknown, callback?: SendCallback): Promise<EventHeader> | undefined {
-    if (callback != null && typeof callback !== 'function') {
-      throw new TypeError(`Invalid callback: expected a function, got ${typeof callback}`);
-    }
-    const sent = this.#send(channel, event);
-    if (!callback) {
-      // Whoever awaits the promise still gets the error.
-      sent.catch(() => {});
-      return sent;
-    }
-    // On a tick of its own, so that what the callback throws is an uncaught exception and not a rejection.
-    sent.then(
-      (header) => process.nextTick(callback, null, header),
-      (error) => process.nextTick(callback, error),
-    );
-    return undefined;
+  send<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    event: Outgoing<Channels[Name]>,
+    options: SendOptions,
+    callback: SendCallback | undefined,
+  ): void;
+  send(
+    channel: string,
+    event: unknown,
+    ...rest: [(SendOptions | SendCallback)?, SendCallback?]
+  ): Promise<EventHeader> | undefined {
+    const { options, callback } = optionsAndCallback(rest);
+    const body = () => bodyOfEvent(this.#clientId, channel, event);
+    return settled(this.#publish(body, HEADER, options), callback);
+  }
+
+  /**
+   * Publishes several events of one channel: all of them or none, in this order, with consecutive ids. Resolves with their
+   * headers. Otherwise like `send`. No events are no request.
+   */
+  sendBatch<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    events: readonly Outgoing<Channels[Name]>[],
+    options?: SendOptions,
+  ): Promise<EventHeader[]>;
+  sendBatch<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    events: readonly Outgoing<Channels[Name]>[],
+    callback: Callback<EventHeader[]> | undefined,
+  ): void;
+  sendBatch<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    events: readonly Outgoing<Channels[Name]>[],
+    options: SendOptions,
+    callback: Callback<EventHeader[]> | undefined,
+  ): void;
+  sendBatch(
+    channel: string,
+    events: readonly unknown[],
+    ...rest: [(SendOptions | Callback<EventHeader[]>)?, Callback<EventHeader[]>?]
+  ): Promise<EventHeader[]> | undefined {
+    const { options, callback } = optionsAndCallback(rest);
+    const body = () => bodyOfBatch(this.#clientId, channel, events);
+    const isNothing = Array.isArray(events) && events.length === 0;
+    const sent = isNothing ? this.#nothing(channel) : this.#publish(body, headersOf(events?.length), options);
+    return settled(sent, callback);
+  }
+
+  /**
+   * The events of a channel for one `for await` loop, each acknowledged when the loop comes back for the next: a process
+   * that is killed in the middle of one gets it again. The loop ends when `signal` aborts or the client is closed; a
+   * request that the server refuses is thrown, others are made again.
+   *
+   * The loop's `break`, `return` or `throw` leaves its last event unfinished: it comes again.
+   *
+   * While a stream reads a channel, this client can neither listen to it nor read it with a second stream.
+   *
+   * @throws TypeError where an argument is wrong
+   */
+  stream<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    { after, limit, signal }: StreamOptions = {},
+  ): EventStream<Incoming<Channels[Name]>> {
+    checkChannel(channel);
+    const start = after ?? this.#pollers.get(channel)?.cursor.after;
+    const cursor = new Cursor(channel, {
+      after: checkAfter(start),
+      limit: checkLimit(limit, this.#options.limit),
+    });
+    return new EventStream(this.#streamHost, cursor, this.#pace(), signal);
+  }
+
+  /**
+   * The newest `limit` events of a channel, default 100, ascending by id, without waiting and without a word to the server
+   * about what was read. Fails and is repeated as `send` is.
+   */
+  getLatestEvents<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    limit?: number,
+  ): Promise<Incoming<Channels[Name]>[]>;
+  getLatestEvents<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    limit: number | undefined,
+    callback: Callback<Incoming<Channels[Name]>[]> | undefined,
+  ): void;
+  getLatestEvents(
+    channel: string,
+    limit?: number,
+    callback?: Callback<Incoming<Channels[ChannelOf<Channels>]>[]>,
+  ): Promise<Incoming<Channels[ChannelOf<Channels>]>[]> | undefined {
+    checkCallback(callback);
+    // What the events of a channel hold is the caller's promise.
+    return settled(this.#latest(channel, limit) as Promise<never>, callback);
   }
 
   /**
    * Stops listening and aborts the requests that are running: those of channels silently, `send`s fail with the code
-   * `Closed`. Resolves when nothing is left; calling it again gives the same promise. Afterwards, channels cannot be
-   * listened or sent to.
+   * `Closed`. Ends streams. Tells the server what was received, for at most `closeTimeoutMs`, so that another client with
+   * this id does not get it again. Resolves when nothing is left; calling it again gives the same promise. Afterwards,
+   * channels cannot be listened or sent to.
    */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
@@ -174,29 +291,41 @@ export class Client<
     if (!isChannel(name)) return;
     if (name === '') throw new TypeError('Invalid channel: expected a non-empty string, got ""');
     if (this.#closing) throw new Error(`Cannot listen to ${JSON.stringify(name)}: the client is closed`);
+    if (this.#streams.has(name)) {
+      throw new Error(`Cannot listen to ${JSON.stringify(name)}: a stream of this client is reading it`);
+    }
   }
 
   #handlersChanged(name: string | symbol): this {
     if (!isChannel(name)) return this;
-    let poller = this.#pollers.get(name);
-    if (!poller && this.listenerCount(name) > 0) {
-      const { limit, backoff } = this.#options;
-      const backoffs = { failed: new Backoff(backoff), hasty: new Backoff(HASTY_BOUNDS) };
-      poller = new Poller(this.#host, new Cursor(name, { limit }), backoffs);
-      this.#pollers.set(name, poller);
-    }
-    poller?.handlersChanged();
+    if (this.listenerCount(name) > 0) this.#poller(name).handlersChanged();
+    else this.#pollers.get(name)?.handlersChanged();
     return this;
   }
 
-  #pollerHost(): PollerHost {
+  /** The poller of a channel, which knows its place for as long as the client lives. */
+  #poller(channel: string): Poller {
+    let poller = this.#pollers.get(channel);
+    if (!poller) {
+      const { limit } = this.#options;
+      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit }), this.#pace());
+      this.#pollers.set(channel, poller);
+    }
+    return poller;
+  }
+
+  #pace(): Pace {
+    return new Pace(new Backoff(this.#options.backoff), new Backoff(HASTY_BOUNDS));
+  }
+
+  #makePollerHost(): PollerHost {
     const client = this;
     return {
       get closed() {
         return client.#closing !== undefined;
       },
       isListening: (channel) => !client.#closing && client.listenerCount(channel) > 0,
-      read: (cursor) => client.#read(cursor),
+      read: (cursor) => client.#read(cursor, client.#abort.signal),
       emitSafely: (name, ...args) => client.#emitSafely(name, ...args),
       started: () => {
         client.#listened = true;
@@ -206,33 +335,115 @@ export class Client<
     };
   }
 
-  async #read(cursor: Cursor): Promise<readonly Event[]> {
+  #makeStreamHost(): StreamHost {
+    return {
+      opened: (stream) => this.#opened(stream),
+      ended: (stream, cursor) => {
+        this.#streams.delete(stream.channel);
+        this.#poller(stream.channel).moveTo(cursor.after);
+      },
+      busy: () => {
+        this.#active += 1;
+      },
+      idle: () => this.#finished(),
+      read: (cursor, signal) => this.#read(cursor, signal),
+      acknowledge: (cursor) => this.#acknowledge(cursor),
+      report: (error, channel) => {
+        if (this.listenerCount('error') === 0) return false;
+        void this.#emitSafely('error', error, channel);
+        return true;
+      },
+    };
+  }
+
+  #opened(stream: EventStream<unknown>): void {
+    const name = JSON.stringify(stream.channel);
+    if (this.#closing) throw new Error(`Cannot stream ${name}: the client is closed`);
+    // Two readers of one channel would move one saved cursor, past events that the other has not finished.
+    if (this.#streams.has(stream.channel)) {
+      throw new Error(`Cannot stream ${name}: another stream of this client is reading it`);
+    }
+    if (this.listenerCount(stream.channel) > 0) {
+      throw new Error(`Cannot stream ${name}: this client listens to it already`);
+    }
+    this.#streams.set(stream.channel, stream);
+  }
+
+  #read(cursor: Cursor, signal: AbortSignal): Promise<Page> {
     const { pollTimeoutMs, pollGraceMs } = this.#options;
-    const query = new URLSearchParams({ clientId: this.#clientId });
-    for (const [name, value] of Object.entries(cursor.toQuery())) query.set(name, String(value));
-    query.set('timeout', String(pollTimeoutMs));
     const timeoutMs = pollTimeoutMs + pollGraceMs;
-    const call = { method: 'GET', query, timeoutMs, signal: this.#abort.signal } as const;
-    return request(this.#options, call, {
-      what: `events with ascending ids${cursor.after === undefined ? '' : ` above ${cursor.after}`}`,
-      matches: (content) => isPage(content, cursor.after),
+    return this.#get(this.#options.pathname, this.#queryOf(cursor, pollTimeoutMs), pageAfter(cursor.after), {
+      timeoutMs,
+      signal,
     });
   }
 
-  async #send(channel: string, event: unknown): Promise<EventHeader> {
+  /** A read that only says how far this client has come; where it fails, events come again another time. */
+  async #acknowledge({ channel, after }: Cursor): Promise<void> {
+    const timeoutMs = this.#options.closeTimeoutMs;
+    if (timeoutMs === 0) return;
+    const cursor = new Cursor(channel, { after, limit: 1 });
+    const anything: Expected<true> = { what: 'anything', read: () => true };
+    const limits = { timeoutMs, signal: new AbortController().signal };
+    await this.#get(this.#options.pathname, this.#queryOf(cursor, 0), anything, limits).catch(() => {});
+  }
+
+  #queryOf(cursor: Cursor, timeoutMs: number): URLSearchParams {
+    const query = new URLSearchParams({ clientId: this.#clientId });
+    for (const [name, value] of Object.entries(cursor.toQuery())) query.set(name, String(value));
+    query.set('timeout', String(timeoutMs));
+    return query;
+  }
+
+  #get<Content>(
+    path: string,
+    query: URLSearchParams,
+    expected: Expected<Content>,
+    limits: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<Content> {
+    return request(this.#options, { method: 'GET', path, query, ...limits }, expected);
+  }
+
+  async #latest(channel: string, limit: number | undefined) {
+    checkChannel(channel);
+    const query = new URLSearchParams({ channel, limit: String(checkLimit(limit, 100)) });
+    const path = `${this.#options.prefix}/latest`;
+    return this.#retried((limits) => this.#get(path, query, LATEST, limits));
+  }
+
+  async #nothing(channel: unknown): Promise<[]> {
+    checkChannel(channel);
+    return [];
+  }
+
+  async #publish<Content>(
+    makeBody: () => string,
+    expected: Expected<Content>,
+    { idempotencyKey = randomUUID() }: SendOptions = {},
+  ): Promise<Content> {
     // What is sent is the event as it is now, whatever happens to the object later.
-    const body = bodyOf(this.#clientId, channel, event);
+    const body = makeBody();
+    checkKey(idempotencyKey);
+    const headers = { 'Idempotency-Key': idempotencyKey };
+    const path = this.#options.pathname;
+    return this.#retried((limits) =>
+      request(this.#options, { method: 'POST', path, body, headers, ...limits }, expected),
+    );
+  }
+
+  async #retried<Content>(
+    attempt: (limits: { timeoutMs: number; signal: AbortSignal }) => Promise<Content>,
+  ): Promise<Content> {
     if (this.#closing) {
       throw new RequestError('Cannot send: the client is closed', { code: 'Closed', maybeProcessed: false });
     }
     this.#active += 1;
     try {
-      return await publish({
-        target: this.#options,
-        body,
+      const { signal } = this.#abort;
+      return await retried((timeoutMs) => attempt({ timeoutMs, signal }), {
         timeoutMs: this.#options.sendTimeoutMs,
         backoff: new Backoff(this.#options.backoff),
-        signal: this.#abort.signal,
+        signal,
       });
     } finally {
       this.#finished();
@@ -255,7 +466,7 @@ export class Client<
     }
   }
 
-  /** A poller stopped, or a publish came to its end. */
+  /** A poller stopped, or a request came to its end. */
   #finished(): void {
     this.#active -= 1;
     // After the callback of the `send` that has just ended, which may well begin the next one.
@@ -285,47 +496,38 @@ export class Client<
       poller.handlersChanged();
       super.removeAllListeners(channel);
     }
+    await Promise.all([
+      ...[...this.#streams.values()].map((stream) => stream.close()),
+      ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
+    ]);
     this.#finished();
     await idle;
   }
+
+  async #acknowledgeLast(poller: Poller): Promise<void> {
+    const cursor = await poller.unacknowledged();
+    if (cursor) await this.#acknowledge(cursor);
+  }
 }
+
+const LATEST: Expected<object[]> = {
+  what: 'events with ascending ids',
+  read: (json) => (areEvents(json) ? json : undefined),
+};
 
 function isChannel(name: string | symbol): name is string {
-  return typeof name === 'string' && !SPECIAL_NAMES.some((special) => special === name);
+  return typeof name === 'string' && !isSpecial(name);
 }
 
-/** @throws TypeError where this cannot be sent. */
-function bodyOf(clientId: string, channel: unknown, event: unknown): string {
-  if (typeof channel !== 'string' || channel === '') {
-    throw new TypeError('Invalid channel: expected a non-empty string');
+/** Tells `(options, callback)`, `(options)`, `(callback)` and `()` apart. @throws TypeError for what is neither */
+function optionsAndCallback<Result>([first, second]: [
+  (SendOptions | Callback<Result> | null)?,
+  Callback<Result>?,
+]): { options: SendOptions | undefined; callback: Callback<Result> | undefined } {
+  if (typeof first === 'function') return { options: undefined, callback: first };
+  if (first != null && typeof first !== 'object') {
+    throw new TypeError(`Invalid callback: expected a function, got ${typeof first}`);
   }
-  if (!isChannel(channel)) {
-    throw new TypeError(`Invalid channel: expected none of ${SPECIAL_NAMES.join(', ')}, got "${channel}"`);
-  }
-  if (typeof event !== 'object' || event === null) {
-    throw new TypeError('Invalid event: expected an object with from and type');
-  }
-  const { from, type, data } = event as { from?: unknown; type?: unknown; data?: unknown };
-  if (typeof from !== 'string' || from === '')
-    throw new TypeError('Invalid from: expected a non-empty string');
-  if (typeof type !== 'string' || type === '')
-    throw new TypeError('Invalid type: expected a non-empty string');
-  if (data !== undefined && (typeof data !== 'object' || data === null)) {
-    throw new TypeError(
-      `Invalid data: expected an object or an array, got ${data === null ? 'null' : typeof data}`,
-    );
-  }
-  return JSON.stringify({ clientId, channel, from, type, data });
-}
-
-/** Whether this is a page of events as the protocol has them: each id above the one before, all above `after`. */
-function isPage(reply: unknown, after = 0): reply is Event[] {
-  if (!Array.isArray(reply)) return false;
-  let last = after;
-  for (const event of reply) {
-    const id = typeof event === 'object' && event !== null ? event.id : undefined;
-    if (!Number.isSafeInteger(id) || id <= last) return false;
-    last = id;
-  }
-  return true;
+  checkCallback(second);
+  return { options: first ?? undefined, callback: second };
 }

@@ -1,6 +1,16 @@
 /** How much is kept of a reply that is not what was asked for, in bytes. */
 export const MAX_ERROR_BODY_BYTES = 8_192;
 
+/** Where a client and a channel's store were when they turned out not to fit together. */
+export interface ReportedPosition {
+  /** Id of the last event that this client had read. */
+  readonly after: number;
+  /** Id of the oldest event that the store keeps; 0 where it keeps none. */
+  readonly firstId: number;
+  /** The newest id that the store has given; 0 where it has given none. */
+  readonly lastId: number;
+}
+
 /** What a failed request left behind; every field but `code` and `maybeProcessed` may be missing. */
 export interface RequestFailure {
   code: string;
@@ -8,6 +18,7 @@ export interface RequestFailure {
   body?: unknown;
   maybeProcessed: boolean;
   retryAfterMs?: number | undefined;
+  position?: ReportedPosition | undefined;
   cause?: unknown;
 }
 
@@ -20,9 +31,12 @@ export function isTemporary(statusCode: number): boolean {
   return statusCode === 408 || statusCode === 425 || statusCode === 429;
 }
 
-/** Whether a server that answers this status may have carried out the request; 503 says that it could not even begin. */
+/**
+ * Whether a server that answers this status may have carried out the request. A 503 too: the store may have gone away
+ * between storing and saying so.
+ */
 export function mayBeProcessed(statusCode: number): boolean {
-  return statusCode < 300 || (statusCode >= 500 && statusCode !== 503);
+  return statusCode < 300 || statusCode >= 500;
 }
 
 /**
@@ -36,7 +50,8 @@ export class RequestError extends Error {
    * The server's code where it sent one (`InvalidCredentialsError`), the system's where the connection failed
    * (`ECONNREFUSED`), otherwise one of
    * `UnexpectedStatus` (not 200, and no code in the body), `InvalidReply` (200, but not what was asked for),
-   * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed).
+   * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed),
+   * `EventsMissed` and `StoreRewound` (the request succeeded, and showed that events are lost to this client).
    */
   readonly code: string;
 
@@ -55,6 +70,9 @@ export class RequestError extends Error {
   /** The server's `Retry-After`, in milliseconds from when the reply came. */
   readonly retryAfterMs: number | undefined;
 
+  /** The numbers behind `EventsMissed` and `StoreRewound`. */
+  readonly position: ReportedPosition | undefined;
+
   constructor(message: string, failure: RequestFailure) {
     super(message, failure.cause === undefined ? undefined : { cause: failure.cause });
     this.code = failure.code;
@@ -62,5 +80,12 @@ export class RequestError extends Error {
     this.body = failure.body;
     this.maybeProcessed = failure.maybeProcessed;
     this.retryAfterMs = failure.retryAfterMs;
+    this.position = failure.position;
   }
+}
+
+/** The same error; where an attempt before it may have been carried out, so may the request as a whole. */
+export function orEarlier(error: RequestError, maybeProcessed: boolean): RequestError {
+  if (!maybeProcessed || error.maybeProcessed) return error;
+  return new RequestError(error.message, { ...error, maybeProcessed });
 }

@@ -1,19 +1,21 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { attempt, type Call, type HttpTarget, labelOf, type Reply } from './attempt.js';
-import { MAX_ERROR_BODY_BYTES, mayBeProcessed, RequestError } from './errors.js';
+import { MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
 
 /** What a 200 reply has to be. */
 export interface Expected<Content> {
   /** In words, for the message of the error. */
   readonly what: string;
-  matches(content: unknown): content is Content;
+  /** What the JSON of a reply holds; undefined where it is something else. */
+  read(json: unknown, headers: IncomingHttpHeaders): Content | undefined;
 }
 
 /**
- * Sends one request and returns the JSON of a 200 reply, parsed and as `expected`. Settles only once the connection is
+ * Sends one request and returns what is `expected` of a 200 reply. Settles only once the connection is
  * closed or back with its agent, so that nothing is left of a request that has ended.
  *
- * A GET that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one:
- * each repetition uses up one idle connection, and a failure on a new one counts.
+ * A request that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one:
+ * each repetition uses up one idle connection, and a failure on a new one counts. Whatever is sent may be repeated.
  *
  * @throws RequestError, always
  */
@@ -22,34 +24,43 @@ export async function request<Content>(
   call: Call,
   expected: Expected<Content>,
 ): Promise<Content> {
+  let maybeProcessed = false;
   for (;;) {
     const outcome = await attempt(target, call);
-    if ('reply' in outcome) return contentOf(outcome.reply, labelOf(target, call), expected);
-    if (outcome.stale && call.method === 'GET') continue;
-    throw outcome.failure;
+    if ('reply' in outcome) {
+      const content = contentOf(outcome.reply, expected);
+      if (content !== undefined) return content;
+      throw orEarlier(refusalOf(outcome.reply, labelOf(target, call), expected.what), maybeProcessed);
+    }
+    if (!outcome.stale) throw orEarlier(outcome.failure, maybeProcessed);
+    maybeProcessed ||= outcome.failure.maybeProcessed;
   }
 }
 
-/** @throws RequestError where the status is not 200 or the content is not what was expected. */
-function contentOf<Content>(reply: Reply, where: string, expected: Expected<Content>): Content {
-  const { statusCode, retryAfterMs } = reply;
-  const text = reply.body.toString('utf8');
-  const content = parsed(text);
+function contentOf<Content>({ statusCode, headers, body }: Reply, expected: Expected<Content>) {
+  if (statusCode !== 200) return undefined;
+  const json = parsed(body.toString('utf8'));
+  return json === undefined ? undefined : expected.read(json, headers);
+}
+
+/** What is wrong with a reply that is not what was expected. */
+function refusalOf({ statusCode, retryAfterMs, body }: Reply, where: string, what: string): RequestError {
+  const text = body.toString('utf8');
   if (statusCode === 200) {
-    if (content !== undefined && expected.matches(content)) return content;
-    throw new RequestError(`${where}: expected ${expected.what}, got ${excerpt(text)}`, {
+    return new RequestError(`${where}: expected ${what}, got ${excerpt(text)}`, {
       code: 'InvalidReply',
       statusCode,
       body: text.slice(0, MAX_ERROR_BODY_BYTES),
       maybeProcessed: true,
     });
   }
-  const { code, message } = described(content);
+  const json = parsed(text);
+  const { code, message } = described(json);
   const problem = code === undefined ? `expected status 200, got ${statusCode}` : `${statusCode} ${code}`;
-  throw new RequestError(`${where}: ${problem}: ${message ?? excerpt(text)}`, {
+  return new RequestError(`${where}: ${problem}: ${message ?? excerpt(text)}`, {
     code: code ?? 'UnexpectedStatus',
     statusCode,
-    body: content ?? text.slice(0, MAX_ERROR_BODY_BYTES),
+    body: json ?? text.slice(0, MAX_ERROR_BODY_BYTES),
     maybeProcessed: mayBeProcessed(statusCode),
     retryAfterMs,
   });

@@ -1,3 +1,4 @@
+export type { Callback } from './callback.js';
 export type {
   AnyChannels,
   AnyEvent,
@@ -11,5 +12,9 @@ export type {
 } from './channel-map.js';
 export { Client, type SendCallback } from './client.js';
 export { Cursor, type CursorPosition, type CursorQuery } from './cursor.js';
-export { RequestError } from './errors.js';
+export type { EnvironmentOptions } from './environment.js';
+export { type ReportedPosition, RequestError } from './errors.js';
+export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';
+export type { SendOptions } from './outgoing.js';
+export type { EventStream, StreamOptions } from './stream.js';

@@ -46,8 +46,13 @@ export interface ClientOptions {
   retryMaxMs?: number | undefined;
   /** A read that the server refused (a wrong secret, say) waits half to all of this before the next. Default 30 000. */
   retrySlowMs?: number | undefined;
-  /** When a `send` gives up, all of its attempts counted. Default 30 000. */
+  /** When a `send`, `sendBatch` or `getLatestEvents` gives up, all of its attempts counted. Default 30 000. */
   sendTimeoutMs?: number | undefined;
+  /**
+   * How long `close`, and the end of a stream, may take to tell the server what was received. 0: they do not, and the
+   * last events come again the next time. Default 2000.
+   */
+  closeTimeoutMs?: number | undefined;
 }
 
 /** Options with every default filled in and every value checked. */
@@ -59,6 +64,8 @@ export interface ResolvedOptions {
   readonly port: number;
   /** Path of the events endpoint. */
   readonly pathname: string;
+  /** Path of the folder that the endpoint is in, and the other endpoints too; without a slash at its end. */
+  readonly prefix: string;
   /** Undefined: the global agent. */
   readonly agent: HttpAgent | undefined;
   readonly limit: number;
@@ -66,18 +73,29 @@ export interface ResolvedOptions {
   readonly pollGraceMs: number;
   readonly backoff: BackoffBounds;
   readonly sendTimeoutMs: number;
+  readonly closeTimeoutMs: number;
+}
+
+/** What messages call the options that may come from somewhere else. */
+interface Names {
+  readonly secret: string;
+  readonly url: string;
 }
 
 /** @throws TypeError that names the first option that is wrong, what was expected and what came. */
-export function resolveOptions(options: ClientOptions): ResolvedOptions {
+export function resolveOptions(
+  options: ClientOptions,
+  names: Names = { secret: 'secret', url: 'url' },
+): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options);
-  const secret = secretOf(options.secret);
-  const address = addressOf(options);
+  const secret = secretOf(options.secret, names.secret);
+  const address = addressOf(options, names.url);
   return {
     secret,
     ...address,
+    prefix: address.pathname.slice(0, address.pathname.lastIndexOf('/')),
     agent: agentOf(options.agent, address.protocol),
-    limit: integer('limit', options.limit, 100, 1, Number.MAX_SAFE_INTEGER),
+    limit: checkLimit(options.limit, 100),
     pollTimeoutMs: integer('pollTimeoutMs', options.pollTimeoutMs, 30_000, 0, MAX_MS / 2),
     pollGraceMs: integer('pollGraceMs', options.pollGraceMs, 10_000, 1, MAX_MS / 2),
     backoff: {
@@ -86,10 +104,11 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
       slowMs: integer('retrySlowMs', options.retrySlowMs, 30_000, 1, MAX_MS / 2),
     },
     sendTimeoutMs: integer('sendTimeoutMs', options.sendTimeoutMs, 30_000, 1, MAX_MS / 2),
+    closeTimeoutMs: integer('closeTimeoutMs', options.closeTimeoutMs, 2000, 0, MAX_MS / 2),
   };
 }
 
-function wrong(option: string, expected: string, got: unknown): TypeError {
+export function wrong(option: string, expected: string, got: unknown): TypeError {
   return new TypeError(`Invalid ${option}: expected ${expected}, got ${describe(got)}`);
 }
 
@@ -99,18 +118,18 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? 'an array' : 'an object';
 }
 
-function secretOf(secret: unknown): string {
+function secretOf(secret: unknown, name: string): string {
   // What came is not repeated here: it may be nearly the secret.
   if (typeof secret !== 'string' || secret === '') {
     throw new TypeError(
-      `Invalid secret: expected a non-empty string, got ${secret === '' ? '""' : typeof secret}`,
+      `Invalid ${name}: expected a non-empty string, got ${secret === '' ? '""' : typeof secret}`,
     );
   }
   try {
     validateHeaderValue('Authorization', secret);
   } catch {
     throw new TypeError(
-      'Invalid secret: expected characters that an HTTP header can carry (is there a line break at its end?)',
+      `Invalid ${name}: expected characters that an HTTP header can carry (is there a line break at its end?)`,
     );
   }
   return secret;
@@ -131,8 +150,8 @@ function agentOf(agent: unknown, protocol: string): HttpAgent | undefined {
 
 type Address = Pick<ResolvedOptions, 'protocol' | 'hostname' | 'port' | 'pathname'>;
 
-function addressOf(options: ClientOptions): Address {
-  if (options.url !== undefined) return addressOfUrl(options.url, options);
+function addressOf(options: ClientOptions, urlName: string): Address {
+  if (options.url !== undefined) return addressOfUrl(options.url, options, urlName);
   const { hostname = 'localhost', pathname = DEFAULT_PREFIX } = options;
   if (typeof hostname !== 'string' || hostname === '')
     throw wrong('hostname', 'a non-empty string', hostname);
@@ -147,7 +166,7 @@ function addressOf(options: ClientOptions): Address {
   };
 }
 
-function addressOfUrl(given: string | URL, options: ClientOptions): Address {
+function addressOfUrl(given: string | URL, options: ClientOptions, name: string): Address {
   for (const part of ['protocol', 'hostname', 'port', 'pathname'] as const) {
     if (options[part] !== undefined) {
       throw new TypeError(`Invalid options: expected either url or ${part}, got both`);
@@ -157,17 +176,17 @@ function addressOfUrl(given: string | URL, options: ClientOptions): Address {
   try {
     url = new URL(given);
   } catch {
-    throw wrong('url', 'an absolute URL such as https://events.example', String(given));
+    throw wrong(name, 'an absolute URL such as https://events.example', String(given));
   }
   // The URL is not repeated here: it carries a password, or perhaps the secret.
   if (url.username !== '' || url.password !== '') {
     throw new TypeError(
-      'Invalid url: expected no user name or password in it; the secret is an option of its own',
+      `Invalid ${name}: expected no user name or password in it; the secret is an option of its own`,
     );
   }
   if (url.search !== '' || url.hash !== '')
-    throw new TypeError('Invalid url: expected no query and no fragment');
-  const protocol = protocolOf('url', url.protocol, url.protocol);
+    throw new TypeError(`Invalid ${name}: expected no query and no fragment`);
+  const protocol = protocolOf(name, url.protocol, url.protocol);
   return {
     protocol,
     hostname: withoutBrackets(url.hostname),
@@ -196,6 +215,16 @@ function withoutBrackets(hostname: string): string {
 /** Ports often come from the environment, as text. */
 function numberOf(port: unknown): unknown {
   return typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
+}
+
+/** @throws TypeError where it is not a number of events */
+export function checkLimit(limit: number | undefined, fallback: number): number {
+  return integer('limit', limit, fallback, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws TypeError where it is not a place in a channel */
+export function checkAfter(after: number | undefined): number | undefined {
+  return after === undefined ? undefined : integer('after', after, 0, 0, Number.MAX_SAFE_INTEGER);
 }
 
 function integer(option: string, value: unknown, fallback: number, min: number, max: number): number {

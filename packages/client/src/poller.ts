@@ -1,10 +1,8 @@
-import type { Event } from '@ganomede/events-protocol';
-import { type Backoff, sleep } from './backoff.js';
-import type { Cursor } from './cursor.js';
-import { isTemporary, RequestError } from './errors.js';
-
-/** An empty reply that takes less than this many milliseconds did not wait for an event. */
-const HASTY_MS = 50;
+import { sleep } from './backoff.js';
+import { Cursor } from './cursor.js';
+import type { Pace } from './pace.js';
+import type { Page } from './page.js';
+import { isRewound, PositionWatch, rewoundTo } from './position.js';
 
 /** What a poller needs from its client. */
 export interface PollerHost {
@@ -12,22 +10,14 @@ export interface PollerHost {
   readonly closed: boolean;
   /** Whether the channel has handlers (and the client is open). */
   isListening(channel: string): boolean;
-  /** Reads behind the cursor, waiting for the next event. Ascending ids, all of them behind `cursor.after`. */
-  read(cursor: Cursor): Promise<readonly Event[]>;
+  /** Reads behind the cursor, waiting for the next event. */
+  read(cursor: Cursor): Promise<Page>;
   /** Emits; where a handler threw, what is returned resolves once the error has surfaced. */
   emitSafely(name: string, ...args: unknown[]): Promise<void> | undefined;
   /** The poller begins to run. */
   started(): void;
   /** The poller has stopped; no request of it is left. */
   stopped(): void;
-}
-
-/** The back-offs of one poller. */
-export interface PollerBackoffs {
-  /** After failed requests. */
-  readonly failed: Backoff;
-  /** After empty replies that came at once, from a server that does not wait. */
-  readonly hasty: Backoff;
 }
 
 /**
@@ -38,41 +28,62 @@ export interface PollerBackoffs {
  */
 export class Poller {
   readonly #host: PollerHost;
-  readonly #backoffs: PollerBackoffs;
+  readonly #pace: Pace;
+  readonly #watch = new PositionWatch();
   #cursor: Cursor;
-  #running = false;
-  /** No request begins before this, on the clock of `performance.now()`; outlives the handlers. */
-  #notBefore = 0;
+  /** The `after` that the server has certainly saved. */
+  #acknowledged: number | undefined;
+  #run: Promise<void> | undefined;
   #pause = new AbortController();
 
-  constructor(host: PollerHost, cursor: Cursor, backoffs: PollerBackoffs) {
+  constructor(host: PollerHost, cursor: Cursor, pace: Pace) {
     this.#host = host;
     this.#cursor = cursor;
-    this.#backoffs = backoffs;
+    this.#pace = pace;
+  }
+
+  /** Behind the last event that was emitted. */
+  get cursor(): Cursor {
+    return this.#cursor;
+  }
+
+  /** Somebody else has read the channel up to `after`, and said so to the server. Only while nothing listens. */
+  moveTo(after: number | undefined): void {
+    this.#cursor = this.#at(after);
+    this.#acknowledged = after;
   }
 
   /** To be called after a handler was added or removed. */
   handlersChanged(): void {
     if (!this.#isListening()) {
       this.#pause.abort();
-    } else if (!this.#running) {
-      this.#running = true;
+    } else if (!this.#run) {
       this.#host.started();
-      void this.#run();
+      this.#run = this.#poll();
     }
+  }
+
+  /** Resolves once no request is left, with the cursor where the server may not know it yet. */
+  async unacknowledged(): Promise<Cursor | undefined> {
+    await this.#run;
+    return this.#cursor.after === this.#acknowledged ? undefined : this.#cursor;
   }
 
   #isListening(): boolean {
     return this.#host.isListening(this.#cursor.channel);
   }
 
-  async #run(): Promise<void> {
+  #at(after: number | undefined): Cursor {
+    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit });
+  }
+
+  async #poll(): Promise<void> {
     // Handlers that are added and removed in the same tick make no request.
     await undefined;
-    // Nothing may be awaited between the last look at the handlers and `#running = false`: one that is added in between
+    // Nothing may be awaited between the last look at the handlers and `#run = undefined`: one that is added in between
     // would find a poller that seems to run.
     while (this.#isListening()) {
-      const pauseMs = this.#notBefore - performance.now();
+      const { pauseMs } = this.#pace;
       if (pauseMs > 0) {
         this.#pause = new AbortController();
         await sleep(pauseMs, this.#pause.signal);
@@ -80,40 +91,43 @@ export class Poller {
         await this.#cycle();
       }
     }
-    this.#running = false;
+    this.#run = undefined;
     this.#host.stopped();
   }
 
   async #cycle(): Promise<void> {
     const finished = this.#cursor;
     const startedAt = performance.now();
-    let events: readonly Event[];
+    let page: Page;
     try {
-      events = await this.#host.read(finished);
+      page = await this.#host.read(finished);
     } catch (error) {
       return this.#failed(error, finished);
     }
-    this.#backoffs.failed.reset();
-    const now = performance.now();
-    if (events.length > 0 || now - startedAt >= HASTY_MS) this.#backoffs.hasty.reset();
-    else this.#notBefore = now + this.#backoffs.hasty.next();
+    this.#acknowledged = finished.after;
+    this.#pace.succeeded(startedAt, page.events.length);
 
-    for (const event of events) {
+    // What comes when nobody listens any more is discarded, losses too: the next reply shows them again.
+    if (this.#isListening()) await this.#reportLoss(page, finished);
+    for (const event of page.events) {
       if (!this.#isListening()) break;
       // Before it is emitted: handlers that throw have seen it all the same.
-      this.#cursor = this.#cursor.advance([event]);
+      this.#cursor = this.#at(event.id);
       const surfaced = this.#host.emitSafely(finished.channel, event, finished.channel);
       if (surfaced) await surfaced;
     }
     await this.#emitCycle(finished);
   }
 
+  async #reportLoss(page: Page, { channel, after }: Cursor): Promise<void> {
+    const loss = this.#watch.lossOf(after, page);
+    if (isRewound(after, page.position)) this.#cursor = this.#at(rewoundTo(page, page.position));
+    if (loss) await this.#host.emitSafely('error', loss, channel);
+  }
+
   async #failed(error: unknown, finished: Cursor): Promise<void> {
     if (this.#host.closed) return;
-    const status = error instanceof RequestError ? error.statusCode : undefined;
-    const slow = status !== undefined && !isTemporary(status);
-    const retryAfterMs = error instanceof RequestError ? error.retryAfterMs : undefined;
-    this.#notBefore = performance.now() + this.#backoffs.failed.next({ retryAfterMs, slow });
+    this.#pace.failed(error);
     // Nobody is waiting for what a request brings that outlived the last handler; an error that nobody handles would end
     // the process.
     if (this.#isListening()) await this.#host.emitSafely('error', error, finished.channel);

@@ -159,6 +159,11 @@ export function events(...ids: number[]): Reply {
   return json(ids.map(eventOf));
 }
 
+/** Events with these ids, of a channel whose oldest and newest ids are these. */
+export function eventsAt(firstId: number, lastId: number, ...ids: number[]): Reply {
+  return json(ids.map(eventOf), 200, { 'Events-First-Id': firstId, 'Events-Last-Id': lastId });
+}
+
 /** What the server stores as event `id`. */
 export function eventOf(id: number) {
   return { id, timestamp: 1_429_084_002_258 + id, from: 'test', type: 'add', data: { n: id } };

@@ -31,15 +31,24 @@ test('a new connection that is reset is an error', async () => {
   expect(record.filter((line) => line.endsWith(' a') && !/cycle|error/.test(line))).toEqual(['1 a', '2 a']);
 });
 
-test('a publish on a connection that died meanwhile is not repeated: it may be stored', async () => {
+test('a publish on a connection that died meanwhile is repeated at once, under the same key', async () => {
   const server = (await startServer()).script(json(header), reset, json(header));
+  const client = clientOf(server, { retryBaseMs: 1_000_000, retryMaxMs: 1_000_000 });
+  await client.send('a', { from: 'x', type: 'y' });
+  expect(await client.send('a', { from: 'x', type: 'y' })).toEqual(header);
+  const [first, ...repeated] = server.requests.map(({ headers }) => headers['idempotency-key']);
+  expect(repeated[0]).toBe(repeated[1]);
+  expect(first).not.toBe(repeated[0]);
+});
+
+test('a repetition that fails says that the first may have been carried out', async () => {
+  const server = (await startServer()).script(json(header), reset, json({ code: 'InvalidContent' }, 400));
   const client = clientOf(server);
   await client.send('a', { from: 'x', type: 'y' });
   await expect(client.send('a', { from: 'x', type: 'y' })).rejects.toMatchObject({
-    code: 'ECONNRESET',
+    code: 'InvalidContent',
     maybeProcessed: true,
   });
-  expect(server.requests).toHaveLength(2);
 });
 
 test('a reply that begins and breaks on an old connection is an error, not a silent repetition', async () => {

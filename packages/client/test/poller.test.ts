@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Backoff } from '../src/backoff.js';
 import { Cursor } from '../src/cursor.js';
 import { RequestError } from '../src/errors.js';
+import { Pace } from '../src/pace.js';
+import type { Page } from '../src/page.js';
 import { Poller, type PollerHost } from '../src/poller.js';
 
 // The intervals alone, on a fake clock: what a poller reads comes from the test.
@@ -14,7 +16,7 @@ class Host implements PollerHost {
   running = 0;
   readonly reads: number[] = [];
   readonly emitted: string[] = [];
-  answer: () => Promise<never[]> = () => Promise.reject(failure({}));
+  answer: () => Promise<Page> = () => Promise.reject(failure({}));
   isListening = () => this.listening && !this.closed;
   emitSafely = (name: string) => void this.emitted.push(name);
   started = () => {
@@ -29,6 +31,7 @@ class Host implements PollerHost {
   };
 }
 
+const none: Page = { events: [] };
 let startedAt = 0;
 
 function failure(fields: object): RequestError {
@@ -39,8 +42,8 @@ function start(host: Host): Poller {
   startedAt = performance.now();
   const bounds = { baseMs: 100, maxMs: 1000, slowMs: 30_000 };
   // Always the longest delay.
-  const backoffs = { failed: new Backoff(bounds, () => 1), hasty: new Backoff(bounds, () => 1) };
-  const poller = new Poller(host, new Cursor('a'), backoffs);
+  const pace = new Pace(new Backoff(bounds, () => 1), new Backoff(bounds, () => 1));
+  const poller = new Poller(host, new Cursor('a'), pace);
   poller.handlersChanged();
   return poller;
 }
@@ -57,7 +60,7 @@ test('a success begins anew', async () => {
   let n = 0;
   host.answer = () => {
     n += 1;
-    if (n === 4) return new Promise((resolve) => setTimeout(resolve, 1000, []));
+    if (n === 4) return new Promise((resolve) => setTimeout(resolve, 1000, none));
     return Promise.reject(failure({ statusCode: 500 }));
   };
   start(host);
@@ -111,11 +114,11 @@ test('removing and adding handlers does not shorten the pause', async () => {
 
 test('"nothing new" at once is slowed down; after a wait it is not', async () => {
   const host = new Host();
-  host.answer = () => Promise.resolve([]);
+  host.answer = () => Promise.resolve(none);
   start(host);
   await vi.advanceTimersByTimeAsync(2500);
   expect(host.reads).toEqual([0, 100, 300, 700, 1500, 2500]);
-  host.answer = () => new Promise((resolve) => setTimeout(resolve, 60, []));
+  host.answer = () => new Promise((resolve) => setTimeout(resolve, 60, none));
   await vi.advanceTimersByTimeAsync(1200);
   expect(host.reads.slice(6)).toEqual([3500, 3560, 3620, 3680]);
 });

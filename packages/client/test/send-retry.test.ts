@@ -28,18 +28,35 @@ async function failure(sent: Promise<unknown>): Promise<RequestError> {
   return error as RequestError;
 }
 
-describe('is sent again, since the server certainly did not store it', () => {
+describe('is sent again under the same key, which makes that safe', () => {
   const replies: [string, Reply][] = [
-    ['503', text('', 503)],
-    ['429', text('', 429)],
     ['408', text('', 408)],
     ['425', text('', 425)],
+    ['429', text('', 429)],
+    ['500', text('', 500)],
+    ['502', text('<h1>Bad gateway</h1>', 502)],
+    ['503', json({ code: 'ServiceUnavailable', message: 'outcome unknown' }, 503)],
+    ['504', text('', 504)],
+    ['a reset', reset],
+    ['a reply cut off', cut('{"id":', 100)],
+    ['a reply that is not JSON', text('stored!')],
+    ['a reply that is no header', json({ id: 'x' })],
+    ['something that is not HTTP', raw('SSH-2.0-x\r\n')],
   ];
-  test.each(replies)('%s', async (_status, reply) => {
+  test.each(replies)('%s', async (_what, reply) => {
     const server = (await startServer()).script(reply, reply, json(header));
     expect(await clientOf(server).send('a', event)).toEqual(header);
-    expect(new Set(server.requests.map(({ body }) => body)).size).toBe(1);
     expect(server.requests).toHaveLength(3);
+    expect(new Set(server.requests.map(({ body }) => body)).size).toBe(1);
+    expect(new Set(server.requests.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+    expect(server.requests[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('no reply: a server that hangs does not use up the time of the others', async () => {
+    const server = (await startServer()).script(hang, json(header));
+    expect(await clientOf(server, { sendTimeoutMs: 3000 }).send('a', event)).toEqual(header);
+    const [first, second] = server.requests;
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(990);
   });
 
   test('nobody listens yet', async () => {
@@ -80,29 +97,64 @@ describe('is sent again, since the server certainly did not store it', () => {
   });
 });
 
-describe('is not sent again, since the server may have stored it', () => {
-  const replies: [string, Reply, object][] = [
-    ['500', text('', 500), { code: 'UnexpectedStatus', statusCode: 500 }],
-    ['502', text('<h1>Bad gateway</h1>', 502), { code: 'UnexpectedStatus', body: '<h1>Bad gateway</h1>' }],
-    ['504', text('', 504), { code: 'UnexpectedStatus', statusCode: 504 }],
-    ['a reset', reset, { code: 'ECONNRESET', statusCode: undefined }],
-    ['a reply cut off', cut('{"id":', 100), { code: 'ReplyCut', body: '{"id":' }],
-    ['a reply that is not JSON', text('stored!'), { code: 'InvalidReply', body: 'stored!' }],
-    ['a reply that is no header', json({ id: 'x' }), { code: 'InvalidReply', body: '{"id":"x"}' }],
-    ['something that is not HTTP', raw('SSH-2.0-x\r\n'), { body: 'SSH-2.0-x\r\n' }],
-  ];
-  test.each(replies)('%s', async (_what, reply, expected) => {
-    const server = (await startServer()).script(reply, json(header));
-    const error = await failure(clientOf(server).send('a', event));
-    expect(error).toMatchObject({ ...expected, maybeProcessed: true });
+describe('the key', () => {
+  test('is another one for each call', async () => {
+    const server = (await startServer()).script(json(header), json(header), json([header]));
+    const client = clientOf(server);
+    await client.send('a', event);
+    await client.send('a', event);
+    await client.sendBatch('a', [event]);
+    expect(new Set(server.requests.map(({ headers }) => headers['idempotency-key'])).size).toBe(3);
+  });
+
+  test('can be the caller’s, with a promise and with a callback', async () => {
+    const server = (await startServer()).script(json(header), json(header), json([header]));
+    const client = clientOf(server);
+    await client.send('a', event, { idempotencyKey: 'order 17' });
+    await new Promise((resolve) => client.send('a', event, { idempotencyKey: 'order 18' }, resolve));
+    await new Promise((resolve) => client.sendBatch('a', [event], { idempotencyKey: 'order 19' }, resolve));
+    expect(server.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([
+      'order 17',
+      'order 18',
+      'order 19',
+    ]);
+  });
+
+  test('that was used for something else is final', async () => {
+    const reused = json({ code: 'IdempotencyKeyReused', message: 'used for another event' }, 422);
+    const server = (await startServer()).script(reused, json(header));
+    expect(await failure(clientOf(server).send('a', event, { idempotencyKey: 'k' }))).toMatchObject({
+      code: 'IdempotencyKeyReused',
+      statusCode: 422,
+      maybeProcessed: false,
+    });
     expect(server.requests).toHaveLength(1);
   });
 
-  test('no reply in time', async () => {
+  test.each([7, '', null, 'a\nb'])('%j is a TypeError, and makes no request', async (key) => {
+    const server = await startServer();
+    const sent = clientOf(server).send('a', event, { idempotencyKey: key as string });
+    await expect(sent).rejects.toThrow(/^Invalid idempotencyKey: expected/);
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('says that the event may be stored', () => {
+  test('where no reply came in time', async () => {
     const server = (await startServer()).script(hang);
     const error = await failure(clientOf(server, { sendTimeoutMs: 50 }).send('a', event));
     expect(error).toMatchObject({ code: 'Timeout', maybeProcessed: true });
     expect(error.message).toMatch(/no complete reply within \d+ ms/);
+  });
+
+  test.each([
+    ['a 503', text('', 503)],
+    ['a reset', reset],
+    ['a reply cut off', cut('{', 9)],
+  ])('where %s was the first answer, whatever the last one is', async (_what, first) => {
+    const server = (await startServer()).script(first, text('', 401));
+    const error = await failure(clientOf(server).send('a', event));
+    expect(error).toMatchObject({ statusCode: 401, maybeProcessed: true });
   });
 });
 

@@ -39,6 +39,8 @@ export function clientOf<Channels extends { [Name in keyof Channels]: object } =
     retryBaseMs: 4,
     retryMaxMs: 8,
     retrySlowMs: 8,
+    // What a client says when it goes has a test of its own.
+    closeTimeoutMs: 0,
     ...options,
   });
   cleanUp(async () => {

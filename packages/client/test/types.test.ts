@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { EventHeader } from '@ganomede/events-protocol';
 import { expectTypeOf, test } from 'vitest';
-import { Client, type Cursor, type RequestError } from '../src/index.js';
+import { Client, type Cursor, IndexerClient, type RequestError } from '../src/index.js';
 
 interface UserEvent {
   type: 'add' | 'remove';
@@ -107,6 +107,85 @@ test('send returns a promise, or nothing where a callback gets the header', () =
       expectTypeOf(header).toEqualTypeOf<EventHeader | undefined>();
     }),
   );
+});
+
+test('batches are typed as single events are', () => {
+  expectTypeOf(() => untyped.sendBatch('a', [{ from: 'x', type: 'y' }])).returns.toEqualTypeOf<
+    Promise<EventHeader[]>
+  >();
+  unsent(
+    () => typed.sendBatch('users/v1', [{ from: 'x', type: 'add', data: { username: 'alice' } }]),
+    () => typed.sendBatch('users/v1', [], { idempotencyKey: 'k' }),
+    () => typed.sendBatch('users/v1:LOGIN', [] as const, (_error, headers) => headers?.[0]?.id),
+    // @ts-expect-error data is missing
+    () => typed.sendBatch('users/v1', [{ from: 'x', type: 'add' }]),
+    // @ts-expect-error no such channel
+    () => typed.sendBatch('users/v2', []),
+    // @ts-expect-error no such option
+    () => typed.send('users/v1:LOGIN', { from: 'x', type: 'LOGIN' }, { key: 'k' }),
+    () => typed.send('users/v1:LOGIN', { from: 'x', type: 'LOGIN' }, { idempotencyKey: 'k' }, () => {}),
+  );
+});
+
+test('streams and latest events are typed per channel', () => {
+  unsent(
+    async () => {
+      for await (const event of typed.stream('users/v1', { after: 0, limit: 1 })) {
+        expectTypeOf(event.id).toEqualTypeOf<number>();
+        expectTypeOf(event.type).toEqualTypeOf<'add' | 'remove'>();
+        expectTypeOf(event.data).toEqualTypeOf<{ username: string }>();
+      }
+      for await (const event of untyped.stream('a')) expectTypeOf(event.data).toBeAny();
+      const [latest] = await typed.getLatestEvents('users/v1:LOGIN');
+      expectTypeOf(latest?.type).toEqualTypeOf<'LOGIN' | undefined>();
+      typed.getLatestEvents('users/v1', 10, (error, events) => {
+        expectTypeOf(error).toEqualTypeOf<Error | null>();
+        expectTypeOf(events?.[0]?.data).toEqualTypeOf<{ username: string } | undefined>();
+      });
+    },
+    // @ts-expect-error no such channel
+    () => typed.stream('users/v2'),
+    // @ts-expect-error not a number
+    () => typed.stream('users/v1', { after: '5' }),
+    // @ts-expect-error no such channel
+    () => typed.getLatestEvents('users/v2'),
+    // @ts-expect-error a special name is no channel
+    () => typed.stream('error'),
+  );
+  expectTypeOf(typed.stream('users/v1')).toExtend<AsyncIterable<{ data: { username: string } }>>();
+  expectTypeOf(typed.stream('users/v1')).toExtend<AsyncDisposable>();
+});
+
+test('fromEnv makes typed clients, and needs no options', () => {
+  unsent(
+    () => expectTypeOf(Client.fromEnv('c')).toEqualTypeOf<Client>(),
+    () => Client.fromEnv<{ a: UserEvent }>('c').on('a', ({ data }) => data.username),
+    () => Client.fromEnv('c', { limit: 1 }),
+    // @ts-expect-error no such option
+    () => Client.fromEnv('c', { limits: 1 }),
+  );
+});
+
+test('indices are typed by what the caller knows of their events', () => {
+  const indexer = new IndexerClient({ secret: 's' });
+  unsent(
+    async () => {
+      const found = await indexer.getIndexEvents<UserEvent>('i', 'v');
+      expectTypeOf(found.rows[0]?.data).toEqualTypeOf<{ username: string } | undefined>();
+      expectTypeOf((await indexer.getIndexEvents('i', 7)).rows[0]?.data).toBeAny();
+      expectTypeOf(await indexer.createIndex('i', 'a', 'f')).toEqualTypeOf<'OK'>();
+      indexer.createIndex('i', 'a', 'f', (error, ok) => [error, ok]);
+      indexer.getIndexEvents('i', 'v', (_error, events) => events?.rows);
+    },
+    // @ts-expect-error the secret is required
+    () => new IndexerClient({}),
+    // @ts-expect-error that is an option of Client
+    () => new IndexerClient({ secret: 's', pathname: '/events' }),
+  );
+});
+
+test('clients and streams are disposable', () => {
+  expectTypeOf(typed).toExtend<AsyncDisposable>();
 });
 
 test('a client is an EventEmitter for whoever wants one', () => {

@@ -1,0 +1,27 @@
+import { type ClientOptions, resolveOptions } from './options.js';
+
+/** Options of `Client.fromEnv`: all of `ClientOptions`, none required. */
+export type EnvironmentOptions = Partial<ClientOptions>;
+
+/**
+ * Adds `API_SECRET` as the secret and `EVENTS_URL` as the address, where the options do not have their own. An empty
+ * variable counts as none.
+ *
+ * @throws TypeError that names the variable which is missing or wrong
+ */
+export function withEnvironment(
+  options: EnvironmentOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): ClientOptions {
+  const { API_SECRET, EVENTS_URL } = env;
+  const secret = options.secret ?? API_SECRET;
+  if (!secret) throw new TypeError('Invalid API_SECRET: expected the secret of the server, got none');
+  const { url, protocol, hostname, port, pathname } = options;
+  const isAddressed = [url, protocol, hostname, port, pathname].some((part) => part !== undefined);
+  const completed = { ...options, secret, ...(!isAddressed && EVENTS_URL ? { url: EVENTS_URL } : {}) };
+  resolveOptions(completed, {
+    secret: options.secret === undefined ? 'API_SECRET' : 'secret',
+    url: isAddressed ? 'url' : 'EVENTS_URL',
+  });
+  return completed;
+}

@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest';
+import type { RequestError } from '../src/index.js';
+import { PositionWatch } from '../src/position.js';
+import { eventOf, events, eventsAt, type HostileServer } from './hostile-server.js';
+import { clientOf, emitted, recordOf, startServer } from './setup.js';
+
+const afters = (server: HostileServer) => server.requests.map(({ query }) => query.get('after'));
+const withoutCycles = (record: string[]) => record.filter((line) => !line.startsWith('cycle'));
+
+describe('events that are no longer kept', () => {
+  test('are reported once, with numbers, before what is left', async () => {
+    const server = (await startServer()).script(
+      eventsAt(1, 5, 5),
+      eventsAt(90, 91, 90),
+      eventsAt(90, 91, 91),
+    );
+    const client = clientOf(server);
+    const record = recordOf(client, 'a');
+    const [error] = (await emitted(client, 'error')) as [RequestError];
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['5 a', 'error EventsMissed a', '90 a', '91 a']);
+    expect(error).toMatchObject({
+      code: 'EventsMissed',
+      message: 'Events were missed: 6 to 89 are no longer kept, and this client had read up to 5',
+      position: { after: 5, firstId: 90, lastId: 91 },
+    });
+  });
+
+  test('are none where the next event is the oldest one kept', async () => {
+    const server = (await startServer()).script(eventsAt(1, 5, 5), eventsAt(6, 6, 6));
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(3);
+    expect(withoutCycles(record)).toEqual(['5 a', '6 a']);
+  });
+
+  test('are not to be known at the first request, which leaves the place to the server', async () => {
+    const server = (await startServer()).script(eventsAt(90, 90, 90));
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(2);
+    expect(withoutCycles(record)).toEqual(['90 a']);
+  });
+
+  const page = (firstId: number, lastId: number, ...ids: number[]) => ({
+    events: ids.map(eventOf),
+    position: { firstId, lastId },
+  });
+  const code = (error: RequestError | undefined) => error?.code;
+
+  test('in the gaps of a channel of one type are not missed', () => {
+    const watch = new PositionWatch();
+    expect(watch.lossOf(5, page(1, 800))).toBeUndefined();
+    // Nothing of this type up to 800, and then everything up to 700 is dropped.
+    expect(watch.lossOf(5, page(701, 900))).toBeUndefined();
+    expect(code(watch.lossOf(5, page(950, 1000)))).toBe('EventsMissed');
+    expect(watch.lossOf(5, page(950, 1001))).toBeUndefined();
+  });
+
+  test('while a reply was on its way are in it', () => {
+    expect(new PositionWatch().lossOf(5, page(8, 9, 6, 7, 8, 9))).toBeUndefined();
+  });
+
+  test('are none in a channel without events', () => {
+    expect(new PositionWatch().lossOf(0, page(0, 0))).toBeUndefined();
+    expect(new PositionWatch().lossOf(5, page(0, 9))).toBeUndefined();
+  });
+});
+
+describe('a store that has lost events', () => {
+  test('is reported once; then what it has goes on, from the lower id', async () => {
+    const server = (await startServer()).script(eventsAt(1, 100, 100), eventsAt(1, 4, 4), eventsAt(1, 5, 5));
+    const client = clientOf(server);
+    const record = recordOf(client, 'a');
+    const [error] = (await emitted(client, 'error')) as [RequestError];
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['100 a', 'error StoreRewound a', '4 a', '5 a']);
+    expect(afters(server)).toEqual([null, '100', '4', '5']);
+    expect(error).toMatchObject({
+      code: 'StoreRewound',
+      message: expect.stringMatching(/newest id is 4, and this client had read up to 100\./),
+      position: { after: 100, firstId: 1, lastId: 4 },
+    });
+  });
+
+  test('and has nothing new yet', async () => {
+    const server = (await startServer()).script(eventsAt(1, 100, 100), eventsAt(0, 0), eventsAt(1, 1, 1));
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(4);
+    expect(record).toEqual([
+      '100 a',
+      'cycle saved-100 a',
+      'error StoreRewound a',
+      'cycle 100-0 a',
+      '1 a',
+      'cycle 0-1 a',
+    ]);
+    expect(afters(server)).toEqual([null, '100', '0', '1']);
+  });
+
+  test('the rest of its reply comes again where the handler goes away in between', async () => {
+    const server = (await startServer()).script(
+      eventsAt(1, 100, 100),
+      eventsAt(1, 5, 4, 5),
+      eventsAt(1, 5, 5),
+    );
+    const client = clientOf(server);
+    client.on('error', () => client.removeAllListeners('a'));
+    client.on('a', () => {});
+    await emitted(client, 'drain');
+    client.on('a', () => {});
+    await server.request(3);
+    expect(afters(server)).toEqual([null, '100', '3']);
+  });
+
+  test('without the headers stays an invalid reply', async () => {
+    const server = (await startServer()).script(events(100), events(4), events(101));
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['100 a', 'error InvalidReply a', '101 a']);
+  });
+
+  test('whose reply contradicts itself stays one too', async () => {
+    const server = (await startServer()).script(
+      eventsAt(1, 100, 100),
+      eventsAt(1, 4, 4, 3),
+      eventsAt(1, 101, 101),
+    );
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['100 a', 'error InvalidReply a', '101 a']);
+  });
+});
+
+describe('streams', () => {
+  const script = [eventsAt(1, 5, 5), eventsAt(90, 90, 90), eventsAt(1, 4, 4), eventsAt(1, 5, 5)];
+
+  test('report both where somebody handles errors, and go on', async () => {
+    const server = (await startServer()).script(...script);
+    const client = clientOf(server);
+    const record = recordOf(client);
+    const ids: (number | undefined)[] = [];
+    const stream = client.stream('a');
+    for (let i = 0; i < 4; i += 1) ids.push((await stream.next()).value?.id);
+    expect(ids).toEqual([5, 90, 4, 5]);
+    expect(record).toEqual(['error EventsMissed a', 'error StoreRewound a']);
+    expect(afters(server)).toEqual([null, '5', '90', '4']);
+  });
+
+  test('throw where nobody does; the next one goes on', async () => {
+    const server = (await startServer()).script(...script);
+    const client = clientOf(server);
+    const ids: number[] = [];
+    const loop = async () => {
+      for await (const { id } of client.stream('a')) ids.push(id);
+    };
+    await expect(loop()).rejects.toMatchObject({ code: 'EventsMissed' });
+    expect(ids).toEqual([5]);
+  });
+});
+
+test.each(['x', '-1', '1.5', ''])('a header %j is no position', async (value) => {
+  const server = (await startServer()).script(events(9), ({ response }) => {
+    response.writeHead(200, { 'Events-First-Id': value, 'Events-Last-Id': '1' });
+    response.end(JSON.stringify([eventOf(4)]));
+  });
+  const [error] = (await emitted(
+    clientOf(server).on('a', () => {}),
+    'error',
+  )) as [RequestError];
+  expect(error.code).toBe('InvalidReply');
+});
