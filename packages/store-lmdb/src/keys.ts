@@ -31,6 +31,34 @@ export const typeKey = (channelNumber: number, type: string, id: number): Key =>
 /** Above the keys of all types of a channel. */
 export const typesEnd = (channelNumber: number): Key => ['t', channelNumber + 1];
 
+/** The highest index number given, as decimal text. */
+export const INDEX_COUNT: Key = ['indices'];
+
+/** The definition of an index: channel and field, as JSON text. */
+export const definitionKey = (id: string): Key => ['d', id];
+
+/** Around the keys of all definitions. */
+export const DEFINITIONS: readonly [start: Key, end: Key] = [['d'], ['e']];
+
+/** What is known of an index of a channel, or of one type of it, by a field (see index-record.ts). */
+export const indexRecordKey = (channel: string, type: string | undefined, field: string): Key => [
+  'n',
+  channel,
+  type ?? '',
+  field,
+];
+
+/** Nothing: the key says that the event has the value. */
+export const indexValueKey = (indexNumber: number, value: string, id: number): Key => [
+  'v',
+  indexNumber,
+  value,
+  id,
+];
+
+/** The value of an event in an index, so that it is found when the event is dropped. */
+export const indexEventKey = (indexNumber: number, id: number): Key => ['w', indexNumber, id];
+
 /** An idempotency key that was used (see idempotency-keys.ts). */
 export const idempotencyKey = (scope: string): Key => ['o', scope];
 

@@ -4,6 +4,7 @@ import {
   type EventHeader,
   type EventInput,
   EventsError,
+  type IndexDefinition,
   MAX_NAME_LENGTH,
   parseChannel,
 } from '@ganomede/events-protocol';
@@ -13,6 +14,9 @@ import {
   type EventStore,
   eventText,
   filedType,
+  type IndexCursor,
+  IndexReader,
+  type IndexRows,
   idempotencyMark,
   idempotencyWindow,
   type LatestCursor,
@@ -30,6 +34,7 @@ import { CommitQueue } from './commit-queue.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { IdempotencyKeys, type Outcome } from './idempotency-keys.js';
+import { Indices } from './indices.js';
 import { cursorKey } from './keys.js';
 import { readEvents } from './read.js';
 import { readLatest } from './read-latest.js';
@@ -77,6 +82,8 @@ class LmdbStore implements EventStore {
   readonly #retention: Retention;
   readonly #sweeper: Sweeper;
   readonly #idempotencyKeys: IdempotencyKeys;
+  readonly #indices: Indices;
+  readonly #indexReader: IndexReader;
   readonly #typedChannels: boolean;
   #closing: Promise<void> | undefined;
 
@@ -98,6 +105,8 @@ class LmdbStore implements EventStore {
     this.#sweeper.start();
     this.#idempotencyKeys = new IdempotencyKeys(database, this.#commits, windowMs);
     this.#idempotencyKeys.sweep();
+    this.#indices = new Indices(database, this.#commits, dataDir, (name) => this.#address(name));
+    this.#indexReader = new IndexReader(this.#indices, (cursor) => this.read(cursor));
     this.#typedChannels = options.typedChannels ?? true;
     this.hooks = options.hooks ?? {};
   }
@@ -184,8 +193,25 @@ class LmdbStore implements EventStore {
     });
   }
 
+  async createIndex(index: IndexDefinition): Promise<void> {
+    this.#address(index.channel);
+    assertLength('index ID', index.id);
+    assertLength('field', index.field);
+    await this.#indices.create(index);
+  }
+
+  async indices(): Promise<IndexDefinition[]> {
+    this.#assertOpen();
+    return this.#indices.definitions();
+  }
+
+  async readIndex(cursor: IndexCursor): Promise<IndexRows> {
+    this.#assertOpen();
+    return this.#indexReader.read(cursor);
+  }
+
   async ping(): Promise<void> {
-    if (this.#closing) throw storeClosed();
+    this.#assertOpen();
   }
 
   close(): Promise<void> {
@@ -212,9 +238,13 @@ class LmdbStore implements EventStore {
 
   /** Where a channel name points to, in a store that is open. */
   #address(name: string): ChannelAddress {
-    if (this.#closing) throw storeClosed();
+    this.#assertOpen();
     assertLength('Channel', name);
     return parseChannel(name, this.#typedChannels);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw storeClosed();
   }
 }
 

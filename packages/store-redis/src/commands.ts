@@ -8,20 +8,24 @@ type Script<Reply> = (
 
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {
+  eventsAdvanceIndex: Script<number>;
   eventsAppend: Script<number[]>;
   eventsIdsOfType: Script<(string | null)[]>;
   eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;
   eventsTrimChannel: Script<[dropped: number, firstId: number]>;
+  eventsTrimIndex: Script<number>;
   eventsTrimType: Script<number>;
 }
 
 const SCRIPTS = [
+  { name: 'eventsAdvanceIndex', file: 'advance-index.lua' },
   { name: 'eventsAppend', file: 'append.lua' },
   { name: 'eventsIdsOfType', file: 'ids-of-type.lua', numberOfKeys: 2 },
   { name: 'eventsNewestIds', file: 'newest-ids.lua', numberOfKeys: 2 },
   { name: 'eventsPick', file: 'pick-events.lua', numberOfKeys: 2 },
   { name: 'eventsTrimChannel', file: 'trim-channel.lua', numberOfKeys: 2 },
+  { name: 'eventsTrimIndex', file: 'trim-index.lua' },
   { name: 'eventsTrimType', file: 'trim-type.lua', numberOfKeys: 3 },
 ];
 

@@ -13,8 +13,13 @@ import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
  * | `events:{users/v1}:cursors` | hash | clientId to the id of the last event seen in `users/v1` |
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
  * | `events:{users/v1}:once:<hash>` | string | an idempotency key that was used (see `lua/append.lua`); expires |
+ * | `events:{users/v1}:index:data.username` | string | an index by a field: id of the last event that it has looked at |
+ * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
+ * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
+ * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:new` | pub/sub | notifications |
  * | `events:channels` | set | the channels that were ever appended to |
+ * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
  * | `events:sweep` | string | the lease of the server that sweeps (see sweeper.ts) |
  */
 export interface ChannelKeys {
@@ -24,11 +29,21 @@ export interface ChannelKeys {
   readonly notifications: string;
 }
 
+/** Keys of an index of a channel, or of one type of it, by a field. */
+export interface IndexKeys {
+  readonly position: string;
+  readonly order: string;
+  /** `indexKey` stands for the value. */
+  value(indexKey: string): string;
+}
+
 export class Keys {
   /** The channels that were ever appended to. */
   readonly channels: string;
   /** The lease of the server that drops what retention does not keep. */
   readonly sweep: string;
+  /** The definitions of all indices. */
+  readonly indices: string;
   readonly #prefix: string;
 
   /** @throws RangeError where the prefix holds a brace: the tag has to be the first of the key. */
@@ -38,6 +53,7 @@ export class Keys {
     }
     this.#prefix = prefix;
     this.channels = `${prefix}channels`;
+    this.indices = `${prefix}indices`;
     this.sweep = `${prefix}sweep`;
   }
 
@@ -62,6 +78,17 @@ export class Keys {
   /** `scope` stands for client, channel name and idempotency key. */
   idempotency(channel: string, scope: string): string {
     return `${this.#base(channel)}:once:${scope}`;
+  }
+
+  /** Type and field are written as in a URL: a colon, and the `=` or `#` that a value begins with, only separate. */
+  index(channel: string, type: string | undefined, field: string): IndexKeys {
+    const base = this.#base(channel);
+    const path = [...(type === undefined ? [] : [type]), field].map(encodeURIComponent).join(':');
+    return {
+      position: `${base}:index:${path}`,
+      order: `${base}:order:${path}`,
+      value: (indexKey) => `${base}:value:${path}:${indexKey}`,
+    };
   }
 
   notifications(channel: string): string {

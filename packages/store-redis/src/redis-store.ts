@@ -2,6 +2,7 @@ import {
   type ChannelAddress,
   type EventHeader,
   type EventInput,
+  type IndexDefinition,
   parseChannel,
 } from '@ganomede/events-protocol';
 import {
@@ -10,6 +11,9 @@ import {
   type EventStore,
   eventText,
   filedType,
+  type IndexCursor,
+  IndexReader,
+  type IndexRows,
   idempotencyMark,
   idempotencyWindow,
   type LatestCursor,
@@ -23,6 +27,7 @@ import {
 import { Appender } from './appender.js';
 import { BackwardReader } from './backward-reader.js';
 import { Connection } from './connection.js';
+import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { checkVersion, notices } from './notices.js';
 import { parseNotification } from './notification.js';
@@ -86,6 +91,8 @@ class RedisStore implements EventStore {
   readonly #appender: Appender;
   readonly #reader: Reader;
   readonly #backwardReader: BackwardReader;
+  readonly #indices: Indices;
+  readonly #indexReader: IndexReader;
   readonly #registry: Registry;
   readonly #subscriber: Subscriber;
   readonly #sweeper: Sweeper;
@@ -108,13 +115,15 @@ class RedisStore implements EventStore {
     this.#appender = appender;
     this.#reader = new Reader(connection, keys);
     this.#backwardReader = new BackwardReader(connection, keys, this.#reader);
+    this.#typedChannels = options.typedChannels ?? true;
+    this.#indices = new Indices(connection, keys, this.#backwardReader, this.#typedChannels);
+    this.#indexReader = new IndexReader(this.#indices, (cursor) => this.read(cursor));
     this.#registry = new Registry(connection, keys);
     this.#subscriber = new Subscriber(connection, keys, {
       confirmed: (channel) => this.live.reset(channel),
       message: (channel, message) => this.#notified(channel, message),
     });
     this.live = new LiveChannels(this.#subscriber);
-    this.#typedChannels = options.typedChannels ?? true;
     this.hooks = options.hooks ?? {};
     this.#sweeper = new Sweeper(connection, keys, options.retention ?? {});
     this.#sweeper.start();
@@ -171,13 +180,26 @@ class RedisStore implements EventStore {
     const { channel, type } = this.#address(name);
     const key = this.#keys.cursors(channel, type);
     const subject = `save the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`;
-    const saved = this.#connection.run(key, subject, (client) => client.hset(key, clientId, after));
-    this.#running.add(saved);
-    await saved.finally(() => this.#running.delete(saved));
+    await this.#finish(this.#connection.run(key, subject, (client) => client.hset(key, clientId, after)));
+  }
+
+  async createIndex(index: IndexDefinition): Promise<void> {
+    this.#keys.of(this.#address(index.channel).channel);
+    await this.#finish(this.#indices.create(index));
+  }
+
+  async indices(): Promise<IndexDefinition[]> {
+    this.#assertOpen();
+    return this.#indices.definitions();
+  }
+
+  async readIndex(cursor: IndexCursor): Promise<IndexRows> {
+    this.#assertOpen();
+    return this.#finish(this.#indexReader.read(cursor));
   }
 
   async ping(): Promise<void> {
-    if (this.#closing) throw storeClosed();
+    this.#assertOpen();
     await this.#connection.ping();
   }
 
@@ -203,7 +225,17 @@ class RedisStore implements EventStore {
 
   /** Where a channel name points to, in a store that is open. */
   #address(name: string): ChannelAddress {
-    if (this.#closing) throw storeClosed();
+    this.#assertOpen();
     return parseChannel(name, this.#typedChannels);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw storeClosed();
+  }
+
+  /** Lets a command that was sent finish before the store closes. */
+  async #finish<T>(running: Promise<T>): Promise<T> {
+    this.#running.add(running);
+    return running.finally(() => this.#running.delete(running));
   }
 }

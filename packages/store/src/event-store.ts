@@ -1,4 +1,4 @@
-import type { EventHeader, EventInput } from '@ganomede/events-protocol';
+import type { EventHeader, EventInput, IndexDefinition } from '@ganomede/events-protocol';
 import type { EventBatch } from './event-batch.js';
 
 /** Where to read: events of `channel` (a name as on the wire, `channel:type` included) with id > `after`. */
@@ -17,6 +17,24 @@ export interface LatestCursor {
   readonly limit: number;
   /** Only events with a lower id; default: all. */
   readonly before?: number | undefined;
+}
+
+/** What to look for in an index. */
+export interface IndexCursor {
+  /** Id of the index. */
+  readonly id: string;
+  /** The string that the field is to be; the JSON text of a number or a boolean. */
+  readonly value: string;
+  /** Most events to return, at least 1. */
+  readonly limit: number;
+  /** Only events with a lower id; default: all. */
+  readonly before?: number | undefined;
+}
+
+export interface IndexRows {
+  readonly index: IndexDefinition;
+  /** Newest first. */
+  readonly rows: EventBatch;
 }
 
 /** Names one append of one client on one channel name, so that it can be sent again. */
@@ -115,6 +133,27 @@ export interface EventStore {
 
   /** Saves the cursor of a consumer, even where it is lower than the saved one (a rewind). */
   saveCursor(clientId: string, channel: string, after: number): Promise<void>;
+
+  /**
+   * Defines an index of a channel (a name as on the wire, `channel:type` included) by a field of its events, a path
+   * such as `data.username`, `data.tags.0` or `type`. Repeating a definition is fine. Rejects with EventsError
+   * `Conflict` where the id has another definition.
+   */
+  createIndex(index: IndexDefinition): Promise<void>;
+
+  /** All definitions, sorted by id. */
+  indices(): Promise<IndexDefinition[]>;
+
+  /**
+   * The events of the index's channel whose field is `value`, newest first, without waiting: every event that was
+   * acknowledged before the call and is kept, those from before the index too. Strings are found as they are,
+   * numbers and booleans by their JSON text, anything else not at all. Bounded as `latest` is. Rejects with
+   * EventsError `ResourceNotFound` where there is no such index.
+   *
+   * The index catches up with its channel first, a step at a time: the first read of an index of a long channel takes
+   * as long as reading the channel does, and writes to the store.
+   */
+  readIndex(cursor: IndexCursor): Promise<IndexRows>;
 
   /** Resolves where the store can be reached now. */
   ping(): Promise<void>;

@@ -3,6 +3,8 @@ export type {
   AppendOptions,
   EventStore,
   Idempotency,
+  IndexCursor,
+  IndexRows,
   LatestCursor,
   PollOptions,
   ReadCursor,
@@ -19,6 +21,9 @@ export {
   idempotencyMark,
   idempotencyWindow,
 } from './idempotency.js';
+export { checkSameIndex, sortIndices } from './index-definition.js';
+export { type IndexEntry, IndexReader, type IndexStep, type IndexStorage } from './index-reader.js';
+export { indexedValue, indexKey } from './index-value.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';
 export { type PollSource, poll, storeClosed } from './poll.js';

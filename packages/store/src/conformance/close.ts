@@ -65,6 +65,11 @@ export function describeClose(open: OpenStore): void {
       await expect(store.append(channel, [event(2)])).rejects.toMatchObject(UNAVAILABLE);
       await expect(store.read({ channel, after: 0, limit: 1 })).rejects.toMatchObject(UNAVAILABLE);
       await expect(store.latest({ channel, limit: 1 })).rejects.toMatchObject(UNAVAILABLE);
+      const index = { id: channel, channel, field: 'type' };
+      await expect(store.createIndex(index)).rejects.toMatchObject(UNAVAILABLE);
+      await expect(store.indices()).rejects.toMatchObject(UNAVAILABLE);
+      const rows = store.readIndex({ id: channel, value: 'add', limit: 1 });
+      await expect(rows).rejects.toMatchObject(UNAVAILABLE);
       for (const timeoutMs of [0, LONG_MS]) {
         const poll = store.poll({ channel, after: 0, limit: 1 }, { timeoutMs });
         await expect(poll).rejects.toMatchObject(UNAVAILABLE);

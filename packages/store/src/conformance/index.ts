@@ -5,6 +5,7 @@ import { describeContent } from './content.js';
 import { describeCursors } from './cursors.js';
 import { describeFollow } from './follow.js';
 import { describeIdempotency } from './idempotency.js';
+import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
 import { describePoll } from './poll.js';
 import { describeRead } from './read.js';
@@ -43,6 +44,7 @@ export function describeEventStore(name: string, open: OpenStore): void {
     describePoll(openForTest);
     describeCursors(openForTest);
     describeTypedChannels(openForTest);
+    describeIndices(openForTest);
     describeRetention(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);

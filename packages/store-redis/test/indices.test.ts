@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Child } from './support/child.js';
+import { RedisCluster } from './support/redis-cluster.js';
+import { RedisServer } from './support/redis-server.js';
+import { openStore } from './support/stores.js';
+import { until } from './support/until.js';
+
+const ROUNDS = 150;
+const APPENDED = 10;
+
+const user = (username: string) => ({ from: 'test', type: 'add', data: { username } });
+
+let redis: RedisServer;
+let cluster: RedisCluster | undefined;
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis?.stop());
+
+describe.each([
+  ['one Redis', async () => redis.url, async () => {}],
+  [
+    'a cluster',
+    async () => {
+      cluster = await RedisCluster.start();
+      return cluster.nodes.join(',');
+    },
+    async () => cluster?.stop(),
+  ],
+])('two servers on %s', (_name, start, stop) => {
+  afterAll(stop);
+
+  it('find every event that a third has stored, once, while they read one index and it goes on', async () => {
+    const address = await start();
+    const writer = await openStore(
+      address.includes(',') ? { cluster: address.split(',') } : { url: address },
+    );
+    const index = { id: 'users-by-name', channel: 'users', field: 'data.username' };
+    await writer.append(
+      'users',
+      Array.from({ length: 2_000 }, () => user('alice')),
+    );
+    await writer.createIndex(index);
+    const children = [1, 2].map(() => new Child('finder.mjs', [address, index.id]));
+    try {
+      await Promise.all(children.map((child) => child.line(0)));
+      /** What each question has to find at least. */
+      const stored: number[] = [];
+      let last = 2_000;
+      for (let n = 0; n < ROUNDS; n++) {
+        stored.push(last);
+        for (const child of children) child.process.stdin.write(`${n} alice\n`);
+        const headers = await writer.append(
+          'users',
+          Array.from({ length: APPENDED }, (_, i) => user(i % 2 ? 'bob' : 'alice')),
+        );
+        last = headers.at(-1)?.id ?? 0;
+      }
+      for (const child of children) {
+        await child.line(ROUNDS);
+        expect(child.errors).toBe('');
+        for (const line of child.lines.slice(1)) {
+          const space = line.indexOf(' ');
+          const found = JSON.parse(line.slice(space)) as number[];
+          // Every second event after the first 2,000 is of somebody else.
+          const newest = Math.max(...found);
+          const expected = Array.from({ length: newest }, (_, i) => newest - i).filter(
+            (id) => id <= 2_000 || id % 2 === 1,
+          );
+          expect(found).toEqual(expected);
+          expect(newest).toBeGreaterThanOrEqual((stored[Number(line.slice(0, space))] ?? 0) - 1);
+        }
+      }
+      const { rows } = await writer.readIndex({ id: index.id, value: 'bob', limit: 100_000 });
+      expect(rows.count).toBe((ROUNDS * APPENDED) / 2);
+    } finally {
+      await Promise.all(children.map((child) => child.kill()));
+    }
+  });
+});
+
+describe('an index', () => {
+  it('gives back the memory of events that retention has dropped', async () => {
+    const store = await openStore({ url: redis.url, retention: { maxEvents: 100 } });
+    const channel = 'trimmed';
+    const index = { id: channel, channel, field: 'data.username' };
+    await store.createIndex(index);
+    const keys = () => redis.admin.keys(`events:{${channel}}:value:*`);
+    for (let round = 0; round < 20; round++) {
+      await store.append(
+        channel,
+        Array.from({ length: 200 }, (_, n) => user(`user-${round}-${n}`)),
+      );
+      await store.readIndex({ id: index.id, value: 'nobody', limit: 1 });
+    }
+    await until('old entries are removed', async () => {
+      await store.readIndex({ id: index.id, value: 'nobody', limit: 1 });
+      return (await keys()).length === 100;
+    });
+    expect(await redis.admin.llen(`events:{${channel}}:order:data.username`)).toBe(100);
+    const { rows } = await store.readIndex({ id: index.id, value: 'user-19-199', limit: 9 });
+    expect(rows.events).toMatchObject([{ id: 4_000 }]);
+  });
+
+  it('costs an append nothing', async () => {
+    const store = await openStore({ url: redis.url });
+    await store.createIndex({ id: 'cost', channel: 'cost', field: 'data.username' });
+    await store.append('cost', [user('alice')]);
+    await redis.admin.config('RESETSTAT');
+    await store.append('cost', [user('alice')]);
+    const counts = await redis.commandCounts();
+    expect(counts.get('evalsha')).toBe(1);
+    expect(counts.get('rpush')).toBe(2);
+  });
+});

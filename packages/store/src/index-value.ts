@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { ChannelName } from '@ganomede/events-protocol';
+
+/** Longest value that is part of a key as it is, in UTF-16 code units. */
+const MAX_PLAIN_LENGTH = 128;
+
+/** Without control characters and halves of surrogate pairs. */
+const PLAIN = new RegExp(ChannelName.pattern ?? '');
+
+const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
+
+/**
+ * What an event is found by in an index of `field`, a path such as `data.username`: a string as it is, a number or
+ * a boolean by its JSON text. Undefined where the path leads nowhere, or to anything else. It leads through own
+ * properties, and through the elements of arrays by their numbers.
+ */
+export function indexedValue(event: unknown, field: string): string | undefined {
+  let place = event;
+  for (const name of field.split('.')) {
+    if (typeof place !== 'object' || place === null) return undefined;
+    if (Array.isArray(place) && !ARRAY_INDEX.test(name)) return undefined;
+    if (!Object.hasOwn(place, name)) return undefined;
+    place = (place as Record<string, unknown>)[name];
+  }
+  if (typeof place === 'string') return place;
+  return typeof place === 'number' || typeof place === 'boolean' ? JSON.stringify(place) : undefined;
+}
+
+/**
+ * Stands for a value in the keys of a store: at most 129 characters, different for different values. `=` and the
+ * value, or `#` and its hash where it is long or holds what not every store keeps.
+ */
+export function indexKey(value: string): string {
+  if (value.length <= MAX_PLAIN_LENGTH && PLAIN.test(value)) return `=${value}`;
+  return `#${createHash('sha256').update(JSON.stringify(value)).digest('base64url')}`;
+}
