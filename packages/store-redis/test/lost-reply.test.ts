@@ -11,7 +11,7 @@ it.each([
   ['', {}],
   [', waiting for replicas', { minReplicas: 1, replicaTimeoutMs: 15_000 }],
 ])('an append whose reply is lost is rejected and stored once%s', async (_, options) => {
-  const redis = await RedisServer.start();
+  const redis = await RedisServer.start('--repl-diskless-sync-delay', '0');
   const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port));
   const proxy = await LossyProxy.start(redis.port);
   try {

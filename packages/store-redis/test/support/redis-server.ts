@@ -14,10 +14,19 @@ function serverBinary(): string {
   return found;
 }
 
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+/** Ends a server when this process has ended, however that was: the pipe to the reaper closes. */
+function reap(child: ChildProcess): void {
+  const script = 'cat > /dev/null; kill -9 "$0" 2> /dev/null';
+  const reaper = spawn('sh', ['-c', script, String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  reaper.unref();
+  child.once('exit', () => {
+    reaper.kill('SIGKILL');
+    reaper.stdin?.destroy();
+  });
+}
 
 /** A port that nobody listens on. With `bus` the one 10,000 above is free too: nodes of a cluster use both. */
 export async function freePort({ bus = false } = {}): Promise<number> {
@@ -90,7 +99,7 @@ export class RedisServer {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#child = child;
-    running.add(child);
+    reap(child);
     let output = '';
     child.stdout?.on('data', (text: Buffer) => {
       output += text;
@@ -98,7 +107,6 @@ export class RedisServer {
     let ended = false;
     child.on('exit', () => {
       ended = true;
-      running.delete(child);
     });
     for (;;) {
       const probe = new Redis(this.port, '127.0.0.1', { lazyConnect: true, retryStrategy: null });
