@@ -2,6 +2,7 @@ import type { ChannelAddress, IndexDefinition } from '@ganomede/events-protocol'
 import {
   checkSameIndex,
   EventBatch,
+  INDEX_STEP,
   type IndexStep,
   type IndexStorage,
   type LatestCursor,
@@ -24,9 +25,6 @@ import {
 } from './keys.js';
 import { positionOf, take, UNKNOWN_CHANNEL } from './read.js';
 import { cannotRead } from './storage-error.js';
-
-/** Most entries that one commit removes: writes wait for it. */
-const MAX_TRIMMED = 1_000;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -152,7 +150,7 @@ export class Indices implements IndexStorage {
         indexEventKey(number, firstId),
       )) {
         keys.push(key, indexValueKey(number, value.toString(), key.at(-1) as number));
-        if (keys.length >= 2 * MAX_TRIMMED) break;
+        if (keys.length >= 2 * INDEX_STEP) break;
       }
       return keys;
     });

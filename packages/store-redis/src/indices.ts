@@ -2,6 +2,7 @@ import { type IndexDefinition, parseChannel } from '@ganomede/events-protocol';
 import {
   checkSameIndex,
   type EventBatch,
+  INDEX_STEP,
   type IndexStep,
   type IndexStorage,
   sortIndices,
@@ -9,9 +10,6 @@ import {
 import type { BackwardCursor, BackwardReader } from './backward-reader.js';
 import type { Connection } from './connection.js';
 import type { IndexKeys, Keys } from './keys.js';
-
-/** Most entries that one script removes: it takes about a millisecond. */
-const MAX_TRIMMED = 500;
 
 /**
  * The indices of a store. All definitions are in one hash, which alone says what exists. What an index holds lies
@@ -87,7 +85,7 @@ export class Indices implements IndexStorage {
     );
     if (oldest === null || idOf(oldest) >= Number(first ?? 1)) return;
     const entries = await this.#connection.run(key, subject, (client) =>
-      client.lrange(order, 0, MAX_TRIMMED - 1),
+      client.lrange(order, 0, INDEX_STEP - 1),
     );
     const dropped = entries.filter((entry) => idOf(entry) < Number(first));
     const lists = dropped.map((entry) => value(entry.slice(entry.indexOf(' ') + 1)));

@@ -6,8 +6,8 @@ import { GroupQueue } from './group-queue.js';
 import { unknownIndex } from './index-definition.js';
 import { indexedValue, indexKey } from './index-value.js';
 
-/** Most events that an index takes in one step. */
-const MAX_STEP = 500;
+/** Most events that an index takes in one step. A store trims as many at least, so that an index does not grow for ever. */
+export const INDEX_STEP = 1_000;
 /** After so many bytes of events others have their turn on the event loop. */
 const SLICE_BYTES = 256 * 1024;
 
@@ -44,7 +44,7 @@ export interface IndexStorage {
    */
   advance(index: IndexDefinition, step: IndexStep): Promise<number>;
 
-  /** Removes entries of events that the channel has dropped, a bounded number of them. */
+  /** Removes entries of events that the channel has dropped: about `INDEX_STEP` of them. Called at each step. */
   trim(index: IndexDefinition): Promise<void>;
 
   /** The events that have the value and are kept, newest first, bounded as those of `latest`. */
@@ -112,7 +112,7 @@ export class IndexReader {
     let end = Number.POSITIVE_INFINITY;
     while (position < end) {
       const [batch] = await Promise.all([
-        this.#read({ channel, after: position, limit: MAX_STEP }),
+        this.#read({ channel, after: position, limit: INDEX_STEP }),
         this.#storage.trim(index),
       ]);
       end = Math.min(end, batch.lastId);

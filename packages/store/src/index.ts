@@ -22,7 +22,13 @@ export {
   idempotencyWindow,
 } from './idempotency.js';
 export { checkSameIndex, sortIndices } from './index-definition.js';
-export { type IndexEntry, IndexReader, type IndexStep, type IndexStorage } from './index-reader.js';
+export {
+  INDEX_STEP,
+  type IndexEntry,
+  IndexReader,
+  type IndexStep,
+  type IndexStorage,
+} from './index-reader.js';
 export { indexedValue, indexKey } from './index-value.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';

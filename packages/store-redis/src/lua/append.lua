@@ -55,7 +55,7 @@ while i <= #ARGV do
     local id, used_time, used_for = string.match(used, '^(%d+) (%d+) (.*)$')
     if used_for ~= fingerprint then id, used_time = 0, 0 end
     reply[#reply + 1], reply[#reply + 2] = tonumber(id), tonumber(used_time)
-    -- Written as it is: replicas that are waited for are then those that have it.
+    -- Written again as it is: WAIT is about the writes of its own connection.
     redis.call('SET', key, used, 'KEEPTTL')
   else
     reply[#reply + 1], reply[#reply + 2] = newest + 1, tonumber(time)
