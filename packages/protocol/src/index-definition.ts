@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ChannelName } from './channel.js';
-import { Before, Limit } from './cursor.js';
+import { Before } from './cursor.js';
 import { Event } from './event.js';
 import { name } from './name.js';
 import { Secret } from './requests.js';
@@ -46,10 +46,18 @@ export type ListIndicesReply = Static<typeof ListIndicesReply>;
 export const ReadIndexParams = Type.Object({ indexId: IndexId, indexValue: IndexValue });
 export type ReadIndexParams = Static<typeof ReadIndexParams>;
 
+/** Unlike other reads that of an index has no default: as many as the server answers at once. */
+const RowLimit = Type.Integer({
+  title: 'limit',
+  description: 'an integer from 1, the most events to return',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
 /** Query of `GET /indices/:indexId/:indexValue`. */
 export const ReadIndexQuery = Type.Object({
   secret: Type.Optional(Secret),
-  limit: Type.Optional(Limit),
+  limit: Type.Optional(RowLimit),
   before: Type.Optional(Before),
 });
 export type ReadIndexQuery = Static<typeof ReadIndexQuery>;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Child } from './support/child.js';
 import { RedisCluster } from './support/redis-cluster.js';
 import { RedisServer } from './support/redis-server.js';
-import { openStore } from './support/stores.js';
+import { failure, openStore } from './support/stores.js';
 import { until } from './support/until.js';
 
 const ROUNDS = 150;
@@ -105,6 +105,39 @@ describe('an index', () => {
     for (let n = 100; n < 200; n++) {
       const { rows } = await peer.readIndex({ id: index.id, value: `user-19-${n}`, limit: 9 });
       expect(rows.events).toMatchObject([{ id: 3_801 + n }]);
+    }
+  });
+
+  it('cannot be read or made while Redis is away, and goes on where it was', async () => {
+    const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always');
+    try {
+      const store = await openStore({ url: server.url });
+      const index = { id: 'away', channel: 'away', field: 'data.username' };
+      const read = () => store.readIndex({ id: index.id, value: 'alice', limit: 9 });
+      await store.createIndex(index);
+      await store.append('away', [user('alice'), user('bob')]);
+      expect((await read()).rows.events).toMatchObject([{ id: 1 }]);
+      await server.kill();
+      for (const call of [
+        read,
+        () => store.indices(),
+        () => store.createIndex(index),
+        () => store.latest({ channel: 'away', limit: 1 }),
+      ]) {
+        const { error } = await failure(call());
+        expect(error).toMatchObject({ name: 'EventsError', code: 'ServiceUnavailable' });
+      }
+      await server.restart('--appendonly', 'yes');
+      await until('the store is back', () =>
+        store.ping().then(
+          () => true,
+          () => false,
+        ),
+      );
+      await store.append('away', [user('alice')]);
+      expect((await read()).rows.events).toMatchObject([{ id: 3 }, { id: 1 }]);
+    } finally {
+      await server.stop();
     }
   });
 
