@@ -12,7 +12,8 @@ import { TemporaryFolder } from './support/temporary-folder.js';
 
 const packages = publishedPackages();
 /** What may be in a tarball. */
-const PACKED = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|src\/lua\/.+\.lua)$/;
+const PACKED =
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|src\/lua\/.+\.lua)$/;
 
 const env = Object.fromEntries(
   Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -1,5 +1,5 @@
 // Keeps two commands in one clone from installing or building at the same time.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stampFolder } from './stamp.mjs';
@@ -40,7 +40,7 @@ function acquire() {
 function dropIfOwnerIsGone() {
   try {
     const owner = readFileSync(lockFile, 'utf8');
-    if (owner === '' || isRunning(Number(owner))) return;
+    if (owner === '' ? Date.now() - statSync(lockFile).mtimeMs < WRITTEN_MS : isOther(Number(owner))) return;
     const aside = `${lockFile}.${process.pid}`;
     renameSync(lockFile, aside);
     if (readFileSync(aside, 'utf8') === owner) rmSync(aside);
@@ -50,7 +50,12 @@ function dropIfOwnerIsGone() {
   }
 }
 
-function isRunning(/** @type {number} */ pid) {
+/** How long a lock may be without its owner's id: it is written at once, milliseconds. */
+const WRITTEN_MS = 2_000;
+
+/** Whether another process runs. One that was killed may have had this one's id: in a container ids come again. */
+function isOther(/** @type {number} */ pid) {
+  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;

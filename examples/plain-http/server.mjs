@@ -19,10 +19,13 @@ const server = createServer(async (request, response) => {
       const [header] = await store.append(channel, [{ from, type, data }]);
       send(response, 200, JSON.stringify(header));
     } else {
-      // Who hangs up waits no longer.
+      // Whoever hangs up waits no longer.
       const gone = new AbortController();
       response.on('close', () => gone.abort());
-      const cursor = { channel, after: Number(url.searchParams.get('after') ?? 0), limit: 100 };
+      const after = url.searchParams.get('after') ?? '0';
+      if (!/^\d{1,15}$/.test(after))
+        throw new TypeError(`Invalid after: expected an integer from 0, got ${after}`);
+      const cursor = { channel, after: Number(after), limit: 100 };
       const batch = await store.poll(cursor, { timeoutMs: 30_000, signal: gone.signal });
       // JSON text as it is stored: nothing is parsed on the way.
       send(response, 200, batch.json);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { readConfig } from './config.js';
+import { withDefaults } from './config.js';
 import { manners, operationsRoutes, protocolRoutes, type RouteSettings } from './events-plugin.js';
 import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
@@ -11,6 +11,7 @@ import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
 import { about } from './routes/about.js';
 import { latest } from './routes/latest.js';
+import { openapi } from './routes/openapi.js';
 import { createServices, type Services } from './services.js';
 
 export interface AppOptions {
@@ -43,6 +44,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
       await manners(fastify, services, config);
       await protocolRoutes(fastify, services, config);
       fastify.refuseOtherMethods();
+      await fastify.register(openapi);
     },
     { prefix: API_PREFIX },
   );
@@ -55,7 +57,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
       await aliases.register(about);
       await aliases.register(latest, {
         store: services.store,
-        maxLimit: config.maxLimit ?? readConfig({}).maxLimit,
+        maxLimit: withDefaults(config).maxLimit,
       });
     });
     if (operations) await operationsRoutes(fastify, services);

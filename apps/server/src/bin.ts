@@ -60,7 +60,10 @@ function parseFlags() {
       },
     });
   } catch (error) {
-    throw new ConfigError([`${(error as Error).message} (see --help)`]);
+    // npm takes what stands before `--` for itself.
+    const hint =
+      process.env.npm_lifecycle_event === undefined ? '--help' : '--help; with npm: npm start -- --port 9000';
+    throw new ConfigError([`${(error as Error).message} (see ${hint})`]);
   }
 }
 

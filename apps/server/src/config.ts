@@ -131,6 +131,15 @@ export const SETTINGS = {
     env: 'RETENTION_MAX_EVENTS',
     schema: optionalCount('how many events of a channel are kept, the newest ones'),
   }),
+  idempotencyWindowS: setting({
+    env: 'IDEMPOTENCY_WINDOW',
+    schema: Type.Integer({
+      description:
+        'how long a publish that is sent again with its Idempotency-Key is stored once, seconds; an integer from 1',
+      minimum: 1,
+      default: 600,
+    }),
+  }),
   pollTimeoutMs: setting({
     env: 'POLL_TIMEOUT',
     schema: milliseconds('the longest wait of a poll, milliseconds; an integer from 1', 30_000),
@@ -181,6 +190,12 @@ export const SETTINGS = {
       default: 10_000,
     }),
   }),
+  corsOrigin: setting({
+    env: 'CORS_ORIGIN',
+    schema: optionalText(
+      'the origins whose pages may use the server from a browser, separated by commas; or *',
+    ),
+  }),
   metricsHost: setting({
     env: 'METRICS_HOST',
     schema: optionalText('the address of the port for health and metrics; that of HOST where it is not set'),
@@ -195,7 +210,16 @@ export const SETTINGS = {
       'where request counts and timings are sent to; needs STATSD_PORT and STATSD_PREFIX too',
     ),
   }),
-  statsdPort: setting({ env: 'STATSD_PORT', schema: Type.Optional(port('the UDP port of StatsD')) }),
+  statsdPort: setting({
+    env: 'STATSD_PORT',
+    schema: Type.Optional(
+      Type.Integer({
+        description: 'the UDP port of StatsD; an integer from 1 to 65535',
+        minimum: 1,
+        maximum: 65535,
+      }),
+    ),
+  }),
   statsdPrefix: setting({
     env: 'STATSD_PREFIX',
     schema: optionalText('what every StatsD name begins with'),
@@ -257,6 +281,12 @@ export function readConfig(
   );
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.fromEntries(entries) as Config;
+}
+
+/** The settings with their defaults where they are missing or undefined. */
+export function withDefaults<Settings extends Partial<Config>>(settings: Settings): Config & Settings {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { ...readConfig({}), ...(Object.fromEntries(given) as Settings) };
 }
 
 /** The value that a text stands for; words (`INFO`, `On`) in any case. Undefined where it cannot be one. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { EventBatch, EventStore } from '@ganomede/events-store';
 
@@ -8,10 +8,10 @@ const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 1_000;
 /** A reader that has not taken what was sent after this time is cut off, milliseconds; it resumes where it was. */
 const SLOW_READER_MS = 15_000;
-/** Most events read at a time: bounds, with the store's own bound in bytes, what is held for a slow reader. */
+/** Most events read at a time, over all channels: bounds what is held for a slow reader. */
 const READ_LIMIT = 100;
 
-/** The places of a stream in its channels: the id of the last event sent of each. */
+/** The places of a stream in its channels, in the order in which it was asked for them: the last event's id of each. */
 export type StreamPlaces = Map<string, number>;
 
 export interface EventStreamOptions {
@@ -23,47 +23,72 @@ export interface EventStreamOptions {
 }
 
 /**
- * Sends the events of one or several channels as server-sent events until `signal` aborts, a reader is too slow,
- * or the store fails; the client then resumes from the last id it has seen.
+ * Sends the events of one or several channels as server-sent events until `signal` aborts. Rejects where a reader
+ * is too slow or the store fails; the client then resumes from the last id it has seen.
  *
- * The id of a message is the event's id, or, with several channels, the places in all of them, so that the server
- * need not remember anything; the message's name is then the channel.
+ * The id of a message is the event's id, or, with several channels, the places in all of them in the order of the
+ * request (`12,7`), so that the server need not remember anything; the message's name is then the channel.
  */
 export async function sendEventStream(
   response: ServerResponse,
   store: EventStore,
   places: StreamPlaces,
-  options: EventStreamOptions,
+  { pollTimeoutMs, signal, onSent }: EventStreamOptions,
 ): Promise<void> {
   const ended = new AbortController();
+  setMaxListeners(0, ended.signal);
   const end = () => ended.abort();
-  options.signal.addEventListener('abort', end, { once: true });
-  if (options.signal.aborted) end();
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
-  response.write(`retry: ${RETRY_MS}\n\n`);
+  const limit = Math.ceil(READ_LIMIT / places.size);
+  /** While the reader has not taken what was sent: nothing more is read for it, in any channel. */
+  let taken: Promise<void> | undefined;
+  let failure: unknown;
 
+  const send = (text: string) => {
+    if (response.write(text)) return;
+    taken ??= drained(response, ended.signal)
+      .catch((error: unknown) => {
+        failure = error;
+        end();
+      })
+      .finally(() => {
+        taken = undefined;
+      });
+  };
   const follow = async (channel: string) => {
-    while (!ended.signal.aborted) {
+    for (;;) {
+      await taken;
+      if (ended.signal.aborted) return;
       const after = places.get(channel) ?? 0;
       const batch = await store.poll(
-        { channel, after, limit: READ_LIMIT },
-        { timeoutMs: options.pollTimeoutMs, signal: ended.signal },
+        { channel, after, limit },
+        { timeoutMs: pollTimeoutMs, signal: ended.signal },
       );
-      if (batch.count > 0 && !response.write(messages(batch, channel, places)))
-        await taken(response, ended.signal);
+      await taken;
+      if (batch.count > 0) {
+        send(messages(batch, channel, places));
+        onSent(batch.count);
+      } else if (batch.lastId < after) {
+        // The store has lost events; what it gets next is new.
+        places.set(channel, batch.lastId);
+      }
     }
   };
   try {
+    send(`retry: ${RETRY_MS}\n\n`);
     await Promise.all([...places.keys()].map(follow));
+    if (failure !== undefined) throw failure;
   } finally {
     end();
     clearInterval(heartbeat);
-    options.signal.removeEventListener('abort', end);
+    signal.removeEventListener('abort', end);
   }
 }
 
-/** Resolves once the reader has taken what was sent; rejects where that takes too long. */
-async function taken(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** Resolves once the reader has taken what was sent, or the stream has ended; rejects where that takes too long. */
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   try {
     await once(response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(SLOW_READER_MS)]) });
   } catch (cause) {
@@ -73,15 +98,12 @@ async function taken(response: ServerResponse, signal: AbortSignal): Promise<voi
 
 /** The batch as messages; moves the places on. */
 function messages(batch: EventBatch, channel: string, places: StreamPlaces): string {
-  const several = places.size > 1;
+  const name = places.size > 1 ? `event: ${channel}\n` : '';
   let text = '';
   for (const event of batch.texts) {
     const json = event.toString();
-    const id = idOf(json);
-    places.set(channel, id);
-    text += several
-      ? `id: ${formatPlaces(places)}\nevent: ${channel}\ndata: ${json}\n\n`
-      : `id: ${id}\ndata: ${json}\n\n`;
+    places.set(channel, idOf(json));
+    text += `id: ${[...places.values()].join(',')}\n${name}data: ${json}\n\n`;
   }
   return text;
 }
@@ -91,23 +113,9 @@ function idOf(json: string): number {
   return Number.parseInt(json.slice('{"id":'.length), 10);
 }
 
-function formatPlaces(places: StreamPlaces): string {
-  return [...places].map(([channel, after]) => `${encodeURIComponent(channel)}=${after}`).join('&');
-}
-
-/**
- * The places that a `Last-Event-ID` stands for: one id, or `channel=id` pairs as sent with several channels.
- * Undefined where it is neither. Channels that it does not name are left out.
- */
+/** The places that a `Last-Event-ID` stands for; undefined where it is of no stream of these channels. */
 export function parsePlaces(lastEventId: string, channels: readonly string[]): StreamPlaces | undefined {
-  const [channel] = channels;
-  if (channels.length === 1 && channel !== undefined && /^\d{1,15}$/.test(lastEventId)) {
-    return new Map([[channel, Number(lastEventId)]]);
-  }
-  const places: StreamPlaces = new Map();
-  for (const [name, after] of new URLSearchParams(lastEventId)) {
-    if (!/^\d{1,15}$/.test(after)) return undefined;
-    if (channels.includes(name)) places.set(name, Number(after));
-  }
-  return places;
+  const ids = lastEventId.split(',');
+  if (ids.length !== channels.length || !ids.every((id) => /^\d{1,15}$/.test(id))) return undefined;
+  return new Map(channels.map((channel, i) => [channel, Number(ids[i])]));
 }

@@ -1,6 +1,8 @@
+import cors from '@fastify/cors';
+import { FIRST_ID_HEADER, LAST_ID_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { type Config, readConfig } from './config.js';
+import { type Config, withDefaults } from './config.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
 import { describeRoutes } from './plugins/description.js';
@@ -30,6 +32,7 @@ export type RouteSettings = Partial<
     | 'maxLimit'
     | 'maxBodyBytes'
     | 'maxWaitingPolls'
+    | 'corsOrigin'
   >
 > &
   StatsDSettings & {
@@ -53,6 +56,7 @@ export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
   await protocolRoutes(fastify, services, settings);
   await operationsRoutes(fastify, services);
   fastify.refuseOtherMethods();
+  await fastify.register(openapi);
 };
 
 /** How every route answers, whatever it does: errors, secrets, logs, figures, the end of waiting. */
@@ -61,13 +65,21 @@ export async function manners(
   services: Services,
   settings: RouteSettings,
 ): Promise<void> {
-  const { apiSecret, apiSecretPrevious, allowQuerySecret, maxBodyBytes, maxWaitingPolls } = {
-    ...readConfig({}),
-    ...settings,
-  };
+  const { apiSecret, apiSecretPrevious, allowQuerySecret, maxBodyBytes, maxWaitingPolls, corsOrigin } =
+    withDefaults(settings);
+  if (typeof apiSecret !== 'string' || apiSecret === '') {
+    throw new TypeError('Invalid apiSecret: expected a non-empty string');
+  }
   const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
   await fastify.register(requestLog);
   await fastify.register(requestMetrics, services);
+  if (corsOrigin !== undefined) {
+    await fastify.register(cors, {
+      origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
+      exposedHeaders: [FIRST_ID_HEADER, LAST_ID_HEADER, 'X-Request-Id', 'Retry-After'],
+      maxAge: 600,
+    });
+  }
   await fastify.register(errors);
   await fastify.register(validation);
   await fastify.register(authentication, { secrets, allowQuerySecret });
@@ -80,14 +92,13 @@ export async function protocolRoutes(
   { store, metrics }: Services,
   settings: RouteSettings,
 ): Promise<void> {
-  const { pollTimeoutMs, maxLimit } = { ...readConfig({}), ...settings };
+  const { pollTimeoutMs, maxLimit } = withDefaults(settings);
   await fastify.register(publish, { store, metrics });
   await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(indices, { store, maxLimit });
   await fastify.register(ping);
   await fastify.register(about);
-  await fastify.register(openapi);
 }
 
 /** What those who run the server look at; no secret is needed. */

@@ -2,12 +2,12 @@ import { SETTINGS } from './config.js';
 
 /** The text of `--help`. */
 export function help(): string {
-  const lines = Object.values(SETTINGS).map((setting) => {
+  const settings = Object.values(SETTINGS).map((setting) => {
     const name = 'flag' in setting ? `${setting.env}, --${setting.flag}` : setting.env;
     const { default: value } = setting.schema as { default?: string | number | boolean };
     const fallback =
       value === undefined ? '' : ` [${typeof value === 'boolean' ? (value ? 'on' : 'off') : value}]`;
-    return `  ${name.padEnd(26)} ${setting.schema.description}${fallback}`;
+    return `  ${name}\n${wrap(`${setting.schema.description}${fallback}`)}`;
   });
   return `Usage: ganomede-events-server [options]
 
@@ -19,8 +19,22 @@ Options:
   -v, --version              the version
 
 Environment (a flag wins over its variable; defaults in brackets):
-${lines.join('\n')}
+${settings.join('\n')}
 
 SIGTERM or SIGINT stops gracefully: waiting polls are answered, running requests finish. A second one exits at once.
 `;
+}
+
+/** Indented lines of at most this many characters. */
+const WIDTH = 90;
+
+function wrap(text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= WIDTH)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(`      ${word}`);
+  }
+  return lines.join('\n');
 }

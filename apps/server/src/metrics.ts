@@ -63,8 +63,12 @@ export class Metrics {
 const MEASURED = new Set<PropertyKey>([
   'append',
   'read',
+  'latest',
   'loadCursor',
   'saveCursor',
+  'createIndex',
+  'indices',
+  'readIndex',
   'ping',
 ] satisfies (keyof EventStore)[]);
 

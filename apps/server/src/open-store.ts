@@ -31,7 +31,7 @@ export interface OpenedStore {
 export async function chooseStore(config: Config): Promise<StoreChoice> {
   const given = redisVariable(config);
   if (config.eventsStore !== undefined)
-    return { kind: config.eventsStore, reason: `EVENTS_STORE is ${config.eventsStore}` };
+    return { kind: config.eventsStore, reason: 'EVENTS_STORE or --store says so' };
   if (given !== undefined) return { kind: 'redis', reason: `${given} is set` };
   if (config.nodeEnv === 'production') return { kind: 'redis', reason: 'NODE_ENV is production' };
   if (await answers('localhost', 6379)) {
@@ -104,9 +104,11 @@ function redisAddress({ redisUrl, redisClusterNodes, redisHost, redisPort }: Con
   return { url: redisUrl ?? `redis://${redisHost ?? 'localhost'}:${redisPort ?? 6379}` };
 }
 
-function storeOptions({ typedChannels, retentionMaxAgeS, retentionMaxEvents }: Config): StoreOptions {
+function storeOptions(config: Config): StoreOptions {
+  const { typedChannels, idempotencyWindowS, retentionMaxAgeS, retentionMaxEvents } = config;
   return {
     typedChannels,
+    idempotencyWindowMs: idempotencyWindowS * 1000,
     retention: {
       maxAgeMs: retentionMaxAgeS === undefined ? undefined : retentionMaxAgeS * 1000,
       maxEvents: retentionMaxEvents,

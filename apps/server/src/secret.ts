@@ -25,15 +25,20 @@ export function apiSecret(config: Config): ApiSecret {
 /** Everything in the configuration that no log may hold. */
 export function configuredSecrets(config: Config): string[] {
   const addresses = [config.redisUrl, ...(config.redisClusterNodes?.split(',') ?? [])];
-  const passwords = addresses.map((address) => /:([^:@/]+)@/.exec(address ?? '')?.[1]);
-  const candidates = [
-    config.apiSecret,
-    config.apiSecretPrevious,
-    ...passwords.flatMap((password) =>
-      password === undefined ? [] : [password, decodeURIComponent(password)],
-    ),
-  ];
-  return candidates.filter((secret) => secret !== undefined);
+  return [config.apiSecret, config.apiSecretPrevious, ...addresses.flatMap(passwordsOf)].filter(
+    (secret) => secret !== undefined,
+  );
+}
+
+/** The password of a URL, as it stands there and as it is meant. */
+function passwordsOf(address: string | undefined): string[] {
+  const password = /^\w+:\/\/[^:/]*:(.+)@/.exec(address ?? '')?.[1];
+  if (password === undefined) return [];
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
 }
 
 /** What a newcomer needs to try the server: the secret and two commands to paste. For the terminal, never the log. */

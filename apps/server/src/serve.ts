@@ -10,6 +10,7 @@ import { type ApiSecret, welcome } from './secret.js';
 import { createServices } from './services.js';
 import { stopOnSignal } from './shutdown.js';
 import { figuresOfAllWorkers } from './worker-metrics.js';
+import { tellListening } from './workers.js';
 
 /** Runs the server in this process until a signal stops it. */
 export async function serve(config: Config, secret: ApiSecret, logger: Logger): Promise<void> {
@@ -50,6 +51,7 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
   }
   const url = await listen(app, config.port, config.host);
   logger.info({ url, version: pkg.version }, 'listening');
+  if (cluster.isWorker) tellListening(url);
   if (secret.generated) process.stderr.write(welcome(url, secret.value));
 }
 

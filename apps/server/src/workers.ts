@@ -10,6 +10,21 @@ const STEADY_MS = 10_000;
 /** The longest wait before a worker that keeps crashing is started again, milliseconds. */
 const MAX_RESTART_DELAY_MS = 30_000;
 
+/** What a worker says once it serves. */
+interface Listening {
+  readonly type: 'events:listening';
+  readonly url: string;
+}
+
+/** In a worker: tells that it serves. */
+export function tellListening(url: string): void {
+  process.send?.({ type: 'events:listening', url } satisfies Listening);
+}
+
+function isListening(message: unknown): message is Listening {
+  return (message as Partial<Listening> | null)?.type === 'events:listening';
+}
+
 /** How long to wait before a worker is replaced, by how many crashed in a row soon after their start. */
 export function restartDelayMs(crashes: number): number {
   return crashes <= 1 ? 0 : Math.min(500 * 2 ** (crashes - 2), MAX_RESTART_DELAY_MS);
@@ -31,10 +46,10 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
     started.set(cluster.fork({ API_SECRET: secret.value }), performance.now());
   };
 
-  cluster.on('listening', (_worker, { port }) => {
+  cluster.on('message', (_worker, message) => {
+    if (!isListening(message)) return;
     listening++;
-    if (listening > 1) return;
-    if (secret.generated) process.stderr.write(welcome(`http://localhost:${port}`, secret.value));
+    if (listening === 1 && secret.generated) process.stderr.write(welcome(message.url, secret.value));
   });
 
   cluster.on('exit', (worker, code, signal) => {

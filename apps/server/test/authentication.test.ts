@@ -99,3 +99,17 @@ it('cannot be guessed quickly from one address, which does not hold up who knows
   expect(await response.json()).toMatchObject({ code: 'TooManyRequests' });
   expect((await fetch(url, json({ ...event, secret: SECRET }))).status).toBe(200);
 });
+
+it('a page of an allowed origin may use the server, another may not', async () => {
+  const server = await startServer({ corsOrigin: 'https://one.example, https://two.example' });
+  const allowed = async (origin: string) => {
+    const response = await fetch(`${server.origin}/events/v1/events`, {
+      method: 'OPTIONS',
+      headers: { Origin: origin, 'Access-Control-Request-Method': 'POST' },
+    });
+    expect(response.status).toBeLessThan(300);
+    return response.headers.get('access-control-allow-origin');
+  };
+  expect(await allowed('https://two.example')).toBe('https://two.example');
+  expect(await allowed('https://three.example')).toBeNull();
+});

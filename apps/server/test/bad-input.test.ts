@@ -137,6 +137,14 @@ describe('a body that cannot be used', () => {
     await expectUntouched(server);
   });
 
+  it('__proto__ in the data of a form', async () => {
+    const server = await startUntouched();
+    const form = new URLSearchParams({ ...event, data: '{"__proto__":{"from":"x"}}' });
+    const response = await server.fetch('/events', { method: 'POST', body: form });
+    await expectRefusal(response, 400, 'InvalidContent', 'Invalid JSON: .*"__proto__"');
+    await expectUntouched(server);
+  });
+
   it('too large', async () => {
     const server = await startUntouched();
     const large = { ...event, data: { text: 'x'.repeat(1024 * 1024) } };

@@ -39,6 +39,8 @@ describe('readConfig', () => {
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
       workers: 1,
+      idempotencyWindowS: 600,
+      corsOrigin: undefined,
       metricsHost: undefined,
       metricsPort: undefined,
       statsdHost: undefined,

@@ -139,6 +139,12 @@ describe('GET /events as an event stream', () => {
 
   it.each([
     ['a bad Last-Event-ID', 'channel=x', { 'Last-Event-ID': 'x=y' }, /^Invalid Last-Event-ID/],
+    [
+      'the Last-Event-ID of another stream',
+      'channel=x',
+      { 'Last-Event-ID': '1,2' },
+      /^Invalid Last-Event-ID/,
+    ],
     ['after with several channels', 'channel=x&channel=y&after=1', {}, /^Invalid after/],
     [
       'too many channels',
@@ -180,6 +186,47 @@ describe('GET /events as an event stream', () => {
     // One batch is held, of the fifty megabytes that are there.
     expect(sockets[0]?.writableLength).toBeLessThan(20_000_000);
     request.destroy();
+  });
+
+  it('resumes a stream of many channels with long names', async () => {
+    const server = await startServer();
+    const channels = Array.from({ length: 90 }, (_, i) => `${i}`.padEnd(120, 'x'));
+    await server.publish(channels[89] as string);
+    const query = channels.map((channel) => `channel=${channel}`).join('&');
+    const stream = openStream(server, query);
+    const [message] = await take(stream, 1);
+    await stream.return(undefined);
+    await server.publish(channels[0] as string);
+    const resumed = openStream(server, query, { 'Last-Event-ID': message?.id ?? '' });
+    expect(await take(resumed, 1)).toMatchObject([{ event: channels[0] }]);
+    await resumed.return(undefined);
+  });
+
+  it('leaves nothing behind where the client leaves while the stream begins', async () => {
+    const server = await startServer();
+    const channels = Array.from({ length: 100 }, (_, i) => `channel=quiet${i}`).join('&');
+    for (let i = 0; i < 5; i++) {
+      const request = httpRequest(`${server.origin}/events/v1/events?clientId=c&${channels}`, {
+        headers: { ...BEARER, Accept: 'text/event-stream', 'Last-Event-ID': Array(100).fill('0').join(',') },
+      });
+      request.on('error', () => undefined);
+      const arrived = new Promise((resolve) => server.app.server.once('request', resolve));
+      request.end();
+      await arrived;
+      request.destroy();
+    }
+    await waitingPolls(server.store, 0);
+    await expect.poll(() => server.store.waiting).toBe(0);
+  });
+
+  it('is counted', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    await server.publish(channel);
+    const stream = openStream(server, `channel=${channel}`);
+    await take(stream, 1);
+    expect(await (await fetch(`${server.origin}/metrics`)).text()).toMatch(/^events_delivered_total 1$/m);
+    await stream.return(undefined);
   });
 
   it('ends when the server stops', async () => {

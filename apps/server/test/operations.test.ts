@@ -58,7 +58,6 @@ describe('metrics', () => {
       'events_delivered_total 1',
       'events_waiting_polls 1',
       'events_store_call_duration_seconds_count{call="append",outcome="ok"} 1',
-      'events_store_call_duration_seconds_count{call="saveCursor",outcome="ok"} 2',
     ]) {
       expect(text.split('\n')).toContain(line);
     }

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import type { EventHeader } from '@ganomede/events-protocol';
+import { buildApp } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
@@ -157,4 +159,23 @@ it('answers 503 with Retry-After where as many polls wait as may', async () => {
   expect(await response.json()).toMatchObject({ code: 'ServiceUnavailable' });
   await server.publish(channel);
   for (const events of await Promise.all(polls)) expect(events).toHaveLength(1);
+});
+
+it('forgets requests that waited behind another on a connection that closes', async () => {
+  const server = await startServer({ maxWaitingPolls: 20 });
+  const poll = `GET /events/v1/events?clientId=c&channel=${randomChannel()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n\r\n`;
+  const sockets = Array.from({ length: 2 }, () => connect(server.port, '127.0.0.1'));
+  for (const socket of sockets) socket.write(poll.repeat(10));
+  await waitingPolls(server.store, 20);
+  expect((await server.fetch('/events?clientId=c&channel=x')).status).toBe(503);
+  for (const socket of sockets) socket.destroy();
+  await waitingPolls(server.store, 0);
+  expect(await server.read('x', { timeout: 0 })).toEqual([]);
+});
+
+it('takes a setting that is undefined as one that is missing, but not a secret', async () => {
+  const server = await startServer({ pollTimeoutMs: undefined, maxLimit: undefined } as object);
+  expect(await server.read(randomChannel(), { timeout: 10 })).toEqual([]);
+  const app = buildApp({ store: server.store, config: { apiSecret: '' } });
+  await expect(app.ready()).rejects.toThrow('Invalid apiSecret: expected a non-empty string');
 });

@@ -62,6 +62,21 @@ it('whichever worker is asked tells the figures of all', async () => {
   }
 });
 
+it('the secret of the run is shown once, with the address of the API', async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const server = await startProcess([], {
+    REDIS_URL: redis.url,
+    EVENTS_STORE: 'redis',
+    WORKERS: '2',
+    METRICS_PORT: '0',
+  });
+  const url = await server.listening();
+  await expect.poll(() => new Set(listeners(server)).size, { timeout: 10_000 }).toBe(2);
+  expect(server.stderr.match(/export API_SECRET=/g)).toHaveLength(1);
+  expect(server.stderr).toContain(`${url}/events/v1/events`);
+});
+
 it('a single process remains a single process', async () => {
   const server = await startWorkers('1');
   await server.listening();
@@ -72,7 +87,7 @@ it('are refused with the embedded store, with the reason', async () => {
   const server = await startProcess([], { API_SECRET: SECRET, WORKERS: '2' });
   expect(await server.exited()).toBe(1);
   expect(server.stderr).toMatch(
-    /WORKERS: expected 1 with the embedded store.*got 2.*EVENTS_STORE is embedded/,
+    /WORKERS: expected 1 with the embedded store.*got 2.*EVENTS_STORE or --store says so/,
   );
 });
 

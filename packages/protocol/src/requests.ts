@@ -40,7 +40,7 @@ export const ReadQuery = Type.Object({
     [ChannelName, Type.Array(ChannelName, { minItems: 1, maxItems: MAX_STREAM_CHANNELS })],
     {
       title: 'Channel',
-      description: `${ChannelName.description} (repeated, at most ${MAX_STREAM_CHANNELS} times, for an event stream of several channels)`,
+      description: ChannelName.description as string,
     },
   ),
   secret: Type.Optional(Secret),

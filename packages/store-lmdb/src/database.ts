@@ -113,7 +113,8 @@ export class Database {
 /** Creates the directory of a store where it does not exist. */
 export function createDirectory(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    // Events are for nobody else on this machine.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw cannotOpen(dataDir, 'the directory cannot be created', cause);
   }

@@ -15,21 +15,17 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
     { parseAs: 'string' },
     (request, body, done) => {
       // `curl -d '{…}'` without a Content-Type calls its JSON a form.
-      if (body.trimStart().startsWith('{')) parseJson(request, body, done);
-      else done(null, readForm(body));
+      if (body.trimStart().startsWith('{')) {
+        parseJson(request, body, done);
+        return;
+      }
+      const form: Record<string, unknown> = { ...parse(body) };
+      if (typeof form.data !== 'string') {
+        done(null, form);
+        return;
+      }
+      // Data has no other form there than JSON text.
+      parseJson(request, form.data, (error, data) => done(error, { ...form, data }));
     },
   );
 });
-
-/** The fields of a form; `data`, which has no other form there, as JSON text. */
-function readForm(body: string): Record<string, unknown> {
-  const form: Record<string, unknown> = { ...parse(body) };
-  if (typeof form.data === 'string') {
-    try {
-      form.data = JSON.parse(form.data);
-    } catch {
-      // Stays a text, which is no valid data.
-    }
-  }
-  return form;
-}

@@ -59,17 +59,37 @@ export function sendError(
   reply: FastifyReply,
 ): FastifyReply {
   const known = error instanceof EventsError ? error : fromFastify(error);
-  if (known.status >= 500) request.log.error({ err: error.cause ?? error, code: known.code }, known.message);
+  logFailure(known, request);
   const retryAfterS = known.retryAfterS ?? (known.code === 'ServiceUnavailable' ? RETRY_AFTER_S : undefined);
   if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
   if (known.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
-  const body: ErrorBody = { code: known.code, message: known.message };
+  const body: ErrorBody = { code: known.code, message: messageOf(known) };
   // Serialised here: an error is the same whatever the schema of the route's answers.
   return reply
     .code(known.status)
     .header('content-type', 'application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(body);
+}
+
+/** What underlies a failure is for the log: addresses, paths and the like are nobody else's business. */
+function messageOf({ code, cause, message }: EventsError): string {
+  if (code !== 'ServiceUnavailable' || cause === undefined) return message;
+  return 'The event store is away or cannot write. What was sent may have been stored: send it again with the same Idempotency-Key';
+}
+
+/** An unavailable store fails every request; this often the log says so, milliseconds. */
+const REPEAT_MS = 1_000;
+let unavailableLoggedAt = Number.NEGATIVE_INFINITY;
+
+function logFailure({ code, status, cause, message }: EventsError, { log }: FastifyRequest): void {
+  if (status < 500) return;
+  if (code !== 'ServiceUnavailable') {
+    log.error({ err: cause, code }, message);
+  } else if (cause !== undefined && performance.now() - unavailableLoggedAt >= REPEAT_MS) {
+    unavailableLoggedAt = performance.now();
+    log.error({ code }, message);
+  }
 }
 
 const CODE_BY_STATUS = new Map<number, ErrorCode>(
@@ -97,7 +117,11 @@ function fromFastify(error: FastifyError): EventsError {
   const code = CODE_BY_STATUS.get(statusCode) ?? 'InvalidContent';
   if (code !== 'InvalidContent') return new EventsError(code, error.message, { cause: error });
   // The parser's own words quote the body, and the secret may stand there.
-  return new EventsError('InvalidContent', 'Invalid JSON: the body cannot be read as JSON', { cause: error });
+  return new EventsError(
+    'InvalidContent',
+    'Invalid JSON: the body cannot be read as JSON, or has a "__proto__" or a "constructor.prototype" in it',
+    { cause: error },
+  );
 }
 
 declare module 'fastify' {

@@ -13,22 +13,27 @@ export interface PollsOptions {
 export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, lifecycle }: PollsOptions) => {
   const running = new Set<AbortController>();
 
-  fastify.decorate('pollSignal', (reply: FastifyReply) => {
-    if (running.size >= maxWaitingPolls) {
-      throw new EventsError(
-        'ServiceUnavailable',
-        `${running.size} polls are waiting, which is as many as may wait here`,
-      );
-    }
-    const controller = new AbortController();
-    if (lifecycle.stopping) controller.abort();
-    running.add(controller);
-    reply.raw.once('close', () => {
-      running.delete(controller);
-      controller.abort();
-    });
-    return controller.signal;
-  });
+  fastify.decorate(
+    'whileConnected',
+    async <T>(reply: FastifyReply, wait: (signal: AbortSignal) => Promise<T>) => {
+      if (running.size >= maxWaitingPolls) {
+        throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`);
+      }
+      // The socket, not the reply: one that is queued behind another (pipelining) is not told that its client has gone.
+      const { socket } = reply.request.raw;
+      const controller = new AbortController();
+      const abort = () => controller.abort();
+      if (lifecycle.stopping || socket.destroyed) abort();
+      running.add(controller);
+      socket.setMaxListeners(0).once('close', abort);
+      try {
+        return await wait(controller.signal);
+      } finally {
+        running.delete(controller);
+        socket.off('close', abort);
+      }
+    },
+  );
 
   fastify.addHook('preClose', async () => {
     lifecycle.stopping = true;
@@ -44,10 +49,10 @@ export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, life
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Aborts when the reply's connection closes or the server stops.
+     * Runs something that waits, with a signal that aborts when the client's connection closes or the server stops.
      *
-     * @throws EventsError `ServiceUnavailable` where MAX_WAITING_POLLS polls are running already.
+     * @throws EventsError `ServiceUnavailable` (as a rejection) where MAX_WAITING_POLLS are running already.
      */
-    pollSignal(reply: FastifyReply): AbortSignal;
+    whileConnected<T>(reply: FastifyReply, wait: (signal: AbortSignal) => Promise<T>): Promise<T>;
   }
 }

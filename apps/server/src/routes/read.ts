@@ -38,9 +38,12 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
     async (request, reply) => {
       const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = request.query;
       if (request.headers.accept?.includes('text/event-stream')) {
+        const channels = [...new Set([channel].flat())];
         const lastEventId = request.headers['last-event-id'];
-        const places = await startingPlaces(store, clientId, [channel].flat(), after, lastEventId);
-        return stream(reply, places);
+        return fastify.whileConnected(reply, async (signal) => {
+          const places = await startingPlaces(store, clientId, channels, after, lastEventId);
+          return stream(reply, places, signal);
+        });
       }
 
       if (typeof channel !== 'string') {
@@ -49,23 +52,28 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
           `Invalid Channel: expected one channel (several only with Accept: text/event-stream), got ${channel.length}`,
         );
       }
-      const signal = fastify.pollSignal(reply);
-      const place = {
-        channel,
-        after: after ?? (await store.loadCursor(clientId, channel)),
-        limit: Math.min(limit, maxLimit),
-      };
-      const poll = store.poll(place, { timeoutMs: Math.min(timeout, pollTimeoutMs), signal });
-      // Saved while the poll reads and waits: the answer needs both.
-      const save = after === undefined ? undefined : store.saveCursor(clientId, channel, after);
-      const [batch] = await Promise.all([poll, save]);
+      const batch = await fastify.whileConnected(reply, async (signal) => {
+        const place = {
+          channel,
+          after: after ?? (await store.loadCursor(clientId, channel)),
+          limit: Math.min(limit, maxLimit),
+        };
+        const poll = store.poll(place, { timeoutMs: Math.min(timeout, pollTimeoutMs), signal });
+        // Saved while the poll reads and waits: the answer needs both.
+        const save = after === undefined ? undefined : store.saveCursor(clientId, channel, after);
+        const [found] = await Promise.all([poll, save]);
+        return found;
+      });
       metrics.delivered.inc(batch.count);
       return sendBatch(reply, batch);
     },
   );
 
-  async function stream(reply: FastifyReply, places: StreamPlaces): Promise<FastifyReply> {
-    const signal = fastify.pollSignal(reply);
+  async function stream(
+    reply: FastifyReply,
+    places: StreamPlaces,
+    signal: AbortSignal,
+  ): Promise<FastifyReply> {
     reply.hijack();
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) reply.raw.setHeader(name, value);
@@ -76,11 +84,8 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
       'X-Accel-Buffering': 'no',
     });
     try {
-      await sendEventStream(reply.raw, store, places, {
-        pollTimeoutMs,
-        signal,
-        onSent: (count) => metrics.delivered.inc(count),
-      });
+      const onSent = (count: number) => metrics.delivered.inc(count);
+      await sendEventStream(reply.raw, store, places, { pollTimeoutMs, signal, onSent });
       reply.raw.end();
     } catch (error) {
       reply.log.warn({ err: error }, 'an event stream ended early');

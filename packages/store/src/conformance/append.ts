@@ -70,6 +70,23 @@ export function describeAppend(open: OpenStore): void {
       expect(await store.append(channel, [event(1)])).toMatchObject([{ id: 1 }]);
     });
 
+    it('refuses what is no event', async () => {
+      const { store } = await open();
+      const channel = newChannel();
+      for (const bad of [
+        {},
+        { from: '', type: 't' },
+        { from: 'f', type: 1 },
+        { from: 'f', type: 't', data: 'x' },
+      ]) {
+        await expect(store.append(channel, [event(1), bad as EventInput])).rejects.toMatchObject({
+          name: 'EventsError',
+          code: 'InvalidContent',
+        });
+      }
+      expect(await store.read({ channel, after: 0, limit: ALL })).toMatchObject({ count: 0, lastId: 0 });
+    });
+
     it('lets an append with no JSON text fail alone', async () => {
       const { store } = await open();
       const channel = newChannel();

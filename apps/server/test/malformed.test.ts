@@ -1,0 +1,180 @@
+import { request } from 'node:http';
+import {
+  BatchPublishBody,
+  CreateIndexBody,
+  LatestQuery,
+  PublishBody,
+  ReadIndexQuery,
+  ReadQuery,
+} from '@ganomede/events-protocol';
+import type { TObject } from '@sinclair/typebox';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { randomChannel, SECRET, startServer } from './support/server.js';
+
+const RUNS = 1_000;
+
+/** A request as it goes out: nothing checks it before the server does. */
+interface Malformed {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body: string | undefined;
+}
+
+const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme', maxLength: 400 }));
+const anyJson = fc.oneof(
+  fc.jsonValue(),
+  fc.constantFrom<unknown>('', -1, 0, 1e21, 'NaN', [], {}, null, '__proto__'),
+);
+/** What is fit for its field, so that the fields behind it are reached. */
+const fit: Record<string, unknown> = {
+  clientId: 'c',
+  channel: 'malformed',
+  secret: SECRET,
+  from: 'f',
+  type: 't',
+  events: [{ from: 'f', type: 't' }],
+  id: 'malformed',
+  field: 'data.x',
+  limit: 1,
+  timeout: 1,
+};
+
+/** Objects with the fields of a schema: each fit, missing, or anything; and perhaps one more. */
+const likeSchema = (schema: TObject): fc.Arbitrary<Record<string, unknown>> =>
+  fc
+    .tuple(
+      fc.record(
+        Object.fromEntries(
+          Object.keys(schema.properties).map((name) => [
+            name,
+            fc.oneof({ arbitrary: fc.constant(fit[name]), weight: 4 }, { arbitrary: anyJson, weight: 1 }),
+          ]),
+        ),
+        { requiredKeys: [] },
+      ),
+      fc.dictionary(fc.string(), anyJson, { maxKeys: 1 }),
+    )
+    .map(([fields, more]) => ({ ...more, ...fields }));
+
+const broken = (text: string): fc.Arbitrary<string> =>
+  fc.oneof(
+    { arbitrary: fc.constant(text), weight: 4 },
+    { arbitrary: fc.nat(text.length).map((end) => text.slice(0, end)), weight: 1 },
+    { arbitrary: anyText, weight: 1 },
+  );
+
+/** Half a surrogate pair cannot be encoded. */
+const encode = (text: string) => encodeURIComponent(Buffer.from(text).toString());
+
+const queryOf = (fields: Record<string, unknown>) =>
+  Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return `${encode(name)}=${encode(text)}`;
+    })
+    .join('&');
+
+const type = fc.constantFrom(
+  'application/json',
+  'application/json',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+  'x',
+);
+const post = (path: string, schema: TObject): fc.Arbitrary<Malformed> =>
+  fc
+    .tuple(
+      likeSchema(schema).chain((fields) => broken(JSON.stringify(fields))),
+      type,
+      fc.boolean(),
+    )
+    .map(([body, contentType, authorized]) => ({
+      method: 'POST',
+      path,
+      headers: { 'Content-Type': contentType, ...(authorized ? { Authorization: `Bearer ${SECRET}` } : {}) },
+      body,
+    }));
+const get = (path: fc.Arbitrary<string>, schema: TObject): fc.Arbitrary<Malformed> =>
+  fc
+    .tuple(
+      path,
+      likeSchema(schema).chain((fields) => broken(queryOf(fields))),
+      fc.constantFrom('', 'text/event-stream'),
+    )
+    .map(([start, query, accept]) => ({
+      method: 'GET',
+      path: `${start}?${query.replaceAll(/[^\x21-\x7e]/g, '%')}`,
+      headers: {
+        Authorization: `Bearer ${SECRET}`,
+        ...(accept === ''
+          ? {}
+          : { Accept: accept, 'Last-Event-ID': query.slice(0, 20).replaceAll(/[^\x21-\x7e]/g, '') }),
+      },
+      body: undefined,
+    }));
+
+const p = '/events/v1';
+const anyPath = anyText.map((text) => encode(text));
+const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
+  post(`${p}/events`, PublishBody),
+  post(`${p}/events`, BatchPublishBody),
+  post(`${p}/indices`, CreateIndexBody),
+  get(fc.constant(`${p}/events`), ReadQuery),
+  get(fc.constant(`${p}/latest`), LatestQuery),
+  get(
+    fc.tuple(anyPath, anyPath).map(([id, value]) => `${p}/indices/${id}/${value}`),
+    ReadIndexQuery,
+  ),
+  fc.record({
+    method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'),
+    path: fc.oneof(
+      anyPath.map((path) => `/${path}`),
+      anyPath.map((path) => `${p}/ping/${path}`),
+      fc.constant(`${p}/events`),
+    ),
+    headers: fc.constant({}),
+    body: fc.option(anyText, { nil: undefined }),
+  }),
+);
+
+function send(port: number, { method, path, headers, body }: Malformed): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+    const outgoing = request(
+      { port, host: '127.0.0.1', method, path, headers: { ...headers, ...length } },
+      (response) => {
+        // An event stream would go on for ever: its head is answer enough.
+        if (response.headers['content-type']?.startsWith('text/event-stream')) outgoing.destroy();
+        else response.resume();
+        response.once('close', () => resolve(response.statusCode ?? 0));
+      },
+    );
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
+}
+
+it(`${RUNS} malformed requests of every kind leave no 500, and the server goes on`, async () => {
+  const server = await startServer({ pollTimeoutMs: 5 });
+  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+  console.warn(`malformed requests: SEED=${seed}`);
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  const statuses = new Map<number, number>();
+  for (const malformed of fc.sample(anyRequest, { numRuns: RUNS, seed })) {
+    const status = await send(server.port, malformed);
+    expect(status, `SEED=${seed} ${JSON.stringify(malformed)}`).toBeLessThan(500);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  }
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+  for (const status of [200, 400, 401, 404, 405, 415])
+    expect(statuses.get(status), `${status}`).toBeGreaterThan(0);
+  const channel = randomChannel();
+  expect(await server.publish(channel)).toMatchObject({ id: 1 });
+  expect(await server.read(channel)).toHaveLength(1);
+}, 60_000);
