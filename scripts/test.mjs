@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
+import { ensureChromium } from './chromium.mjs';
 import { prepare } from './prepare.mjs';
 import { ensureRedis } from './redis.mjs';
 import { run } from './run.mjs';
@@ -18,6 +19,7 @@ const start = performance.now();
 try {
   await prepare();
   await ensureRedis();
+  await ensureChromium();
   rows.push(await check('lint'));
   rows.push(await check('typecheck'));
   rows.push(...(await tests(process.argv.slice(2))));
