@@ -4,6 +4,7 @@ import { openLmdbStore } from '@ganomede/events-store-lmdb';
 
 const [dataDir = '', round = ''] = process.argv.slice(2);
 const store = await openLmdbStore({ dataDir });
+await store.createIndex({ id: 'parts', channel: 'channel-0', field: 'data.of' });
 writeSync(1, 'ready\n');
 
 let n = 0;
@@ -22,9 +23,11 @@ async function write(writer) {
         type: 'add',
         data: { tag, part, of: parts.length, padding: 'x'.repeat(size) },
       })),
+      { idempotency: { clientId: 'publisher', key: tag } },
     );
     for (const [i, { id }] of headers.entries()) writeSync(1, `event ${channel} ${id} ${tag} ${i + 1}\n`);
     const id = headers[0]?.id ?? 0;
+    if (id % 40 === 0) await store.readIndex({ id: 'parts', value: '2', limit: 1 });
     if (id % 5 === 0) {
       await store.saveCursor(`client-${writer}`, channel, id);
       writeSync(1, `cursor client-${writer} ${channel} ${id}\n`);
