@@ -50,5 +50,6 @@ export class Server implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.process.stop('SIGKILL');
     await this.#folder[Symbol.asyncDispose]();
+    if (this.process.stdout.includes(SECRET)) throw new Error('The secret is in the log of the server');
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { expectNoSecret } from './server.js';
 
 const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
 
@@ -71,6 +72,7 @@ export async function startProcess(
     child.kill('SIGKILL');
     await server.exited();
     await rm(dataDir, { recursive: true });
+    expectNoSecret(server.stdout);
   });
   return server;
 }

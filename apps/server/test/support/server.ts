@@ -9,6 +9,7 @@ import type { EventStore, StoreOptions } from '@ganomede/events-store';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import type { FastifyInstance } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
+import { createLogger } from '../../src/logger.js';
 
 export const SECRET = 'a secret of the tests';
 export const BEARER = { Authorization: `Bearer ${SECRET}` };
@@ -33,6 +34,7 @@ export async function startServer(
   } = {},
 ): Promise<TestServer> {
   const { logger, storeOptions, ...config } = options;
+  const log: string[] = [];
   const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-server-'));
   const store = await openLmdbStore({ dataDir, ...storeOptions });
   const app = buildApp({
@@ -44,7 +46,7 @@ export async function startServer(
       maxBodyBytes: 1024 * 1024,
       ...config,
     },
-    ...(logger === undefined ? {} : { logger }),
+    logger: logger ?? createLogger('trace', { write: (line) => void log.push(line) }, [SECRET]),
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {
@@ -52,6 +54,7 @@ export async function startServer(
     expect(store.waiting, 'polls left behind').toBe(0);
     await store.close();
     await rm(dataDir, { recursive: true });
+    expectNoSecret(log.join(''));
   });
 
   const { port } = app.server.address() as AddressInfo;
@@ -80,6 +83,12 @@ export async function startServer(
       return (await response.json()) as Event[];
     },
   };
+}
+
+/** No test leaves a secret in a log, whatever it sends. */
+export function expectNoSecret(log: string): void {
+  expect(log.includes(SECRET), 'the secret is in the log').toBe(false);
+  expect(log.includes(encodeURIComponent(SECRET)), 'the secret is in the log').toBe(false);
 }
 
 /** A POST of a JSON body. */
