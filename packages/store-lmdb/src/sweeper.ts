@@ -60,7 +60,7 @@ export class Sweeper {
       const channels = this.#channelsAfter(after);
       for (const channel of channels) {
         while (!this.#closed && this.#hasSomethingToDrop(channel)) await this.#drop(channel);
-        while (!this.#closed && this.#leftovers(channel).length > 0) await this.#remove(channel);
+        await this.#removeLeftovers(channel);
       }
       const last = channels.at(-1);
       if (last === undefined) return;
@@ -113,34 +113,44 @@ export class Sweeper {
     return count;
   }
 
-  async #remove(channel: string): Promise<void> {
-    await this.#commits.write({
-      subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
-      bytes: 0,
-      plan: (draft: Draft) => {
-        for (const key of this.#leftovers(channel)) draft.remove(key);
-      },
-    });
-  }
-
-  /** Keys of events that were dropped, and of their entries in type files; at most one step. */
-  #leftovers(channel: string): Key[] {
+  /**
+   * Removes the events below the first id, and before them their entries in type files: as long as one such event
+   * is there, the work is not done, whenever it was broken off.
+   */
+  async #removeLeftovers(channel: string): Promise<void> {
     const stored = this.#database.get(channelKey(channel));
-    if (stored === undefined) return [];
+    if (stored === undefined) return;
     const { number, firstId } = decodeChannel(stored);
-    const keys = [...this.#keys(eventKey(number, 0), eventKey(number, firstId), MAX_STEP)];
+    const events: [Key, Key] = [eventKey(number, 0), eventKey(number, firstId)];
+    if (this.#keys(...events, 1).length === 0) return;
+
     // Type by type: whatever is first beyond one of them belongs to the next.
     let place = typeKey(number, '', 0);
-    while (keys.length < MAX_STEP) {
+    for (let seen = 1; ; seen++) {
       const [next] = this.#keys(place, typesEnd(number), 1);
       if (next === undefined) break;
       const type = String(next[2]);
-      keys.push(
-        ...this.#keys(typeKey(number, type, 0), typeKey(number, type, firstId), MAX_STEP - keys.length),
-      );
+      await this.#removeAll(channel, typeKey(number, type, 0), typeKey(number, type, firstId));
+      if (this.#closed) return;
       place = typeKey(number, type, Number.MAX_SAFE_INTEGER);
+      if (seen % PAGE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
-    return keys;
+    await this.#removeAll(channel, ...events);
+  }
+
+  /** Removes what lies between two keys, a step at a time. */
+  async #removeAll(channel: string, start: Key, end: Key): Promise<void> {
+    while (!this.#closed) {
+      const keys = this.#keys(start, end, MAX_STEP);
+      if (keys.length === 0) return;
+      await this.#commits.write({
+        subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
+        bytes: 0,
+        plan: (draft: Draft) => {
+          for (const key of keys) draft.remove(key);
+        },
+      });
+    }
   }
 
   #keys(start: Key, end: Key, count: number): Key[] {
