@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestError } from '../src/index.js';
 import { PositionWatch } from '../src/position.js';
-import { eventOf, events, eventsAt, type HostileServer } from './hostile-server.js';
+import { eventOf, events, eventsAt, type HostileServer, held } from './hostile-server.js';
 import { clientOf, emitted, recordOf, startServer } from './setup.js';
 
 const afters = (server: HostileServer) => server.requests.map(({ query }) => query.get('after'));
@@ -53,6 +53,28 @@ describe('events that are no longer kept', () => {
     expect(watch.lossOf(5, page(701, 900))).toBeUndefined();
     expect(code(watch.lossOf(5, page(950, 1000)))).toBe('EventsMissed');
     expect(watch.lossOf(5, page(950, 1001))).toBeUndefined();
+  });
+
+  test('are reported once, also where their reply was not received after that', () => {
+    const watch = new PositionWatch();
+    expect(code(watch.lossOf(5, page(90, 91, 90)))).toBe('EventsMissed');
+    expect(watch.lossOf(5, page(90, 91, 90))).toBeUndefined();
+    expect(code(watch.lossOf(5, page(95, 96, 95)))).toBe('EventsMissed');
+  });
+
+  test('shown by a reply that nobody listens to any more are reported with the next one', async () => {
+    const { reply, release } = held(eventsAt(90, 91, 90));
+    const server = (await startServer()).script(eventsAt(1, 5, 5), reply, eventsAt(90, 91, 90, 91));
+    const client = clientOf(server);
+    const record = recordOf(client, 'a');
+    await server.request(2);
+    client.removeAllListeners('a');
+    release();
+    await emitted(client, 'drain');
+    expect(withoutCycles(record)).toEqual(['5 a', 'drain']);
+    client.on('a', ({ id }) => record.push(`${id} again`));
+    await server.request(4);
+    expect(withoutCycles(record).slice(2)).toEqual(['error EventsMissed a', '90 again', '91 again']);
   });
 
   test('while a reply was on its way are in it', () => {

@@ -91,6 +91,14 @@ describe('leaving the loop', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test('acknowledges once: close() has nothing to add', async () => {
+    const server = (await startServer()).script(events(1, 2), json([]));
+    const client = clientOf(server, limits);
+    for await (const { id } of client.stream('a')) if (id === 2) break;
+    await client.close();
+    expect(afters(server)).toEqual([null, '1']);
+  });
+
   test('leaves the channel free: a new loop, or a handler, gets what was not finished', async () => {
     const server = (await startServer()).script(
       events(1, 2),
