@@ -1,0 +1,308 @@
+// Pages in a headless Chromium: the example that shows live events, and the description that the server serves.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../packages/store-redis/test/support/redis-server.js';
+import { findChromium } from '../scripts/chromium.mjs';
+import { root } from '../scripts/workspace.mjs';
+import { Process } from './support/process.js';
+import { TemporaryFolder } from './support/temporary-folder.js';
+
+const SECRET = 'a secret of the end-to-end tests & more';
+
+/** How long the page may take for a step, milliseconds: a browser on a busy machine. */
+const PATIENCE_MS = 20_000;
+
+/** A server that keeps its port and its data when it is started again. */
+class LocalServer implements AsyncDisposable {
+  readonly url: string;
+  readonly #port: number;
+  readonly #folder: TemporaryFolder;
+  readonly #env: Readonly<Record<string, string>>;
+  #process: Process | undefined;
+
+  private constructor(port: number, folder: TemporaryFolder, env: Readonly<Record<string, string>>) {
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  static async start(env: Readonly<Record<string, string>> = { CORS_ORIGIN: '*' }): Promise<LocalServer> {
+    const server = new LocalServer(await freePort(), await TemporaryFolder.make(), env);
+    await server.start();
+    return server;
+  }
+
+  async start(): Promise<void> {
+    const env = { API_SECRET: SECRET, EVENTS_STORE: 'embedded', HOST: '127.0.0.1', ...this.#env };
+    const child = new Process(process.execPath, [join(root, 'apps/server/dist/bin.js')], {
+      env: { ...env, PORT: `${this.#port}`, DATA_DIR: join(this.#folder.path, 'data') },
+    });
+    this.#process = child;
+    await child.until(() => child.lines.some((line) => line.includes('"msg":"listening')));
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.#process?.stop(signal);
+  }
+
+  /** Answers everything on the port with an error, as a proxy does whose server is away, until `work` has ended. */
+  async replacedByErrors(work: () => Promise<void>): Promise<void> {
+    const http = createServer((_request, response) => {
+      response.writeHead(502, { 'Access-Control-Allow-Origin': '*' }).end('<h1>Bad gateway</h1>');
+    });
+    await once(http.listen(this.#port, '127.0.0.1'), 'listening');
+    try {
+      await work();
+    } finally {
+      http.closeAllConnections();
+      await once(http.close(), 'close');
+    }
+  }
+
+  async publish(channel: string, event: object): Promise<void> {
+    const response = await fetch(`${this.url}/events/v1/events`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${SECRET}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ clientId: 'publisher', channel, from: 'a test', type: 'add', ...event }),
+    });
+    expect(response.status).toBe(200);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL');
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+let browser: BrowserContext;
+let profile: TemporaryFolder;
+let pages: Process;
+let pageUrl: string;
+
+beforeAll(async () => {
+  const executablePath = await findChromium();
+  if (executablePath === undefined)
+    throw new Error('These tests need Chromium on the PATH: npm test tells more');
+  profile = await TemporaryFolder.make();
+  browser = await chromium.launchPersistentContext(profile.path, {
+    executablePath,
+    headless: true,
+    args: [
+      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ],
+  });
+  browser.setDefaultTimeout(PATIENCE_MS);
+  pages = new Process(process.execPath, [join(root, 'examples/browser/serve.mjs')], { env: { PORT: '0' } });
+  await pages.until(() => pages.lines.length > 0);
+  pageUrl = /http:\S+/.exec(pages.stdout)?.[0] ?? '';
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await pages?.stop();
+  await profile?.[Symbol.asyncDispose]();
+});
+
+/** A page that is closed after the test, with what it asked for and complained about. */
+class Opened implements AsyncDisposable {
+  readonly page: Page;
+  readonly origins = new Set<string>();
+  readonly errors: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (protocol !== 'data:') this.origins.add(origin);
+    });
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(message.text());
+    });
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+  }
+
+  static async at(url: string): Promise<Opened> {
+    const opened = new Opened(await browser.newPage());
+    await opened.page.goto(url);
+    return opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.page.close();
+  }
+}
+
+/** Fills in the form of the example and sends it. */
+async function connect(
+  page: Page,
+  settings: { server: string; secret?: string; channels: string[]; start?: string },
+): Promise<void> {
+  await page.getByLabel('Server').fill(settings.server);
+  await page.getByLabel('Secret').fill(settings.secret ?? SECRET);
+  await page.getByLabel('Channels').fill(settings.channels.join('\n'));
+  if (settings.start !== undefined) await page.getByLabel('Begin with').selectOption(settings.start);
+  await page.getByRole('button', { name: 'Connect' }).click();
+}
+
+const state = (page: Page) => page.getByRole('status').textContent();
+const texts = (page: Page, selector: string) => page.locator(`#events ${selector}`).allTextContents();
+
+/** Waits until the state of the connection is as expected. */
+const reaches = (page: Page, expected: RegExp) =>
+  expect.poll(() => state(page), { timeout: PATIENCE_MS }).toMatch(expected);
+
+describe('the page of live events', () => {
+  it('shows events as they come, the newest first, everything in them as text', async () => {
+    await using server = await LocalServer.start();
+    await using opened = await Opened.at(pageUrl);
+    const { page } = opened;
+    await server.publish('demo', { data: { n: 1 } });
+    await connect(page, { server: `${server.url}/`, channels: ['demo'] });
+    await reaches(page, /^Connected: demo$/);
+    const markup = '<img src="x" onerror="document.title=\'taken\'">';
+    await server.publish('demo', { from: markup, type: markup, data: [markup] });
+
+    await expect.poll(() => texts(page, '.id'), { timeout: 5_000 }).toEqual(['#2', '#1']);
+    expect(await texts(page, '.type')).toEqual([markup, 'add']);
+    expect(await texts(page, '.from')).toEqual([`from ${markup}`, 'from a test']);
+    expect((await texts(page, '.data')).map((text) => JSON.parse(text))).toEqual([[markup], { n: 1 }]);
+    expect(await page.locator('#events time').first().getAttribute('datetime')).toMatch(/^\d{4}-.*Z$/);
+    expect(await page.locator('img').count()).toBe(0);
+    expect(await page.title()).toBe('Live events');
+    expect(opened.errors).toEqual([]);
+    expect([...opened.origins].sort()).toEqual([pageUrl, server.url].sort());
+
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await reaches(page, /^Disconnected$/);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    expect(await texts(page, '.id')).toEqual([]);
+  });
+
+  it.each([
+    ['the last 20 events', [6, 25]],
+    ['what comes from now on', [26, 26]],
+    ['the oldest event that is kept', [1, 25]],
+  ] as [string, [number, number]][])('begins with %s', async (start, [first, last]) => {
+    await using server = await LocalServer.start();
+    await using opened = await Opened.at(pageUrl);
+    const events = Array.from({ length: 25 }, () => ({ from: 'f', type: 't' }));
+    await server.publish('demo', { events });
+    await connect(opened.page, { server: server.url, channels: ['demo'], start });
+    await reaches(opened.page, /^Connected/);
+    if (last > events.length) await server.publish('demo', {});
+    const expected = Array.from({ length: last - first + 1 }, (_, i) => `#${last - i}`);
+    await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toEqual(expected);
+  });
+
+  it('shows several channels, and one type of a channel, whatever their names', async () => {
+    await using server = await LocalServer.start();
+    await using opened = await Opened.at(pageUrl);
+    const channels = ['orders:paid', 'error', 'open', 'a & b, c'];
+    await connect(opened.page, { server: server.url, channels });
+    await reaches(opened.page, /^Connected: orders:paid, error, open, a & b, c$/);
+    await server.publish('orders', { type: 'sent' });
+    for (const channel of channels) await server.publish(channel, {});
+    await expect
+      .poll(async () => (await texts(opened.page, '.channel')).sort(), { timeout: 5_000 })
+      .toEqual(channels.map((channel) => `in ${channel}`).sort());
+    expect(await texts(opened.page, '.id')).toContain('#2');
+    expect(await state(opened.page)).toMatch(/^Connected/);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'goes on by itself after a %s of the server, with nothing lost or repeated',
+    async (signal) => {
+      await using server = await LocalServer.start();
+      await using opened = await Opened.at(pageUrl);
+      await connect(opened.page, { server: server.url, channels: ['demo', 'other'] });
+      await reaches(opened.page, /^Connected/);
+      for (let i = 0; i < 3; i++) await server.publish('demo', {});
+      await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toHaveLength(3);
+      await server.publish('other', {});
+      await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toHaveLength(4);
+
+      await server.stop(signal);
+      await reaches(opened.page, /^The connection broke\./);
+      await server.start();
+      for (let i = 0; i < 3; i++) await server.publish('demo', {});
+      await expect
+        .poll(() => texts(opened.page, '.id'), { timeout: PATIENCE_MS })
+        .toEqual(['#6', '#5', '#4', '#1', '#3', '#2', '#1']);
+      expect(await state(opened.page)).toMatch(/^Connected/);
+    },
+  );
+
+  it('goes on after an answer with which the browser gives up', async () => {
+    await using server = await LocalServer.start();
+    await using opened = await Opened.at(pageUrl);
+    await server.publish('demo', {});
+    await server.publish('other', {});
+    await connect(opened.page, { server: server.url, channels: ['demo', 'other'] });
+    await expect.poll(() => texts(opened.page, '.id'), { timeout: PATIENCE_MS }).toHaveLength(2);
+
+    await server.stop();
+    await server.replacedByErrors(() => reaches(opened.page, /^status 502\. Trying again in \d+ s/));
+    await server.start();
+    await server.publish('demo', {});
+    await expect
+      .poll(() => texts(opened.page, '.id'), { timeout: PATIENCE_MS })
+      .toEqual(['#2', expect.anything(), expect.anything()]);
+    expect(await state(opened.page)).toMatch(/^Connected/);
+  });
+
+  it.each([
+    ['a wrong secret', { CORS_ORIGIN: '*' }, 'wrong', /^Refused: Invalid credentials/],
+    [
+      'a server that takes no secret from a URL',
+      { CORS_ORIGIN: '*', ALLOW_QUERY_SECRET: 'off' },
+      SECRET,
+      /^Refused: Invalid credentials \(or this server takes no secret from a URL\)$/,
+    ],
+    [
+      'a server that lets no page in',
+      {},
+      SECRET,
+      /lets no page of http:\S+ in \(CORS_ORIGIN\)\. Trying again/,
+    ],
+  ] as [string, Record<string, string>, string, RegExp][])(
+    'says so: %s',
+    async (_name, env, secret, text) => {
+      await using server = await LocalServer.start(env);
+      await using opened = await Opened.at(pageUrl);
+      await connect(opened.page, { server: server.url, channels: ['demo'], secret });
+      await reaches(opened.page, text);
+      expect(await texts(opened.page, '.id')).toEqual([]);
+    },
+  );
+
+  it.each([320, 375, 1280])('fits a screen of %i pixels', async (width) => {
+    await using server = await LocalServer.start();
+    await using opened = await Opened.at(pageUrl);
+    const { page } = opened;
+    await page.setViewportSize({ width, height: 800 });
+    const overflow = () =>
+      page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+    expect(await overflow()).toBe(0);
+    await server.publish('demo', { from: 'x'.repeat(300), data: { text: 'y'.repeat(300) } });
+    await connect(page, { server: server.url, channels: ['demo'] });
+    await expect.poll(() => texts(page, '.id'), { timeout: PATIENCE_MS }).toEqual(['#1']);
+    expect(await overflow()).toBe(0);
+  });
+});
+
+it('the description of the API can be read offline', async () => {
+  await using server = await LocalServer.start({});
+  await using opened = await Opened.at(`${server.url}/events/v1/docs`);
+  const { page } = opened;
+  await page.getByRole('heading', { name: 'Ganomede Events' }).waitFor();
+  await page.getByText('Publish an event, or several').click();
+  await page.getByText('answers as the first time and stores nothing').waitFor();
+  expect(await page.locator('.opblock').count()).toBeGreaterThanOrEqual(12);
+  expect(opened.errors).toEqual([]);
+  expect([...opened.origins]).toEqual([server.url]);
+});
