@@ -7,7 +7,13 @@ const SHORTEST_SCRUBBED = 6;
 /** JSON lines; coloured text where a person looks at it. */
 export function logDestination(output: NodeJS.WriteStream & { fd: number }): DestinationStream {
   return output.isTTY
-    ? pretty({ destination: output.fd, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' })
+    ? pretty({
+        destination: output.fd,
+        sync: true,
+        singleLine: true,
+        ignore: 'pid,hostname',
+        translateTime: 'HH:MM:ss.l',
+      })
     : pino.destination({ dest: output.fd, sync: true });
 }
 
