@@ -1,0 +1,228 @@
+// Who is measured, and how it is started.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { run } from '../../scripts/run.mjs';
+import { root } from '../../scripts/workspace.mjs';
+import { SECRET } from '../load/requests.mjs';
+import { freePort, listening, removeFolder, start, temporaryFolder } from './children.mjs';
+
+/**
+ * @typedef {import('./redis.mjs').RedisServer} RedisServer
+ *
+ * @typedef {object} Server
+ * @property {number} port
+ * @property {number} pid
+ * @property {import('./children.mjs').Child} child
+ * @property {() => Promise<void>} stop
+ *
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {import('../load/requests.mjs').Dialect} dialect
+ * @property {() => Promise<Server>} start  rejects with `Missing` where it is not on this machine
+ */
+
+/** A contender that this machine does not have. */
+export class Missing extends Error {}
+
+const require = createRequire(import.meta.url);
+const NODE_16 = '16.20.2';
+
+/**
+ * The built server, by its bin.
+ *
+ * @param {RedisServer | undefined} redis  undefined: embedded
+ * @param {{ name?: string, env?: NodeJS.ProcessEnv, nodeOptions?: string[] }} [options]
+ * @returns {Contender}
+ */
+export function ours(redis, { name, env, nodeOptions = [] } = {}) {
+  const bin = join(root, 'apps', 'server', 'dist', 'bin.js');
+  return {
+    name: name ?? (redis ? 'ours, Redis' : 'ours, embedded'),
+    dialect: 'ours',
+    start: async () => {
+      const folder = temporaryFolder();
+      const store = redis
+        ? { EVENTS_STORE: 'redis', REDIS_URL: `redis://127.0.0.1:${redis.port}` }
+        : { EVENTS_STORE: 'embedded', DATA_DIR: folder };
+      const common = {
+        API_SECRET: SECRET,
+        NODE_ENV: 'production',
+        POLL_TIMEOUT: '600000',
+        HOST: '127.0.0.1',
+      };
+      await redis?.command('FLUSHALL');
+      const server = await serve(process.execPath, [...nodeOptions, bin], { ...common, ...store, ...env });
+      return {
+        ...server,
+        stop: async () => {
+          await server.stop();
+          removeFolder(folder);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * A bare Fastify app.
+ *
+ * @param {'bytes' | 'park'} reads  what it does when it is read from
+ * @param {{ nodeOptions?: string[] }} [options]
+ * @returns {Contender}
+ */
+export const limit = (reads, { nodeOptions = [] } = {}) => ({
+  name: 'limit',
+  dialect: 'ours',
+  start: () =>
+    serve(
+      process.execPath,
+      (port) => [...nodeOptions, join(root, 'bench', 'limit-server.mjs'), String(port), reads],
+      { NODE_ENV: 'production' },
+    ),
+});
+
+/** ganomede-events@1.5.3 under Node 16. @param {RedisServer} redis @returns {Contender} */
+export const original = (redis) => ({
+  name: 'original',
+  dialect: 'original',
+  start: async () => {
+    const node = await node16();
+    await redis.command('FLUSHALL');
+    return startOriginal(node, redis);
+  },
+});
+
+/** Without emptying Redis before. @param {string} node @param {RedisServer} redis */
+export const startOriginal = (node, redis) =>
+  serve(node, [require.resolve('ganomede-events')], {
+    API_SECRET: SECRET,
+    NODE_ENV: 'production',
+    LOG_LEVEL: 'ERROR',
+    HOST: '127.0.0.1',
+    REDIS_EVENTS_PORT_6379_TCP_ADDR: '127.0.0.1',
+    REDIS_EVENTS_PORT_6379_TCP_PORT: String(redis.port),
+  });
+
+/** nginx with nchan. @param {RedisServer} [redis]  not given: in memory @returns {Contender} */
+export const nchan = (redis) => ({
+  name: redis ? 'nchan, Redis' : 'nchan, memory',
+  dialect: 'nchan',
+  start: async () => {
+    const module = await nchanModule();
+    const port = await freePort();
+    const folder = temporaryFolder();
+    const file = join(folder, 'nginx.conf');
+    writeFileSync(file, nginxConf(module, port, folder, redis));
+    await redis?.command('FLUSHALL');
+    const child = start('nginx', ['-c', file, '-p', folder, '-e', join(folder, 'error.log')]);
+    try {
+      await listening(child, port);
+    } catch (error) {
+      throw new Missing(`nginx does not start: ${error instanceof Error ? error.message : error}`);
+    }
+    return {
+      port,
+      pid: child.pid,
+      child,
+      stop: async () => {
+        await child.stop();
+        removeFolder(folder);
+      },
+    };
+  },
+});
+
+/**
+ * @param {string} file
+ * @param {string[] | ((port: number) => string[])} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<Server>}
+ */
+async function serve(file, args, env) {
+  const port = await freePort();
+  const child = start(file, typeof args === 'function' ? args(port) : args, {
+    env: { ...env, PORT: String(port) },
+  });
+  await listening(child, port);
+  return { port, pid: child.pid, child, stop: child.stop };
+}
+
+/** Node 16, which the original needs: the one that npm has, installed once. @throws Missing */
+export async function node16() {
+  const folder = join(root, 'node_modules', '.ganomede-events', 'node-16');
+  const node = join(folder, 'node_modules', 'node', 'bin', 'node');
+  if (!existsSync(node)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    await run(['npm', 'install', '--no-audit', '--no-fund', `node@${NODE_16}`], { cwd: folder });
+  }
+  const { ok, output } = await run([node, '--version']);
+  if (!ok || output.trim() !== `v${NODE_16}`) throw new Missing(`npm cannot install node@${NODE_16} here`);
+  return node;
+}
+
+/** @returns {Promise<string>} the file of the module @throws Missing */
+async function nchanModule() {
+  const { ok, output } = await run(['nginx', '-V']);
+  if (!ok) throw new Missing('nginx is not installed (Debian: apt-get install nginx libnginx-mod-nchan)');
+  const folders = [
+    /--modules-path=(\S+)/.exec(output)?.[1],
+    '/usr/lib/nginx/modules',
+    '/usr/lib64/nginx/modules',
+  ];
+  const found = folders.map((folder) => join(folder ?? '', 'ngx_nchan_module.so')).find(existsSync);
+  if (found === undefined)
+    throw new Missing('the nchan module is not installed (Debian: libnginx-mod-nchan)');
+  return found;
+}
+
+/** The versions of what is there. */
+export async function versions() {
+  const nginx = /nginx\/(\S+)/.exec((await run(['nginx', '-v'])).output)?.[1];
+  const { output } = await run(['dpkg-query', '-W', 'libnginx-mod-nchan']);
+  const nchanVersion = /libnginx-mod-nchan\s+(\S+)/.exec(output)?.[1] ?? 'of unknown version';
+  const { version } = JSON.parse(
+    readFileSync(join(dirname(require.resolve('fastify')), 'package.json'), 'utf8'),
+  );
+  return {
+    fastify: version,
+    original: `ganomede-events 1.5.3 on Node.js ${NODE_16}`,
+    nginx: nginx === undefined ? 'not installed' : `${nginx}, nchan ${nchanVersion}`,
+  };
+}
+
+/** One worker, as ours is one process; messages are kept. */
+const nginxConf = (
+  /** @type {string} */ module,
+  /** @type {number} */ port,
+  /** @type {string} */ folder,
+  /** @type {RedisServer | undefined} */ redis,
+) => `
+${process.getuid?.() === 0 ? 'user root;' : ''}
+load_module ${module};
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log warn;
+events { worker_connections 16000; }
+http {
+  access_log off;
+  keepalive_requests 100000000;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  nchan_shared_memory_size 1024M;
+  nchan_message_buffer_length 1000000;
+  nchan_message_timeout 1h;
+  ${redis ? `upstream redis { nchan_redis_server redis://127.0.0.1:${redis.port}; }` : ''}
+  server {
+    listen 127.0.0.1:${port};
+    location ~ ^/pub/(.+)$ { nchan_publisher http; nchan_channel_id $1; ${redis ? 'nchan_redis_pass redis;' : ''} }
+    location ~ ^/sub/(.+)$ { nchan_subscriber longpoll; nchan_channel_id $1; ${redis ? 'nchan_redis_pass redis;' : ''} }
+  }
+}
+`;

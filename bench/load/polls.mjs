@@ -1,0 +1,83 @@
+// Requests that wait.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from './connection.mjs';
+import { publish, read } from './requests.mjs';
+import { unexpected } from './steady.mjs';
+
+/** How many connections are opened at a time. */
+const AT_ONCE = 200;
+
+/** @param {number} port @param {number} count @param {(error: Error) => void} onError */
+function connections(port, count, onError) {
+  return Array.from({ length: count }, () => new Connection(port, onError));
+}
+
+/**
+ * Polls wait on a channel, one event is published: the time from there until the last poll has it. Each
+ * repetition has a new channel; the connections stay.
+ *
+ * @param {{ port: number, dialect: import('./requests.mjs').Dialect, polls: number, repetitions: number, settleMs: number }} options
+ */
+export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
+  /** @type {(error: Error) => void} */
+  let broken = () => {};
+  const breaks = new Promise((_, reject) => {
+    broken = reject;
+  });
+  breaks.catch(() => {});
+  const open = connections(port, polls, (error) => broken(error));
+  const publisher = new Connection(port, (error) => broken(error));
+  /** @type {number[]} */
+  const times = [];
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    const channel = `fan-out-${repetition}`;
+    let received = 0;
+    let published = false;
+    const all = new Promise((resolve, reject) => {
+      for (const [index, connection] of open.entries()) {
+        connection.send(read(dialect, channel, `consumer-${index}`), ({ status, head, body }) => {
+          if (!published || status !== 200 || !body.includes('measured')) reject(unexpected(head, body));
+          if (++received === polls) resolve(performance.now());
+        });
+      }
+    });
+    all.catch(() => {});
+    await Promise.race([sleep(settleMs), breaks, all]);
+    published = true;
+    const since = performance.now();
+    publisher.send(publish(dialect, channel), () => {});
+    times.push((await Promise.race([all, breaks])) - since);
+    await sleep(20); // the publisher's own answer
+  }
+  for (const connection of [...open, publisher]) connection.close();
+  return { times };
+}
+
+/**
+ * Opens polls that nobody answers and keeps them until this process is ended.
+ *
+ * @param {{ port: number, polls: number, channels: number }} options
+ * @param {(figures: object) => void} tell  once all of them wait
+ */
+export async function waitingPolls({ port, polls, channels }, tell) {
+  /** @type {Error | undefined} */
+  let failure;
+  for (let index = 0; index < polls; ) {
+    for (const connection of connections(port, Math.min(AT_ONCE, polls - index), (error) => {
+      failure ??= error;
+    })) {
+      const request = read('ours', `waiting-${index % channels}`, `consumer-${index}`, { timeout: 600_000 });
+      connection.send(request, ({ head, body }) => {
+        failure ??= unexpected(head, body);
+      });
+      index++;
+    }
+    await sleep(20);
+    if (failure) throw failure;
+  }
+  tell({ waiting: polls });
+  for (;;) {
+    await sleep(100);
+    if (failure) throw failure;
+  }
+}

@@ -1,0 +1,20 @@
+// A process that makes load: does one task that it is told, answers with the figures, and ends.
+import { consume, produce } from './client.mjs';
+import { fanOut, waitingPolls } from './polls.mjs';
+import { replay } from './replay.mjs';
+import { fill, steady } from './steady.mjs';
+
+/** @type {Record<string, (options: any, tell: (message: object) => void) => Promise<unknown>>} */
+const tasks = { consume, produce, fanOut, waitingPolls, replay, fill, steady };
+
+process.on('disconnect', () => process.exit(1));
+
+process.once('message', async (/** @type {{ task: string, options: object }} */ { task, options }) => {
+  const tell = (/** @type {object} */ message) => void process.send?.(message);
+  try {
+    const result = await tasks[task]?.(options, (figures) => tell({ told: figures }));
+    process.send?.({ result }, () => process.exit(0));
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.message : String(error) }, () => process.exit(1));
+  }
+});

@@ -1,0 +1,115 @@
+// npm run bench [scenario…] [-- --quick]
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { parseArgs } from 'node:util';
+import { prepare } from '../scripts/prepare.mjs';
+import { report, say, seconds } from '../scripts/step.mjs';
+import { endEverything } from './harness/children.mjs';
+import { versions } from './harness/contenders.mjs';
+import { redisVersion } from './harness/redis.mjs';
+import { asMarkdown, asText } from './harness/table.mjs';
+
+const SCENARIOS = [
+  'publish-embedded',
+  'publish-redis',
+  'batches',
+  'fan-out',
+  'catch-up-tail',
+  'catch-up-cold',
+  'latency',
+  'waiting-polls',
+  'redis-memory',
+  'growth',
+  'workers',
+];
+
+const FULL = { quick: false, rounds: 5, warmUpS: 1, seconds: 3 };
+const QUICK = { quick: true, rounds: 1, warmUpS: 0.1, seconds: 0.3 };
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => {
+    say(`\nEnded by ${signal}.`);
+    process.exit(1);
+  });
+}
+process.on('exit', endEverything);
+
+try {
+  await main();
+} catch (error) {
+  process.exitCode = 1;
+  if (error instanceof Error && 'outcome' in error) report(error);
+  else say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: { quick: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.find((name) => !SCENARIOS.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(`Unknown scenario ${JSON.stringify(unknown)}: expected some of ${SCENARIOS.join(', ')}`);
+  }
+  await prepare();
+  const settings = values.quick ? QUICK : FULL;
+  const names = positionals.length === 0 ? SCENARIOS : positionals;
+  const start = performance.now();
+  const loadBefore = loadavg()[0];
+  /** @type {import('./harness/table.mjs').Result[]} */
+  const results = [];
+  for (const name of names) {
+    say(`${name} …`);
+    const since = performance.now();
+    /** @type {import('./harness/measure.mjs').Scenario} */
+    const scenario = (await import(`./${name}.mjs`)).default;
+    try {
+      results.push({ name, scenario, rows: await scenario.run(settings) });
+    } catch (error) {
+      process.exitCode = 1;
+      say(`${name} failed: ${error instanceof Error ? error.stack : error}`);
+      results.push({
+        name,
+        scenario,
+        rows: [{ contender: 'failed', figure: String(error).split('\n', 1)[0] ?? '' }],
+      });
+    }
+    process.stdout.write(asText(results.slice(-1), values.quick));
+    say(`  ${seconds(since)}`);
+  }
+  say(`Took ${seconds(start)}.`);
+  if (values.quick || names.length < SCENARIOS.length) return;
+  const facts = await machine(start, loadBefore ?? 0);
+  writeFileSync(new URL('./RESULTS.md', import.meta.url), asMarkdown(results, facts));
+  say('Written to bench/RESULTS.md.');
+}
+
+/** @param {number} start @param {number} loadBefore @returns {Promise<[string, string][]>} */
+async function machine(start, loadBefore) {
+  const { fastify, original, nginx } = await versions();
+  const { file, version } = await redisVersion();
+  return [
+    ['date', new Date().toISOString().slice(0, 16).replace('T', ' ')],
+    [
+      'machine',
+      `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    ],
+    ['system', `${type()} ${release()}${distribution()}`],
+    ['load when it began', `${loadBefore.toFixed(2)} (1-minute average, what others on the machine did)`],
+    ['Node.js', process.version],
+    ['Fastify of the limit', fastify],
+    ['Redis', `${file} ${version}`],
+    ['original', original],
+    ['nginx', nginx],
+    ['rounds', `${FULL.rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up`],
+    ['took', `${Math.round((performance.now() - start) / 60_000)} minutes`],
+  ];
+}
+
+function distribution() {
+  try {
+    return `, ${/^PRETTY_NAME="(.*)"/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]}`;
+  } catch {
+    return '';
+  }
+}
