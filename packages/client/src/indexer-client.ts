@@ -36,7 +36,13 @@ export interface IndexEvents<E = AnyEvent> {
 }
 
 const OK: Expected<'OK'> = { what: '"OK"', read: (json) => (json === 'OK' ? json : undefined) };
-const INDEX_EVENTS: Expected<IndexEvents> = {
+/** One answer of the server. */
+interface IndexPage extends IndexEvents {
+  /** Where there may be more: the `before` of the next page. */
+  next?: number;
+}
+
+const INDEX_EVENTS: Expected<IndexPage> = {
   what: 'index events {id, field, value, rows}',
   read: (json) => (isIndexEvents(json) ? json : undefined),
 };
@@ -105,9 +111,18 @@ export class IndexerClient {
     checkText('indexId', indexId);
     checkText('value', String(value));
     const path = `${this.#options.prefix}/indices/${encodeURIComponent(indexId)}/${encodeURIComponent(value)}`;
-    return this.#retried((limits) =>
-      request(this.#options, { method: 'GET', path, ...limits }, INDEX_EVENTS),
-    );
+    const read = (query: string) =>
+      this.#retried((limits) =>
+        request(this.#options, { method: 'GET', path: `${path}${query}`, ...limits }, INDEX_EVENTS),
+      );
+    // All of them, as the original's server answers at once; ours bounds an answer.
+    const { next, ...found } = await read('');
+    for (let before = next; before !== undefined; ) {
+      const page = await read(`?before=${before}`);
+      found.rows.push(...page.rows);
+      before = page.next;
+    }
+    return found;
   }
 
   #retried<Content>(
@@ -127,8 +142,9 @@ function checkText(name: string, value: unknown): void {
   if (typeof value !== 'string' || value === '') throw wrong(name, 'a non-empty string', value);
 }
 
-function isIndexEvents(json: unknown): json is IndexEvents {
+function isIndexEvents(json: unknown): json is IndexPage {
   if (typeof json !== 'object' || json === null) return false;
-  const { id, field, value, rows } = json as Record<string, unknown>;
+  const { id, field, value, rows, next } = json as Record<string, unknown>;
+  if (next !== undefined && !Number.isSafeInteger(next)) return false;
   return [id, field, value].every((text) => typeof text === 'string') && areRows(rows);
 }

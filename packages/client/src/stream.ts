@@ -169,7 +169,12 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
       this.#cursor = this.#at(rewoundTo(page, page.position));
       this.#acknowledged = this.#cursor.after;
     }
-    if (loss && !this.#host.report(loss, this.channel)) throw loss;
+    if (loss && !this.#host.report(loss, this.channel)) {
+      // Said once: the next stream goes on with what there is.
+      const { firstId, lastId } = page.position ?? { firstId: 0, lastId: 0 };
+      if (!isRewound(after, page.position)) this.#cursor = this.#at(firstId > 0 ? firstId - 1 : lastId);
+      throw loss;
+    }
     this.#batch = [...page.events];
   }
 

@@ -67,6 +67,17 @@ describe('createIndex', () => {
 });
 
 describe('getIndexEvents', () => {
+  test('goes through all pages of the server', async () => {
+    const server = (await startServer()).script(
+      json({ ...found, rows: [eventOf(9), eventOf(7)], next: 7 }),
+      json({ ...found, rows: [eventOf(5)], next: 5 }),
+      json({ ...found, rows: [] }),
+    );
+    const all = await indexerOf(server).getIndexEvents('by name', 'a/b?é');
+    expect(all).toEqual({ ...found, rows: [eventOf(9), eventOf(7), eventOf(5)] });
+    expect(server.requests.map(({ query }) => query.get('before'))).toEqual([null, '7', '5']);
+  });
+
   test('reads the events of a value', async () => {
     const server = (await startServer()).script(json(found));
     expect(await indexerOf(server).getIndexEvents('by name', 'a/b?é')).toEqual(found);

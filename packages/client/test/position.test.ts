@@ -168,7 +168,10 @@ describe('streams', () => {
   });
 
   test('throw where nobody does; the next one goes on', async () => {
-    const server = (await startServer()).script(...script);
+    const server = (await startServer()).script(
+      eventsAt(1, 5, 5),
+      ...Array.from({ length: 3 }, () => eventsAt(90, 91, 90, 91)),
+    );
     const client = clientOf(server);
     const ids: number[] = [];
     const loop = async () => {
@@ -176,6 +179,13 @@ describe('streams', () => {
     };
     await expect(loop()).rejects.toMatchObject({ code: 'EventsMissed' });
     expect(ids).toEqual([5]);
+    for await (const { id } of client.stream('a')) {
+      ids.push(id);
+      if (id === 91) break;
+    }
+    expect(ids).toEqual([5, 90, 91]);
+    expect(afters(server).slice(0, 2)).toEqual([null, '5']);
+    expect(afters(server)).toContain('89');
   });
 });
 

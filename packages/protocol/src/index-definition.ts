@@ -67,5 +67,8 @@ export const ReadIndexReply = Type.Object({
   field: IndexField,
   value: IndexValue,
   rows: Type.Array(Event, { description: 'the events whose field has the value, newest first' }),
+  next: Type.Optional(
+    Type.Integer({ description: 'where there may be more: the `before` of the next page', minimum: 1 }),
+  ),
 });
 export type ReadIndexReply = Static<typeof ReadIndexReply>;

@@ -30,9 +30,11 @@ export function planAppend(
   retention: Retention,
 ): Appended {
   const stored = draft.get(channelKey(channel));
-  const record = stored ? decodeChannel(stored) : { number: newChannelNumber(draft), firstId: 1, lastId: 0 };
+  const record = stored
+    ? decodeChannel(stored)
+    : { number: newChannelNumber(draft), firstId: 1, lastId: 0, time: 0 };
   const { number, lastId } = record;
-  const timestamp = Date.now();
+  const timestamp = Math.max(Date.now(), record.time);
   const headers: EventHeader[] = [];
   const tail: TailEvent[] = [];
   let id = lastId;
@@ -45,7 +47,7 @@ export function planAppend(
     tail.push({ id, type, json });
   }
   const firstId = record.firstId + tooMany(id - record.firstId + 1, retention);
-  draft.set(channelKey(channel), encodeChannel({ number, firstId, lastId: id }));
+  draft.set(channelKey(channel), encodeChannel({ number, firstId, lastId: id, time: timestamp }));
   return { headers, tail, firstId };
 }
 

@@ -6,15 +6,16 @@ export interface ChannelRecord {
   readonly firstId: number;
   /** Newest id given. */
   readonly lastId: number;
+  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  readonly time: number;
 }
 
-/** Stored as `<number> <lastId> <firstId>`. */
-export function encodeChannel({ number, firstId, lastId }: ChannelRecord): Buffer {
-  return Buffer.from(`${number} ${lastId} ${firstId}`);
+/** Stored as `<number> <lastId> <firstId> <time>`. */
+export function encodeChannel({ number, firstId, lastId, time }: ChannelRecord): Buffer {
+  return Buffer.from(`${number} ${lastId} ${firstId} ${time}`);
 }
 
 export function decodeChannel(value: Buffer): ChannelRecord {
-  // The first id came later: without it nothing was ever dropped.
-  const [number, lastId, firstId = 1] = value.toString('latin1').split(' ');
-  return { number: Number(number), firstId: Number(firstId), lastId: Number(lastId) };
+  const [number, lastId, firstId, time] = value.toString('latin1').split(' ').map(Number);
+  return { number: number ?? 0, firstId: firstId ?? 1, lastId: lastId ?? 0, time: time ?? 0 };
 }

@@ -1,5 +1,5 @@
 import { dropsAnything, type Retention, sweepIntervalMs } from '@ganomede/events-store';
-import { decodeChannel, encodeChannel } from './channel-record.js';
+import { type ChannelRecord, decodeChannel, encodeChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
 import { CHANNELS_END, channelKey, eventKey, type Key, typeKey, typesEnd } from './keys.js';
@@ -81,7 +81,7 @@ export class Sweeper {
 
   #hasSomethingToDrop(channel: string): boolean {
     const stored = this.#database.get(channelKey(channel));
-    return stored !== undefined && this.#expired(decodeChannel(stored)) > 0;
+    return stored !== undefined && this.#expired(decodeChannel(stored), 1) > 0;
   }
 
   async #drop(channel: string): Promise<void> {
@@ -90,7 +90,7 @@ export class Sweeper {
       bytes: 0,
       plan: (draft: Draft) => {
         const record = decodeChannel(draft.get(channelKey(channel)) as Buffer);
-        const firstId = record.firstId + this.#expired(record);
+        const firstId = record.firstId + this.#expired(record, MAX_STEP);
         draft.set(channelKey(channel), encodeChannel({ ...record, firstId }));
         return firstId;
       },
@@ -98,14 +98,14 @@ export class Sweeper {
     });
   }
 
-  /** How many of the oldest events are too many or too old; at most one step. */
-  #expired({ number, firstId, lastId }: ReturnType<typeof decodeChannel>): number {
+  /** How many of the oldest events are too many or too old; at most `most`. */
+  #expired({ number, firstId, lastId }: ChannelRecord, most: number): number {
     const { maxAgeMs, maxEvents } = this.#retention;
     const kept = lastId - firstId + 1;
-    let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), MAX_STEP) : 0;
+    let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
     if (!maxAgeMs) return count;
     const oldest = Date.now() - maxAgeMs;
-    while (count < Math.min(kept, MAX_STEP)) {
+    while (count < Math.min(kept, most)) {
       const event = this.#database.get(eventKey(number, firstId + count));
       if (event === undefined || timestampOf(event) >= oldest) break;
       count++;

@@ -36,8 +36,11 @@ export class GroupQueue<T extends { readonly bytes: number }> {
   async #run(): Promise<void> {
     // Whatever comes in this turn shares the first group.
     await Promise.resolve();
-    while (this.#queue.length > 0) await this.#write(this.#take());
-    this.#running = undefined;
+    try {
+      while (this.#queue.length > 0) await this.#write(this.#take());
+    } finally {
+      this.#running = undefined;
+    }
   }
 
   #take(): T[] {

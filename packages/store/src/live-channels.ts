@@ -5,6 +5,9 @@ import { Waiters } from './waiters.js';
 /** How long a channel stays live after its last poll, milliseconds: most consumers come back at once. */
 const GRACE_MS = 10_000;
 
+/** An event stays in a tail for one to two times as long, milliseconds. */
+const AGE_MS = 10_000;
+
 /** How a store hears of events in one channel that were appended elsewhere. */
 export interface Subscriptions {
   /** Resolves once every later event of the channel will be notified. Rejects where the store is away. */
@@ -59,6 +62,8 @@ export class LiveChannel {
 export class LiveChannels {
   readonly #channels = new Map<string, LiveChannel>();
   readonly #subscriptions: Subscriptions | undefined;
+  /** Runs while channels are live. */
+  #ageing: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Without `subscriptions` the store itself pushes every event. */
@@ -83,6 +88,7 @@ export class LiveChannels {
     if (live === undefined) {
       const fresh = new LiveChannel(this.#subscriptions?.subscribe(channel) ?? Promise.resolve());
       this.#channels.set(channel, fresh);
+      this.#ageing ??= setInterval(() => this.#age(), AGE_MS).unref();
       fresh.ready.catch(() => this.#forget(channel, fresh));
       live = fresh;
     }
@@ -136,5 +142,13 @@ export class LiveChannels {
     if (this.#channels.get(channel) !== live) return;
     this.#channels.delete(channel);
     this.#subscriptions?.unsubscribe(channel);
+    if (this.#channels.size > 0) return;
+    clearInterval(this.#ageing);
+    this.#ageing = undefined;
+  }
+
+  /** Without it every channel that was ever busy would hold a full tail for as long as it is polled. */
+  #age(): void {
+    for (const { tail } of this.#channels.values()) tail.age();
   }
 }

@@ -28,6 +28,8 @@ export class LiveTail {
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
   #started = false;
+  /** Newest id at the last `age`. */
+  #aged = 0;
   readonly #batches = new Map<string, EventBatch>();
 
   /** Whether the tail knows where it begins. */
@@ -59,10 +61,13 @@ export class LiveTail {
       return;
     }
     this.#firstId = firstId > this.lastId ? 0 : firstId;
-    const dropped = this.#events.splice(0, Math.max(firstId - 1 - this.#base, 0));
-    for (const event of dropped) this.#bytes -= event.json.length;
-    this.#base += dropped.length;
-    this.#batches.clear();
+    this.#forget(firstId - 1 - this.#base);
+  }
+
+  /** Lets go of what was here at the last call already: only readers that are close behind are served from here. */
+  age(): void {
+    this.#forget(this.#aged - this.#base);
+    this.#aged = this.lastId;
   }
 
   /** Takes the next event. After a gap only what follows the gap is kept; what is known already is ignored. */
@@ -117,10 +122,16 @@ export class LiveTail {
   /** Drops the older half at a time, so that the cost of dropping is spread. */
   #trim(): void {
     if (this.#events.length <= MAX_EVENTS && this.#bytes <= MAX_BYTES) return;
-    const dropped = this.#events.splice(0, Math.ceil(this.#events.length / 2));
+    this.#forget(Math.ceil(this.#events.length / 2));
+    if (this.#bytes > MAX_BYTES) this.#trim();
+  }
+
+  #forget(count: number): void {
+    if (count <= 0) return;
+    const dropped = this.#events.splice(0, count);
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
-    if (this.#bytes > MAX_BYTES) this.#trim();
+    this.#batches.clear();
   }
 
   #clear(base: number): void {

@@ -42,13 +42,14 @@ export async function poll(
           live.tail.read(place, address.type) ??
           (await live.share(`${after} ${cursor.limit} ${cursor.channel}`, () => source.read(place)));
         if (batch.count > 0) return batch;
-        // It may have missed what came while nothing was notified.
-        if (live.resets !== resets) continue;
-        live.tail.start(batch);
-        // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store
-        // goes back to where the store is.
-        after = batch.lastId;
         empty = batch;
+        // A read that a reset has overtaken may have missed what came while nothing was notified.
+        if (live.resets === resets) {
+          live.tail.start(batch);
+          // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store
+          // goes back to where the store is.
+          after = batch.lastId;
+        }
       } catch (error) {
         if (empty === undefined || !isAway(error)) throw error;
         longestMs = RETRY_MS;

@@ -172,4 +172,19 @@ describe('LiveTail', () => {
     tail.push(tailEvent(3));
     expect(idsAfter(tail, 2)).toEqual([3]);
   });
+
+  it('lets go of what has been there for a while, and goes on without a gap', () => {
+    const tail = tailFrom(0);
+    tail.push(tailEvent(1));
+    tail.age();
+    tail.push(tailEvent(2));
+    expect(idsAfter(tail, 0)).toEqual([1, 2]);
+    tail.age();
+    expect(idsAfter(tail, 0), 'aged').toBeUndefined();
+    expect(idsAfter(tail, 1)).toEqual([2]);
+    tail.age();
+    expect(idsAfter(tail, 2)).toEqual([]);
+    tail.push(tailEvent(3));
+    expect(idsAfter(tail, 2)).toEqual([3]);
+  });
 });

@@ -84,3 +84,22 @@ it('does not join a read that began before events may have been missed', async (
   const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
   expect((await polling).texts).toEqual([event6]);
 });
+
+it('ends at its time, and when it is aborted, however often events may have been missed meanwhile', async () => {
+  const resetEveryRead = async () => {
+    live.reset('a');
+    await turn();
+    return nothing();
+  };
+  const timed = poll(source(resetEveryRead), address, cursor, { timeoutMs: 30 });
+  expect(await timed).toMatchObject({ count: 0 });
+  live.close();
+  const controller = new AbortController();
+  const aborted = poll(source(resetEveryRead), address, cursor, {
+    timeoutMs: 60_000,
+    signal: controller.signal,
+  });
+  await turn();
+  controller.abort();
+  expect(await aborted).toMatchObject({ count: 0 });
+});

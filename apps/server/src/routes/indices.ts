@@ -8,7 +8,7 @@ import {
   ReadIndexQuery,
   ReadIndexReply,
 } from '@ganomede/events-protocol';
-import type { EventStore } from '@ganomede/events-store';
+import { type EventStore, MAX_BATCH_BYTES } from '@ganomede/events-store';
 import { errorsOf } from '../api-errors.js';
 import { sendJson } from '../send-json.js';
 
@@ -61,7 +61,8 @@ export const indices: FastifyPluginAsyncTypebox<IndicesOptions> = async (fastify
       schema: {
         operationId: 'readIndex',
         summary: 'The events whose field has a value',
-        description: 'Newest first, without waiting. `before` pages backwards.',
+        description:
+          'Newest first, without waiting. Where there may be more, `next` is the `before` of the next page.',
         tags: ['indices'],
         params: ReadIndexParams,
         querystring: ReadIndexQuery,
@@ -71,14 +72,12 @@ export const indices: FastifyPluginAsyncTypebox<IndicesOptions> = async (fastify
     async (request, reply) => {
       const { indexId: id, indexValue: value } = request.params;
       const { limit, before } = request.query;
-      const { index, rows } = await store.readIndex({
-        id,
-        value,
-        limit: Math.min(limit ?? maxLimit, maxLimit),
-        before,
-      });
+      const most = Math.min(limit ?? maxLimit, maxLimit);
+      const { index, rows } = await store.readIndex({ id, value, limit: most, before });
       const head = JSON.stringify({ id, field: index.field, value }).slice(0, -1);
-      return sendJson(reply, Buffer.concat([Buffer.from(`${head},"rows":`), rows.json, Buffer.from('}')]));
+      const mayHaveMore = rows.count >= most || rows.json.length >= MAX_BATCH_BYTES;
+      const tail = mayHaveMore ? `,"next":${rows.events.at(-1)?.id}}` : '}';
+      return sendJson(reply, Buffer.concat([Buffer.from(`${head},"rows":`), rows.json, Buffer.from(tail)]));
     },
   );
 };
