@@ -13,7 +13,7 @@ export default {
       const contenders = [ours(undefined), ours(redis), nchan(), nchan(redis), limit('park')];
       const results = await inTurn(contenders, rounds, async ({ port }, { dialect }) => {
         const size = quick
-          ? { polls: 50, repetitions: 2, settleMs: 300 }
+          ? { polls: 50, repetitions: 2, settleMs: 150 }
           : { polls: 1000, repetitions: 10, settleMs: 800 };
         const { times } = await load('fanOut', { port, dialect, ...size });
         return { last: median(times) };

@@ -35,7 +35,7 @@ export default {
  */
 
 /** One server has channels of every length. @param {string} store @param {Redis} redis @param {number[]} lengths @param {number} rounds @param {Settings} settings */
-async function lengthRows(store, redis, lengths, rounds, short) {
+async function lengthRows(store, redis, lengths, rounds, settings) {
   const server = await ours(redis).start();
   try {
     // A publish makes a channel longer: each round has a short one of its own.

@@ -11,7 +11,7 @@ export default {
   async run({ quick }) {
     const total = quick ? 10_000 : 1_000_000;
     const rows = [];
-    for (const channels of [1, 100, 1_000, 10_000]) {
+    for (const channels of quick ? [1, 100] : [1, 100, 1_000, 10_000]) {
       const perChannel = total / channels;
       const name = `ours, ${whole(channels)} channel${channels === 1 ? '' : 's'} of ${whole(perChannel)}`;
       const redis = await startRedis('--appendonly', 'no');

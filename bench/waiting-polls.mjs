@@ -32,11 +32,11 @@ export default {
         });
         await first.told;
         await first.stop();
-        await settle(pid);
+        await settle(pid, quick ? 200 : 1_000);
         const before = residentBytes(pid);
         const load = startLoad('waitingPolls', { port, ...size });
         await load.told;
-        await settle(pid);
+        await settle(pid, quick ? 200 : 1_000);
         const bytes = (residentBytes(pid) - before) / size.polls;
         const busy = cpuSeconds(pid);
         await sleep(idleS * 1000);
@@ -64,10 +64,10 @@ export default {
   },
 };
 
-/** Garbage is collected, twice: what waits for the first time to be finalised goes with the second. @param {number} pid */
-async function settle(pid) {
+/** Garbage is collected, twice: what waits for the first time to be finalised goes with the second. @param {number} pid @param {number} eachMs */
+async function settle(pid, eachMs) {
   for (let i = 0; i < 2; i++) {
     process.kill(pid, 'SIGUSR2');
-    await sleep(1_000);
+    await sleep(eachMs);
   }
 }
