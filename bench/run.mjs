@@ -1,6 +1,6 @@
 // npm run bench [scenario…] [-- --quick]
 import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { availableParallelism, constants, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { prepare } from '../scripts/prepare.mjs';
 import { report, say, seconds } from '../scripts/step.mjs';
@@ -29,7 +29,7 @@ const QUICK = { quick: true, rounds: 1, warmUpS: 0.1, seconds: 0.3 };
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
   process.once(signal, () => {
     say(`\nEnded by ${signal}.`);
-    process.exit(1);
+    process.exit(128 + constants.signals[signal]);
   });
 }
 process.on('exit', endEverything);

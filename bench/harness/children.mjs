@@ -72,7 +72,7 @@ export function start(file, args, { env = {}, cwd, ipc = false } = {}) {
   });
   closeSync(output);
   running.add(child);
-  const shell = whenThisEnds('kill -9 -- "-$0"', String(child.pid));
+  const shell = whenThisEnds('kill -9 "-$0"', String(child.pid));
   let ended = false;
   const end = () => {
     ended = true;
