@@ -1,9 +1,8 @@
 import type { EventHeader } from '@ganomede/events-protocol';
 import { GroupQueue, type IdempotencyMark, idempotencyKeyReused } from '@ganomede/events-store';
-import type { Client } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { TooFewReplicas } from './unavailable.js';
+import type { Rounds } from './rounds.js';
 
 /** Bounds of one call of the script, so that Redis serves others in between. */
 const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
@@ -16,11 +15,6 @@ export interface NewEvent {
   readonly text: string;
   /** The type to file it under; undefined for none. */
   readonly filed: string | undefined;
-}
-
-export interface Durability {
-  readonly minReplicas: number;
-  readonly replicaTimeoutMs: number;
 }
 
 /** What all calls have in common. */
@@ -45,16 +39,16 @@ interface Append {
 export class Appender {
   readonly #connection: Connection;
   readonly #keys: Keys;
-  readonly #durability: Durability;
+  readonly #rounds: Rounds | undefined;
   readonly #settings: AppenderSettings;
   readonly #queues = new Map<string, GroupQueue<Append>>();
 
-  /** With `minReplicas` the connection is used for nothing else: it waits for the replicas. */
-  constructor(connection: Connection, keys: Keys, durability: Durability, settings: AppenderSettings) {
+  /** With `rounds` the appends go through them, and the connection is theirs. */
+  constructor(connection: Connection, keys: Keys, settings: AppenderSettings, rounds?: Rounds) {
     this.#connection = connection;
     this.#keys = keys;
-    this.#durability = durability;
     this.#settings = settings;
+    this.#rounds = rounds;
   }
 
   /** With a mark that was used already it resolves with the headers of then. */
@@ -121,23 +115,11 @@ export class Appender {
     }
     const count = appends.reduce((sum, { events }) => sum + events.length, 0);
     const subject = `append ${count} event(s) to channel ${JSON.stringify(channel)}`;
+    const bytes = appends.reduce((sum, append) => sum + append.bytes, 0);
     return this.#connection.run(keys.channel, subject, (client) =>
-      this.#durability.minReplicas > 0
-        ? this.#replicated(client, declared, args)
+      this.#rounds
+        ? this.#rounds.run(declared, args, bytes)
         : client.eventsAppend(declared.length, declared, args),
     );
-  }
-
-  /** In one pipeline: a `WAIT` by itself would be sent to any server of a cluster, which then answers for itself. */
-  async #replicated(client: Client, keys: string[], args: (string | number)[]): Promise<number[]> {
-    const { minReplicas, replicaTimeoutMs } = this.#durability;
-    const pipeline = client.pipeline() as ReturnType<Client['pipeline']> & Pick<Client, 'eventsAppend'>;
-    void pipeline.eventsAppend(keys.length, keys, args);
-    pipeline.wait(minReplicas, replicaTimeoutMs);
-    const [append, wait] = (await pipeline.exec()) ?? [];
-    const failed = append?.[0] ?? wait?.[0];
-    if (failed) throw failed;
-    if (Number(wait?.[1]) < minReplicas) throw new TooFewReplicas(Number(wait?.[1]), minReplicas);
-    return append?.[1] as number[];
   }
 }

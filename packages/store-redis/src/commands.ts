@@ -1,10 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Cluster, Redis } from 'ioredis';
+import type { ChainableCommander, Cluster, Redis } from 'ioredis';
 
 /** Keys, then arguments. Where a script takes any number of keys, that number comes first. Lists are flattened. */
-type Script<Reply> = (
-  ...keysAndArguments: (string | number | readonly (string | number)[])[]
-) => Promise<Reply>;
+type Script<Reply> = (...keysAndArguments: ScriptArguments) => Promise<Reply>;
+type ScriptArguments = (string | number | readonly (string | number)[])[];
 
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {
@@ -44,6 +44,24 @@ function read(file: string): string {
   const text = texts.get(file) ?? readFileSync(new URL(`../src/lua/${file}`, import.meta.url), 'utf8');
   texts.set(file, text);
   return text;
+}
+
+/** The append script, for those who send it by themselves. */
+export const APPEND_SCRIPT = {
+  get text(): string {
+    return read('append.lua');
+  },
+  get sha(): string {
+    sha ??= createHash('sha1').update(this.text).digest('hex');
+    return sha;
+  },
+};
+let sha: string | undefined;
+
+/** A pipeline that runs scripts by their text or by their hash: that first, then the number of keys, keys, arguments. */
+export interface ScriptPipeline extends Pick<ChainableCommander, 'wait' | 'exec'> {
+  eval(...args: ScriptArguments): unknown;
+  evalsha(...args: ScriptArguments): unknown;
 }
 
 export function withCommands(client: Redis | Cluster): Client {

@@ -20,16 +20,26 @@ export class Connection {
   readonly client: Client;
   /** For messages: host and port, without user and password. */
   readonly address: string;
-  readonly #breaker = new Breaker((node) => this.#pingNode(node));
+  readonly #breaker: Breaker;
+  /** The connection that this one is beside. */
+  readonly #main: Connection | undefined;
   readonly #onWarning: (message: string) => void;
   #lastError: Error | undefined;
   #lost = false;
   #closed = false;
 
-  private constructor(client: Redis | Cluster, address: string, onWarning: (message: string) => void) {
+  private constructor(
+    client: Redis | Cluster,
+    address: string,
+    onWarning: (message: string) => void,
+    main: Connection | undefined,
+  ) {
     this.client = withCommands(client);
     this.address = address;
     this.#onWarning = onWarning;
+    this.#main = main;
+    // Nothing holds up a ping on the main connection.
+    this.#breaker = new Breaker((node) => (main ?? this).#pingNode(node));
     // ioredis declares `on` for each class apart.
     const emitter = client as NodeJS.EventEmitter;
     emitter.on('error', (error: Error) => {
@@ -48,9 +58,9 @@ export class Connection {
    *
    * @throws EventsError `ServiceUnavailable` where Redis cannot be reached in time, or refuses.
    */
-  static async open(at: RedisAddress, options: ConnectionOptions): Promise<Connection> {
+  static async open(at: RedisAddress, options: ConnectionOptions, main?: Connection): Promise<Connection> {
     const { client, address } = connect(at, options.commandTimeoutMs);
-    const connection = new Connection(client, address, options.onWarning);
+    const connection = new Connection(client, address, options.onWarning, main);
     try {
       await connection.#ready(options.connectTimeoutMs);
     } catch (error) {
@@ -61,9 +71,12 @@ export class Connection {
     return connection;
   }
 
-  /** A second connection to the same place, for commands that block it. */
+  /**
+   * A second connection to the same place, for commands that block it. Where its commands time out this one goes on;
+   * where those of this one do, both stop.
+   */
   async another(options: Omit<ConnectionOptions, 'onWarning'>): Promise<Connection> {
-    return Connection.open({ client: this.client }, { ...options, onWarning: () => {} });
+    return Connection.open({ client: this.client }, { ...options, onWarning: () => {} }, this);
   }
 
   /** Calls `listener` whenever the connection has been lost and is there again. */
@@ -81,10 +94,12 @@ export class Connection {
       const node = this.nodeOf(key);
       // ioredis cannot send to a slot that nobody serves.
       if (node === undefined) throw this.#closed ? storeClosed() : this.#down();
-      this.#breaker.check(node);
+      this.#checkAnswers(node);
       try {
         return await command(this.client);
       } catch (error) {
+        // Of a check like the one above.
+        if (error instanceof EventsError) throw error;
         const failure = failureOf(error);
         if (failure === 'refused' && attempt === 1) continue;
         if (failure === 'timeout') this.#breaker.trip(node);
@@ -97,7 +112,7 @@ export class Connection {
   check(key: string): void {
     const node = this.nodeOf(key);
     if (node === undefined || !this.#nodeMayAnswer(node)) throw this.#down();
-    this.#breaker.check(node);
+    this.#checkAnswers(node);
   }
 
   /** Rejects with EventsError `ServiceUnavailable` where no server answers. */
@@ -128,6 +143,17 @@ export class Connection {
     return isCluster(this.client) ? this.client.slots[calculateSlot(key)]?.[0] : this.address;
   }
 
+  /**
+   * Stands for the server that has a key: commands of keys with the same one may share a pipeline.
+   *
+   * @throws EventsError `ServiceUnavailable` where it is not known now.
+   */
+  pipelineOf(key: string): string {
+    if (this.nodeOf(key) === undefined) throw this.#closed ? storeClosed() : this.#down();
+    // As ioredis sees it: the replicas have to be the same ones too.
+    return isCluster(this.client) ? (this.client.slots[calculateSlot(key)]?.join(';') ?? '') : this.address;
+  }
+
   /** A connection of its own to a server, for subscriptions. It does not connect again by itself. */
   subscribeTo(node: string): Redis | undefined {
     const server = isCluster(this.client) ? this.#node(node) : this.client;
@@ -142,9 +168,10 @@ export class Connection {
     });
   }
 
-  /** Looks again which server has which slot. */
-  refresh(): void {
-    if (isCluster(this.client)) this.client.refreshSlotsCache(() => {});
+  /** Looks again which server has which slot; resolves when that is done, or has failed. */
+  async refresh(): Promise<void> {
+    const { client } = this;
+    if (isCluster(client)) await new Promise<void>((resolve) => client.refreshSlotsCache(() => resolve()));
   }
 
   close(): void {
@@ -199,6 +226,11 @@ export class Connection {
   #node(node: string): Redis | undefined {
     if (!isCluster(this.client)) return this.client;
     return this.client.nodes('master').find(({ options }) => nodeName(options) === node);
+  }
+
+  #checkAnswers(node: string): void {
+    if (this.#main) this.#main.#breaker.check(node);
+    this.#breaker.check(node);
   }
 
   #down(): EventsError {

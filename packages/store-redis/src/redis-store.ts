@@ -34,6 +34,7 @@ import { parseNotification } from './notification.js';
 import type { RedisStoreOptions } from './options.js';
 import { Reader } from './reader.js';
 import { Registry } from './registry.js';
+import { Rounds } from './rounds.js';
 import { safetyRead } from './safety-read.js';
 import { Subscriber } from './subscriber.js';
 import { Sweeper } from './sweeper.js';
@@ -59,33 +60,41 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Even
   } = options;
   const onWarning = options.onWarning ?? (() => {});
   const idempotencyWindowMs = idempotencyWindow(options);
+  checkInteger('minReplicas', minReplicas, 0);
+  checkInteger('replicaTimeoutMs', replicaTimeoutMs, 1);
   const keys = new Keys(options.keyPrefix ?? 'events:');
   const connection = await Connection.open(options, { connectTimeoutMs, commandTimeoutMs, onWarning });
   try {
     await checkVersion(connection);
     for (const notice of await notices(connection)) onWarning(notice);
-    // WAIT holds up whatever is sent after it.
-    const appending =
-      minReplicas === 0
-        ? connection
-        : await connection.another({
-            connectTimeoutMs,
-            commandTimeoutMs: commandTimeoutMs + replicaTimeoutMs,
-          });
-    const maxEvents = options.retention?.maxEvents ?? 0;
-    const durability = { minReplicas, replicaTimeoutMs };
-    const appender = new Appender(appending, keys, durability, { maxEvents, idempotencyWindowMs });
-    return new RedisStore([connection, appending], keys, appender, options);
+    const settings = { maxEvents: options.retention?.maxEvents ?? 0, idempotencyWindowMs };
+    if (minReplicas === 0) {
+      return new RedisStore([connection], keys, new Appender(connection, keys, settings), options);
+    }
+    // A round may wait for the replicas in full and then has the time of any command left.
+    const waiting = await connection.another({
+      connectTimeoutMs,
+      commandTimeoutMs: commandTimeoutMs + replicaTimeoutMs,
+    });
+    const rounds = new Rounds(waiting, { minReplicas, replicaTimeoutMs });
+    const appender = new Appender(waiting, keys, settings, rounds);
+    return new RedisStore([connection, waiting], keys, appender, options);
   } catch (error) {
     connection.close();
     throw error;
   }
 }
 
+/** @throws RangeError */
+function checkInteger(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RangeError(`Invalid ${name}: expected an integer from ${least}, got ${value}`);
+}
+
 class RedisStore implements EventStore {
   readonly hooks: StoreHooks;
   readonly live: LiveChannels;
-  readonly #connections: readonly [Connection, Connection];
+  readonly #connections: readonly Connection[];
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #appender: Appender;
@@ -103,7 +112,7 @@ class RedisStore implements EventStore {
   #closing: Promise<void> | undefined;
 
   constructor(
-    connections: readonly [Connection, Connection],
+    connections: readonly [Connection, ...Connection[]],
     keys: Keys,
     appender: Appender,
     options: RedisStoreOptions,

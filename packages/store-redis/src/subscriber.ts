@@ -130,7 +130,7 @@ export class Subscriber implements Subscriptions {
       this.#displaced.clear();
       for (const each of displaced) void this.#place(each);
     }, this.#retryMs).unref();
-    this.#connection.refresh();
+    void this.#connection.refresh();
   }
 
   #server(node: string): Redis | undefined {

@@ -18,9 +18,10 @@ const TIMEOUT = /^(Command|Blocking command) timed out/;
 export class TooFewReplicas extends Error {
   override readonly name = 'TooFewReplicas';
 
-  constructor(replicas: number, expected: number) {
+  /** `found` is how many have it, or why Redis does not tell. */
+  constructor(found: number | string, expected: number) {
     super(
-      `expected ${expected} replica(s) to have it in time, got ${replicas}; it is stored, a retry may store it twice`,
+      `expected ${expected} replica(s) to have it in time, got ${found}; it is stored, a retry may store it twice`,
     );
   }
 }

@@ -60,6 +60,14 @@ describe('keys', () => {
     for (const name of names) expect(await store.append(name, [event(1)])).toMatchObject([{ id: 1 }]);
   });
 
+  it.each([{ minReplicas: -1 }, { minReplicas: 0.5 }, { minReplicas: 1, replicaTimeoutMs: 0 }])(
+    'take no %j',
+    async (option) => {
+      const { error } = await failure(openStore({ url: redis.url, ...option }));
+      expect(error).toBeInstanceOf(RangeError);
+    },
+  );
+
   it('take no prefix with a brace', async () => {
     const { error } = await failure(openStore({ url: redis.url, keyPrefix: 'a{b}' }));
     expect(error).toBeInstanceOf(RangeError);

@@ -44,3 +44,103 @@ it('rejects an append that too few replicas have in time, and says that it is st
   );
   expect(await store.append('replicated', [event(3)])).toMatchObject([{ id: 3 }]);
 });
+
+const channels = Array.from({ length: 12 }, (_, n) => `many/${n}`);
+
+it('lets all channels wait for missing replicas together, and serves reads meanwhile and appends afterwards', async () => {
+  await replica.kill();
+  const replicaTimeoutMs = 1_000;
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs });
+  const failing = channels.map((channel) => failure(store.append(channel, [event(1)])));
+  // Another append of each comes while the first one waits.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const later = channels.map((channel) => failure(store.append(channel, [event(2)])));
+  for (let n = 0; n < 10; n++) {
+    const started = performance.now();
+    await store.read({ channel: channels[n] ?? '', after: 0, limit: 9 });
+    expect(performance.now() - started).toBeLessThan(replicaTimeoutMs / 2);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  for (const { error, ms } of await Promise.all([...failing, ...later])) {
+    expect(error).toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.stringContaining('expected 1 replica(s)'),
+    });
+    expect(ms).toBeLessThan(2.5 * replicaTimeoutMs);
+  }
+  for (const channel of channels) {
+    expect(ids(await store.read({ channel, after: 0, limit: 9 }))).toEqual([1, 2]);
+  }
+  await replica.restart();
+  await until('the replica is online', async () =>
+    (await master.admin.info('replication')).includes('state=online'),
+  );
+  await until('appends are acknowledged', () =>
+    store.append('afterwards', [event(1)]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  for (const channel of channels) expect(await store.append(channel, [event(3)])).toMatchObject([{ id: 3 }]);
+});
+
+it('waits for the replicas once for all channels that append meanwhile', async () => {
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 15_000 });
+  await store.append('first', [event(1)]);
+  await master.admin.config('RESETSTAT');
+  const rounds = 20;
+  await Promise.all(
+    channels.map(async (channel) => {
+      for (let n = 1; n <= rounds; n++) {
+        expect(await store.append(channel, [event(n)])).toMatchObject([{ id: n }]);
+        expect(await replica.admin.hget(`events:{${channel}}`, 'last')).toBe(String(n));
+      }
+    }),
+  );
+  const counts = await master.commandCounts();
+  expect(counts.get('wait')).toBeLessThan((rounds * channels.length) / 3);
+});
+
+it('counts no replica that lacks an append whose script was flushed away', async () => {
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 300 });
+  await until('an append is acknowledged', () =>
+    store.append('flushed', [event(1)]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const { lastId } = await store.read({ channel: 'flushed', after: 0, limit: 1 });
+  await until('the replica has everything', async () => {
+    const info = await master.admin.info('replication');
+    return /,offset=(\d+),/.exec(info)?.[1] === /master_repl_offset:(\d+)/.exec(info)?.[1];
+  });
+  await master.admin.script('FLUSH');
+  replica.pause();
+  const { error } = await failure(store.append('flushed', [event(2)]));
+  expect(error).toMatchObject({ message: expect.stringContaining('expected 1 replica(s)') });
+  replica.resume();
+  expect((await store.read({ channel: 'flushed', after: 0, limit: 1 })).lastId).toBe(lastId + 1);
+});
+
+it('fails appends at once while Redis is known to hang, and goes on when it answers', async () => {
+  const options = { url: master.url, minReplicas: 1, replicaTimeoutMs: 300, commandTimeoutMs: 300 };
+  const store = await openStore(options);
+  await until('an append is acknowledged', () =>
+    store.append('hangs', [event(1)]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  master.pause();
+  await failure(store.append('hangs', [event(2)]));
+  const { error, ms } = await failure(store.append('hangs', [event(3)]));
+  expect(error).toMatchObject({ message: expect.stringMatching(/^Redis at \S+ does not answer$/) });
+  expect(ms).toBeLessThan(100);
+  master.resume();
+  await until('appends are acknowledged', () =>
+    store.append('hangs', [event(4)]).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
