@@ -13,7 +13,7 @@ interface Commands {
   eventsIdsOfType: Script<(string | null)[]>;
   eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;
-  eventsTrimChannel: Script<[dropped: number, firstId: number]>;
+  eventsTrimChannel: Script<[dropped: number, firstId: number, filesBehind: 0 | 1]>;
   eventsTrimIndex: Script<number>;
   eventsTrimType: Script<number>;
 }

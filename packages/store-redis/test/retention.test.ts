@@ -40,3 +40,39 @@ it('takes the ids of dropped events out of type files', async () => {
   const { firstId, lastId, count } = await store.read({ channel: 'many:add', after: 0, limit: 100 });
   expect([lastId, count]).toEqual([3_006, lastId - firstId + 1]);
 });
+
+it('sweeps with one command for each idle channel and a few for all, spread over the time between two sweeps', async () => {
+  await redis.admin.flushall();
+  const channels = 1_500;
+  const intervalMs = 2_000;
+  const retention = { maxEvents: 2, maxAgeMs: 10 * intervalMs };
+  const writer = await openStore({ url: redis.url, retention });
+  for (let n = 0; n < channels; n++) {
+    // More than are kept: the first sweep has type files to bring up to date.
+    void writer.append(`idle/${n}`, [event(1, 'a'), event(2, 'b'), event(3, 'a'), event(4, 'b')]);
+  }
+  await until('type files have followed', async () => {
+    const lengths = await Promise.all(
+      Array.from({ length: channels }, (_, n) => redis.admin.llen(`events:{idle/${n}}:type:a`)),
+    );
+    return lengths.every((length) => length === 1);
+  });
+  await Promise.all([1, 2].map(() => openStore({ url: redis.url, retention })));
+  await new Promise((resolve) => setTimeout(resolve, intervalMs));
+
+  await redis.admin.config('RESETSTAT');
+  const progress: number[] = [];
+  const sweeps = 2;
+  for (let ms = 0; ms < sweeps * intervalMs; ms += 200) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    progress.push((await redis.commandCounts()).get('evalsha') ?? 0);
+  }
+  const counts = await redis.commandCounts();
+  const scripts = (counts.get('evalsha') ?? 0) + (counts.get('eval') ?? 0);
+  expect(scripts).toBeGreaterThan(channels);
+  expect(scripts).toBeLessThanOrEqual((sweeps + 0.5) * channels);
+  const others = ['sscan', 'scard', 'get', 'set', 'pexpire'].map((name) => counts.get(name) ?? 0);
+  expect(others.reduce((sum, count) => sum + count, 0)).toBeLessThan((sweeps * channels) / 10);
+  const steps = progress.map((count, i) => count - (progress[i - 1] ?? 0));
+  expect(Math.max(...steps)).toBeLessThan(channels / 2);
+});
