@@ -14,7 +14,7 @@ const SPARSE = 4;
 const MAX_PICKED = 100;
 /** How often a read starts again because the channel was trimmed under it. */
 const MAX_ATTEMPTS = 10;
-/** Channels of which something unusual is remembered. */
+/** Channels of which something is remembered: those read last. */
 const MAX_HINTS = 10_000;
 
 /** What is remembered of a channel, to ask the right question at once. */
@@ -170,8 +170,11 @@ export class Reader {
     const bytes = texts.reduce((sum, text) => sum + text.length, 0);
     const eventBytes = texts.length > 0 ? Math.ceil(bytes / texts.length) : before;
     this.#hints.delete(channel);
-    if (this.#hints.size >= MAX_HINTS) this.#hints.clear();
     this.#hints.set(channel, { firstId, eventBytes });
+    if (this.#hints.size <= MAX_HINTS) return;
+    // The first one in the map was read longest ago.
+    const [oldest = ''] = this.#hints.keys();
+    this.#hints.delete(oldest);
   }
 }
 

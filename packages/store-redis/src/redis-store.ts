@@ -35,7 +35,7 @@ import type { RedisStoreOptions } from './options.js';
 import { Reader } from './reader.js';
 import { Registry } from './registry.js';
 import { Rounds } from './rounds.js';
-import { safetyRead } from './safety-read.js';
+import { SafetyRead } from './safety-read.js';
 import { Subscriber } from './subscriber.js';
 import { Sweeper } from './sweeper.js';
 
@@ -136,9 +136,10 @@ class RedisStore implements EventStore {
     this.hooks = options.hooks ?? {};
     this.#sweeper = new Sweeper(connection, keys, options.retention ?? {});
     this.#sweeper.start();
+    const safetyRead = new SafetyRead(this.live, connection, keys);
     this.#safetyTimer = setInterval(() => {
       this.#subscriber.check();
-      void safetyRead(this.live, connection, keys);
+      void safetyRead.run();
     }, options.safetyReadMs ?? 5_000).unref();
   }
 

@@ -162,3 +162,20 @@ it('goes on after the whole cluster was away, and those who wait with it', async
   }
   for (const batch of await Promise.all(polls)) expect(batch.count).toBeGreaterThan(0);
 }, 60_000);
+
+it('registers channels again where a replica that lacks them takes over', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const key = 'events:channels';
+  const channel = 'registered';
+  const master = await cluster.masterOf(key);
+  const replica = await cluster.replicaOf(master);
+  await store.append(channel, [event(1)]);
+  await until('it is registered', async () => (await master.admin.sismember(key, channel)) === 1);
+  await master.admin.srem(key, channel);
+  await replica.admin.call('CLUSTER', 'FAILOVER');
+  await promoted(replica);
+  await until('it is registered again', async () => {
+    await succeeds(store.append(channel, [event(2)]));
+    return (await replica.admin.sismember(key, channel)) === 1;
+  });
+}, 60_000);

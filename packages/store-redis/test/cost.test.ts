@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Follower, Load } from './support/load.js';
 import { RedisServer } from './support/redis-server.js';
 import { event, ids, openStore } from './support/stores.js';
 import { until } from './support/until.js';
@@ -81,4 +82,17 @@ it('answers a read of 100 events with one command for the position and one for t
   expect((await store.read({ channel, after: 0, limit: 100 })).count).toBe(100);
   const counts = await redis.commandCounts();
   expect([counts.get('hmget'), counts.get('lrange')]).toEqual([1, 1]);
+});
+
+it('does not read a busy channel again where the safety read finds nothing missing', async () => {
+  const store = await openStore({ url: redis.url, safetyReadMs: 5 });
+  const load = new Load(await openStore({ url: redis.url }), 'busy', 4);
+  const follower = new Follower(store, 'busy', 1_000);
+  await until('the follower has some', () => follower.lastId > 100);
+  await redis.admin.config('RESETSTAT');
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const counts = await redis.commandCounts();
+  await Promise.all([load.stop(), follower.stop()]);
+  expect(counts.get('hget')).toBeGreaterThan(20);
+  expect(counts.get('lrange') ?? 0).toBeLessThan((counts.get('hget') ?? 0) / 5);
 });
