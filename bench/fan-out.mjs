@@ -14,7 +14,7 @@ export default {
       const results = await inTurn(contenders, rounds, async ({ port }, { dialect }) => {
         const size = quick
           ? { polls: 50, repetitions: 2, settleMs: 150 }
-          : { polls: 1000, repetitions: 10, settleMs: 800 };
+          : { polls: 1000, repetitions: 6, settleMs: 600 };
         const { times } = await load('fanOut', { port, dialect, ...size });
         return { last: median(times) };
       });

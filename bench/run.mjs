@@ -1,4 +1,4 @@
-// npm run bench [scenario…] [-- --quick]
+// npm run bench [scenario…] [-- --quick] [--rounds n]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,7 @@ const SCENARIOS = [
   'workers',
 ];
 
-const FULL = { quick: false, rounds: 5, warmUpS: 1, seconds: 3 };
+const FULL = { quick: false, rounds: 3, warmUpS: 1, seconds: 3 };
 const QUICK = { quick: true, rounds: 1, warmUpS: 0.1, seconds: 0.3 };
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -44,7 +44,7 @@ try {
 
 async function main() {
   const { values, positionals } = parseArgs({
-    options: { quick: { type: 'boolean', default: false } },
+    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } },
     allowPositionals: true,
   });
   const unknown = positionals.find((name) => !SCENARIOS.includes(name));
@@ -52,7 +52,10 @@ async function main() {
     throw new Error(`Unknown scenario ${JSON.stringify(unknown)}: expected some of ${SCENARIOS.join(', ')}`);
   }
   await prepare();
-  const settings = values.quick ? QUICK : FULL;
+  const rounds = values.rounds === undefined ? FULL.rounds : Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`Invalid --rounds: expected an integer from 1, got ${values.rounds}`);
+  const settings = values.quick ? QUICK : { ...FULL, rounds };
   const names = positionals.length === 0 ? SCENARIOS : positionals;
   const start = performance.now();
   const loadBefore = loadavg()[0];
@@ -79,13 +82,13 @@ async function main() {
   }
   say(`Took ${seconds(start)}.`);
   if (values.quick || names.length < SCENARIOS.length) return;
-  const facts = await machine(start, loadBefore ?? 0);
+  const facts = await machine(start, loadBefore ?? 0, rounds);
   writeFileSync(new URL('./RESULTS.md', import.meta.url), asMarkdown(results, facts));
   say('Written to bench/RESULTS.md.');
 }
 
-/** @param {number} start @param {number} loadBefore @returns {Promise<[string, string][]>} */
-async function machine(start, loadBefore) {
+/** @param {number} start @param {number} loadBefore @param {number} rounds @returns {Promise<[string, string][]>} */
+async function machine(start, loadBefore, rounds) {
   const { fastify, original, nginx } = await versions();
   const { file, version } = await redisVersion();
   return [
@@ -101,7 +104,7 @@ async function machine(start, loadBefore) {
     ['Redis', `${file} ${version}`],
     ['original', original],
     ['nginx', nginx],
-    ['rounds', `${FULL.rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up`],
+    ['rounds', `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up`],
     ['took', `${Math.round((performance.now() - start) / 60_000)} minutes`],
   ];
 }

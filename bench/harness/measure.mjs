@@ -50,7 +50,9 @@ export function startLoad(/** @type {string} */ task, /** @type {object} */ opti
   });
   done.catch(() => {});
   child.process.send({ task, options });
-  return { done, told: Promise.race([told, done]), stop: child.stop };
+  const before = Promise.race([told, done]);
+  before.catch(() => {});
+  return { done, told: before, stop: child.stop };
 }
 
 /** @param {string} task @param {object} options @returns {Promise<any>} */

@@ -30,6 +30,14 @@ export class Connection {
     this.#socket.on('close', () => this.#fail(new Error('The server has closed a connection')));
   }
 
+  /** Resolves once it is open, or broken. @returns {Promise<void>} */
+  opened() {
+    return new Promise((resolve) => {
+      if (!this.#socket.connecting) return resolve();
+      this.#socket.once('connect', resolve).once('close', () => resolve());
+    });
+  }
+
   /** Sends a whole request. The one before it must have been answered. @param {string | Buffer} request @param {(answer: Answer) => void} onAnswer */
   send(request, onAnswer) {
     this.#onAnswer = onAnswer;

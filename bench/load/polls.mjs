@@ -4,12 +4,22 @@ import { Connection } from './connection.mjs';
 import { publish, read } from './requests.mjs';
 import { unexpected } from './steady.mjs';
 
-/** How many connections are opened at a time. */
-const AT_ONCE = 200;
+/** How many connections are opened at a time: servers have a short queue for them. */
+const AT_ONCE = 100;
 
 /** @param {number} port @param {number} count @param {(error: Error) => void} onError */
-function connections(port, count, onError) {
-  return Array.from({ length: count }, () => new Connection(port, onError));
+async function connections(port, count, onError) {
+  /** @type {Connection[]} */
+  const open = [];
+  while (open.length < count) {
+    const some = Array.from(
+      { length: Math.min(AT_ONCE, count - open.length) },
+      () => new Connection(port, onError),
+    );
+    await Promise.all(some.map((connection) => connection.opened()));
+    open.push(...some);
+  }
+  return open;
 }
 
 /**
@@ -25,7 +35,7 @@ export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
     broken = reject;
   });
   breaks.catch(() => {});
-  const open = connections(port, polls, (error) => broken(error));
+  const open = await connections(port, polls, (error) => broken(error));
   const publisher = new Connection(port, (error) => broken(error));
   /** @type {number[]} */
   const times = [];
@@ -62,19 +72,17 @@ export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
 export async function waitingPolls({ port, polls, channels }, tell) {
   /** @type {Error | undefined} */
   let failure;
-  for (let index = 0; index < polls; ) {
-    for (const connection of connections(port, Math.min(AT_ONCE, polls - index), (error) => {
-      failure ??= error;
-    })) {
-      const request = read('ours', `waiting-${index % channels}`, `consumer-${index}`, { timeout: 600_000 });
-      connection.send(request, ({ head, body }) => {
-        failure ??= unexpected(head, body);
-      });
-      index++;
-    }
-    await sleep(20);
-    if (failure) throw failure;
+  const open = await connections(port, polls, (error) => {
+    failure ??= error;
+  });
+  for (const [index, connection] of open.entries()) {
+    const request = read('ours', `waiting-${index % channels}`, `consumer-${index}`, { timeout: 600_000 });
+    connection.send(request, ({ head, body }) => {
+      failure ??= unexpected(head, body);
+    });
+    if (index % AT_ONCE === 0) await sleep(5);
   }
+  await sleep(200);
   tell({ waiting: polls });
   for (;;) {
     await sleep(100);
