@@ -9,6 +9,9 @@ const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
 /** Larger notifications tell the ids only; every server then reads the events once. */
 const MAX_NOTIFICATION_BYTES = 64 * 1024;
 
+/** Characters that are kept of the hashes of an idempotency key: 132 bits, in less memory than all of them. */
+const HASH_LENGTH = 22;
+
 /** An event that is to get an id. */
 export interface NewEvent {
   /** Its JSON text from `"from"` on. */
@@ -102,8 +105,8 @@ export class Appender {
     ];
     const declared = [keys.channel, keys.events, keys.types];
     for (const { events, mark } of appends) {
-      const key = mark ? declared.push(this.#keys.idempotency(channel, mark.scope)) : 0;
-      args.push(events.length, key, mark?.fingerprint ?? '');
+      const key = mark ? declared.push(this.#keys.idempotency(channel, shortened(mark.scope))) : 0;
+      args.push(events.length, key, mark ? shortened(mark.fingerprint) : '');
       for (const { text, filed } of events) {
         let file = 0;
         if (filed !== undefined) {
@@ -122,4 +125,8 @@ export class Appender {
         : client.eventsAppend(declared.length, declared, args),
     );
   }
+}
+
+function shortened(hash: string): string {
+  return hash.slice(0, HASH_LENGTH);
 }

@@ -6,7 +6,7 @@ import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
  *
  * | key | type | what |
  * | --- | --- | --- |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: id that type files were brought to (see `lua/trim-channel.lua`) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
  * | `events:{users/v1}:types` | set | the types that have a file |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |

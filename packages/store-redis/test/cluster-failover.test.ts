@@ -179,3 +179,18 @@ it('registers channels again where a replica that lacks them takes over', async 
     return (await replica.admin.sismember(key, channel)) === 1;
   });
 }, 60_000);
+
+it('waits for the replicas of each master once for all channels that append meanwhile', async () => {
+  const store = await openStore({ cluster: cluster.nodes, minReplicas: 1, replicaTimeoutMs: 15_000 });
+  const channels = Array.from({ length: 60 }, (_, n) => `many/${n}`);
+  const rounds = 10;
+  await Promise.all(cluster.servers.map(({ admin }) => admin.config('RESETSTAT')));
+  for (let n = 1; n <= rounds; n++) {
+    const headers = await Promise.all(channels.map((channel) => store.append(channel, [event(n)])));
+    expect(headers).toEqual(channels.map(() => [expect.objectContaining({ id: n })]));
+  }
+  const counts = await Promise.all(cluster.servers.map((server) => server.commandCounts()));
+  const waits = counts.map((count) => count.get('wait') ?? 0);
+  expect(waits.filter((count) => count > 0)).toHaveLength(3);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(2 * rounds);
+}, 60_000);
