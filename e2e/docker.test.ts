@@ -58,9 +58,11 @@ describe('the Dockerfile', () => {
     folder = await TemporaryFolder.make();
     deployed = join(folder.path, 'image');
     const source = join(folder.path, 'source');
-    const { stdout } = await run('git', ['ls-files', '-z'], { cwd: root });
-    const tracked = stdout.split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
-    for (const path of tracked) await cp(join(root, path), join(source, path));
+    // As `COPY . .` does: also what is new and not yet in git, but nothing that is ignored.
+    const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+    const { stdout } = await run('git', list, { cwd: root });
+    const paths = stdout.split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
+    for (const path of paths) await cp(join(root, path), join(source, path));
     for (const command of valuesOf(build, 'RUN')) {
       await run('sh', ['-c', command.replaceAll(DEPLOYED, deployed)], { cwd: source, env: tools });
     }
