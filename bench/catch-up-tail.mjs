@@ -1,16 +1,6 @@
 // Many consumers that are a little behind read pages of 100 events. Each read acknowledges, so it saves a cursor.
 import { limit, original, ours } from './harness/contenders.mjs';
-import {
-  against,
-  inTurn,
-  load,
-  perSecond,
-  ratioOf,
-  rows,
-  startLoad,
-  steady,
-  whole,
-} from './harness/measure.mjs';
+import { against, inTurn, load, perSecond, ratioOf, startLoad, steady } from './harness/measure.mjs';
 import { startRedis } from './harness/redis.mjs';
 
 const EVENTS = 1000;
@@ -34,7 +24,7 @@ export default {
         limit('bytes'),
         original(redis),
       ];
-      const results = await inTurn(contenders, settings.rounds, async ({ port }, { name, dialect }) => {
+      const results = await inTurn(contenders, settings.rounds, async ({ port, pid }, { name, dialect }) => {
         // A channel that somebody follows has its newest events in memory, and for a while afterwards.
         const follower =
           name === NAMES.live || name === NAMES.embedded
@@ -52,13 +42,13 @@ export default {
           span: EVENTS - 200,
           limit: 100,
         };
-        return steady(settings, { port, plan, bytes: 100 * 190 });
+        return steady(settings, { port, pid, plan, bytes: 100 * 190 });
       });
       const to = (/** @type {string} */ name) => [
         against(ratioOf(results, name, 'limit', perSecond), 'limit', { atLeast: 0.5 }),
         against(ratioOf(results, name, 'original', perSecond), 'original', { atLeast: 5 }),
       ];
-      return rows(results, perSecond, (value) => `${whole(value)} pages/s`, {
+      return rateRows(results, 'pages', {
         [NAMES.live]: to(NAMES.live),
         [NAMES.unwatched]: to(NAMES.unwatched),
         [NAMES.embedded]: to(NAMES.embedded),

@@ -1,6 +1,6 @@
 // 64 connections publish single events to the embedded store, each answered once it is on disk.
 import { limit, ours } from './harness/contenders.mjs';
-import { against, inTurn, perSecond, ratioOf, rows, steady, whole } from './harness/measure.mjs';
+import { against, inTurn, perSecond, rateRows, ratioOf, steady } from './harness/measure.mjs';
 
 /** @type {import('./harness/measure.mjs').Scenario} */
 export default {
@@ -10,11 +10,11 @@ export default {
     const results = await inTurn(
       [ours(undefined), limit('bytes')],
       settings.rounds,
-      ({ port }, { dialect }) =>
-        steady(settings, { port, plan: { kind: 'publish', dialect, channel: 'publish' } }),
+      ({ port, pid }, { dialect }) =>
+        steady(settings, { port, pid, plan: { kind: 'publish', dialect, channel: 'publish' } }),
     );
     const ratio = ratioOf(results, 'ours, embedded', 'limit', perSecond);
-    return rows(results, perSecond, (value) => `${whole(value)} events/s`, {
+    return rateRows(results, 'events', {
       'ours, embedded': [against(ratio, 'limit', { atLeast: 0.75 })],
     });
   },

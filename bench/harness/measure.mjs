@@ -190,6 +190,19 @@ export const rows = (results, figure, show, comparisons = {}) =>
 export const steady = ({ warmUpS, seconds }, options) =>
   load('steady', { connections: 64, warmUpS, seconds, ...options });
 
+/**
+ * Rows of requests per second, with the processor time that the server took for each: that hardly depends on what else
+ * runs on the machine.
+ *
+ * @param {Map<string, { perSecond: number, cpuUs: number }[] | Missing>} results @param {string} unit
+ * @param {Record<string, { text: string, targets: Target[] }[]>} comparisons
+ */
+export const rateRows = (results, unit, comparisons) =>
+  rows(results, perSecond, (value) => `${whole(value)} ${unit}/s`, comparisons).map((entry) => {
+    const cpuUs = medianOf(results, entry.contender, (figures) => figures.cpuUs);
+    return cpuUs ? { ...entry, figure: `${entry.figure}, ${whole(cpuUs)} µs of CPU each` } : entry;
+  });
+
 /** @param {{ perSecond: number }} figures */
 export const perSecond = (figures) => figures.perSecond;
 

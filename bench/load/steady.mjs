@@ -1,5 +1,6 @@
 // Connections that each send the next request as soon as the last one is answered.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuSecondsOfGroup } from '../harness/process-figures.mjs';
 import { Connection } from './connection.mjs';
 import { publish, requestsOf } from './requests.mjs';
 
@@ -12,9 +13,10 @@ import { publish, requestsOf } from './requests.mjs';
  * @param {number} options.warmUpS
  * @param {number} options.seconds
  * @param {Plan} options.plan
+ * @param {number} [options.pid]  process whose processor time is told, with all that it has started
  * @param {number} [options.bytes]  what every answer has to have at least
  */
-export async function steady({ port, connections, warmUpS, seconds, plan, bytes = 1 }) {
+export async function steady({ port, connections, warmUpS, seconds, plan, pid, bytes = 1 }) {
   const next = requestsOf(plan);
   let answered = 0;
   /** @type {Error | undefined} */
@@ -34,13 +36,15 @@ export async function steady({ port, connections, warmUpS, seconds, plan, bytes 
   });
   await sleep(warmUpS * 1000);
   const before = answered;
+  const busy = pid === undefined ? 0 : cpuSecondsOfGroup(pid);
   const since = performance.now();
   await sleep(seconds * 1000);
   const perSecond = ((answered - before) * 1000) / (performance.now() - since);
+  const cpuS = pid === undefined ? 0 : cpuSecondsOfGroup(pid) - busy;
   for (const connection of open) connection.close();
   if (failure) throw failure;
   if (answered === before) throw new Error('No request was answered');
-  return { perSecond };
+  return { perSecond, cpuUs: (cpuS * 1e6) / (answered - before) };
 }
 
 /**
