@@ -68,7 +68,7 @@ export class Connection {
     if (this.#end === 0) {
       const at = this.#received.indexOf(HEADERS_END);
       if (at < 0) return;
-      this.#head = this.#received.latin1Slice(0, at);
+      this.#head = this.#received.toString('latin1', 0, at);
       this.#status = Number(this.#head.slice(9, 12));
       this.#bodyStart = at + 4;
       const length = /\r\ncontent-length: *(\d+)/i.exec(this.#head);
