@@ -40,7 +40,9 @@ export function figuresOfAllWorkers(own: Registry): Figures {
         process.send?.({ type: 'events:figures', id } satisfies Question);
       });
       if (text === undefined) {
-        throw new EventsError('ServiceUnavailable', 'A worker did not tell its figures in time');
+        throw new EventsError('ServiceUnavailable', 'A worker did not tell its figures in time', {
+          retryAfterS: 1,
+        });
       }
       return text;
     },

@@ -424,7 +424,10 @@ describe('every answer', () => {
       expect([request.url, response.statusCode, response.json()]).toEqual([
         request.url,
         503,
-        { code: 'ServiceUnavailable', message: expect.any(String) },
+        {
+          code: 'ServiceUnavailable',
+          message: expect.stringMatching(/^The event store is away or cannot write\. /),
+        },
       ]);
       expect(response.headers['retry-after']).toBe('1');
     }

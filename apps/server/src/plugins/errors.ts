@@ -73,8 +73,8 @@ export function sendError(
 }
 
 /** What underlies a failure is for the log: addresses, paths and the like are nobody else's business. */
-function messageOf({ code, cause, message }: EventsError): string {
-  if (code !== 'ServiceUnavailable' || cause === undefined) return message;
+function messageOf(error: EventsError): string {
+  if (!isOfStore(error)) return error.message;
   return 'The event store is away or cannot write. What was sent may have been stored: send it again with the same Idempotency-Key';
 }
 
@@ -82,14 +82,20 @@ function messageOf({ code, cause, message }: EventsError): string {
 const REPEAT_MS = 1_000;
 let unavailableLoggedAt = Number.NEGATIVE_INFINITY;
 
-function logFailure({ code, status, cause, message }: EventsError, { log }: FastifyRequest): void {
+function logFailure(error: EventsError, { log }: FastifyRequest): void {
+  const { code, status, cause, message } = error;
   if (status < 500) return;
   if (code !== 'ServiceUnavailable') {
     log.error({ err: cause, code }, message);
-  } else if (cause !== undefined && performance.now() - unavailableLoggedAt >= REPEAT_MS) {
+  } else if (isOfStore(error) && performance.now() - unavailableLoggedAt >= REPEAT_MS) {
     unavailableLoggedAt = performance.now();
     log.error({ code }, message);
   }
+}
+
+/** The server itself says when to come back; a store that is away does not know. */
+function isOfStore({ code, retryAfterS }: EventsError): boolean {
+  return code === 'ServiceUnavailable' && retryAfterS === undefined;
 }
 
 const CODE_BY_STATUS = new Map<number, ErrorCode>(

@@ -17,7 +17,9 @@ export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, life
     'whileConnected',
     async <T>(reply: FastifyReply, wait: (signal: AbortSignal) => Promise<T>) => {
       if (running.size >= maxWaitingPolls) {
-        throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`);
+        throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`, {
+          retryAfterS: 1,
+        });
       }
       // The socket, not the reply: one that is queued behind another (pipelining) is not told that its client has gone.
       const { socket } = reply.request.raw;

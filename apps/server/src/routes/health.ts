@@ -42,7 +42,8 @@ export const health: FastifyPluginAsyncTypebox<{ store: EventStore; lifecycle: L
       },
     },
     async () => {
-      if (lifecycle.stopping) throw new EventsError('ServiceUnavailable', 'The server is stopping');
+      if (lifecycle.stopping)
+        throw new EventsError('ServiceUnavailable', 'The server is stopping', { retryAfterS: 1 });
       await store.ping();
       return { status: 'ready' as const };
     },

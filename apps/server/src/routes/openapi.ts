@@ -11,6 +11,7 @@ export const openapi: FastifyPluginAsync = async (fastify) => {
   await fastify.register(swaggerUi, {
     routePrefix: '/docs',
     indexPrefix: fastify.prefix,
-    uiConfig: { docExpansion: 'list', deepLinking: true },
+    uiConfig: { docExpansion: 'list', deepLinking: true, layout: 'BaseLayout' },
+    theme: { title: 'Ganomede Events' },
   });
 };
