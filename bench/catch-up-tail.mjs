@@ -1,6 +1,15 @@
 // Many consumers that are a little behind read pages of 100 events. Each read acknowledges, so it saves a cursor.
 import { limit, original, ours } from './harness/contenders.mjs';
-import { against, inTurn, load, perSecond, ratioOf, startLoad, steady } from './harness/measure.mjs';
+import {
+  against,
+  inTurn,
+  load,
+  perSecond,
+  rateRows,
+  ratioOf,
+  startLoad,
+  steady,
+} from './harness/measure.mjs';
 import { startRedis } from './harness/redis.mjs';
 
 const EVENTS = 1000;
