@@ -12,8 +12,12 @@ export default {
     const { quick } = settings;
     const lengths = quick ? [100, 1_000] : [1_000, 100_000, 1_000_000];
     const numbers = quick ? [1, 100] : [1, 1_000, 100_000];
-    const rounds = Math.min(settings.rounds, 3);
-    const short = { ...settings, seconds: Math.min(settings.seconds, 2) };
+    const rounds = Math.min(settings.rounds, 2);
+    const short = {
+      ...settings,
+      warmUpS: Math.min(settings.warmUpS, 0.5),
+      seconds: Math.min(settings.seconds, 1.5),
+    };
     const rows = [];
     for (const store of ['Redis', 'embedded']) {
       const redis = store === 'Redis' ? await startRedis() : undefined;

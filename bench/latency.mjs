@@ -11,11 +11,11 @@ export default {
   title: 'latency',
   work: `${PER_SECOND} events/s through client.send → client.on, ${CHANNELS} channels`,
   async run({ quick, rounds }) {
-    const warmUp = quick ? 50 : 2 * PER_SECOND;
-    const count = quick ? 100 : 10 * PER_SECOND;
+    const warmUp = quick ? 50 : PER_SECOND;
+    const count = quick ? 100 : 8 * PER_SECOND;
     const redis = await startRedis();
     try {
-      const results = await inTurn([ours(redis), ours(undefined)], Math.min(rounds, 3), async ({ port }) => {
+      const results = await inTurn([ours(redis), ours(undefined)], Math.min(rounds, 2), async ({ port }) => {
         const url = `http://127.0.0.1:${port}`;
         const consumer = startLoad('consume', { url, channels: CHANNELS, warmUp, count, withinS: 60 });
         await consumer.told;

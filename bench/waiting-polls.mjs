@@ -23,7 +23,7 @@ export default {
     try {
       const options = { nodeOptions: COLLECT };
       const contenders = [ours(redis, options), ours(undefined, options), limit('park', options)];
-      const results = await inTurn(contenders, quick ? 1 : Math.min(rounds, 3), async ({ port, pid }) => {
+      const results = await inTurn(contenders, quick ? 1 : Math.min(rounds, 2), async ({ port, pid }) => {
         // The first polls compile code and grow the heap.
         const first = startLoad('waitingPolls', {
           port,
