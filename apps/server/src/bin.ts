@@ -15,7 +15,7 @@ import { superviseWorkers } from './workers.js';
 main().catch((error: unknown) => {
   if (error instanceof ConfigError)
     console.error(`The configuration cannot be used:\n${indent(error.problems)}`);
-  else if (isExpected(error)) console.error(error.message);
+  else if (isExpected(error)) console.error(error.message + hintOf(error));
   else console.error(error);
   process.exit(1);
 });
@@ -70,6 +70,11 @@ function parseFlags() {
 /** What a person can mend without a stack trace: a folder in use, a port that is taken. */
 function isExpected(error: unknown): error is Error {
   return error instanceof EventsError || (error instanceof Error && 'syscall' in error);
+}
+
+function hintOf(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EADDRINUSE' ? '. Choose another port with --port or PORT' : '';
 }
 
 function indent(lines: readonly string[]): string {

@@ -55,7 +55,11 @@ export async function openStore(
   try {
     return await openRedis(config, reason, onWarning);
   } catch (error) {
-    if (!optional || !(error instanceof EventsError)) throw error;
+    if (!(error instanceof EventsError)) throw error;
+    if (!optional) {
+      const hint = `Redis was chosen because ${reason}; EVENTS_STORE=embedded chooses a folder of this machine`;
+      throw new EventsError(error.code, `${error.message}. ${hint}`, { cause: error });
+    }
     return openEmbedded(config, `the Redis on localhost:6379 is of no use (${error.message})`);
   }
 }
