@@ -104,7 +104,10 @@ async function machine(start, loadBefore, rounds) {
     ['Redis', `${file} ${version}`],
     ['original', original],
     ['nginx', nginx],
-    ['rounds', `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up; at most 2 rounds of latency, waiting-polls and growth`],
+    [
+      'rounds',
+      `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up; at most 2 rounds of latency, waiting-polls and growth`,
+    ],
     ['took', `${Math.round((performance.now() - start) / 60_000)} minutes`],
   ];
 }
