@@ -35,9 +35,6 @@ export function buildApp(options: AppOptions): FastifyInstance {
   const { store, config, logger, operations = true } = options;
   const services = options.services ?? createServices(store, config);
   const app = createFastify(logger);
-  app.addHook('preClose', async () => {
-    services.lifecycle.stopping = true;
-  });
   app.register(describeRoutes);
   app.register(
     async (fastify) => {

@@ -37,9 +37,8 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
     operations: operations === undefined,
   });
   stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
-    // Who asks meanwhile whether the server is ready, is told that it is not.
-    services.lifecycle.stopping = true;
     await app.close();
+    // Last, so that who asks meanwhile whether the server is ready is told that it is not.
     await operations?.app.close();
     services.statsd?.close();
     await store.close();
