@@ -1,22 +1,10 @@
 import type { EventStore } from '@ganomede/events-store';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { DurationHistogram, type Durations } from './duration-histogram.js';
 
 /** What a server counts, for Prometheus. Names end in their unit. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly requests = new Counter({
-    name: 'events_http_requests_total',
-    help: 'Requests answered, by method, route and status',
-    labelNames: ['method', 'route', 'status'] as const,
-    registers: [this.registry],
-  });
-  readonly latency = new Histogram({
-    name: 'events_http_request_duration_seconds',
-    help: 'Time to answer a request; that of a poll includes its wait',
-    labelNames: ['method', 'route'] as const,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 30, 60],
-    registers: [this.registry],
-  });
   readonly published = new Counter({
     name: 'events_published_total',
     help: 'Events stored by publishers',
@@ -27,13 +15,20 @@ export class Metrics {
     help: 'Events sent to consumers',
     registers: [this.registry],
   });
-  readonly storeCalls = new Histogram({
+  readonly storeCalls = new DurationHistogram({
     name: 'events_store_call_duration_seconds',
     help: 'Round trips to the store, by call and outcome',
-    labelNames: ['call', 'outcome'] as const,
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registers: [this.registry],
+    registry: this.registry,
   });
+  readonly #latency = new DurationHistogram({
+    name: 'events_http_request_duration_seconds',
+    help: 'Time to answer a request; that of a poll includes its wait',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 30, 60],
+    registry: this.registry,
+  });
+  /** By route, then method. */
+  readonly #routes = new Map<string, Map<string, RouteFigures>>();
 
   /** Counts the process too (memory, CPU, event-loop lag), and the polls that wait at the store. */
   constructor(store: EventStore) {
@@ -44,43 +39,74 @@ export class Metrics {
       registers: [this.registry],
       collect: () => waiting.set(store.waiting),
     });
+    const requests: Counter<RequestLabel> = new Counter({
+      name: 'events_http_requests_total',
+      help: 'Requests answered, by method, route and status',
+      labelNames: ['method', 'route', 'status'] as const,
+      registers: [this.registry],
+      collect: () => this.#countRequests(requests),
+    });
   }
 
-  /** Resolves or rejects as the call does, and counts its time. */
-  async timed<T>(call: string, running: Promise<T>): Promise<T> {
-    const stop = this.storeCalls.startTimer({ call });
-    try {
-      const result = await running;
-      stop({ outcome: 'ok' });
-      return result;
-    } catch (error) {
-      stop({ outcome: 'error' });
-      throw error;
+  /** Counts an answer. */
+  answered(method: string, route: string, status: number, seconds: number): void {
+    const methods = this.#routes.get(route) ?? new Map<string, RouteFigures>();
+    if (methods.size === 0) this.#routes.set(route, methods);
+    let figures = methods.get(method);
+    if (figures === undefined) {
+      figures = { durations: this.#latency.of({ method, route }), uncounted: new Map() };
+      methods.set(method, figures);
+    }
+    figures.durations.observe(seconds);
+    figures.uncounted.set(status, (figures.uncounted.get(status) ?? 0) + 1);
+  }
+
+  #countRequests(requests: Counter<RequestLabel>): void {
+    for (const [route, methods] of this.#routes) {
+      for (const [method, { uncounted }] of methods) {
+        for (const [status, count] of uncounted) requests.inc({ method, route, status }, count);
+        uncounted.clear();
+      }
     }
   }
 }
 
-const MEASURED = new Set<PropertyKey>([
-  'append',
-  'read',
-  'latest',
-  'loadCursor',
-  'saveCursor',
-  'createIndex',
-  'indices',
-  'readIndex',
-  'ping',
-] satisfies (keyof EventStore)[]);
+type RequestLabel = 'method' | 'route' | 'status';
+
+interface RouteFigures {
+  readonly durations: Durations;
+  /** How many answers of each status have come since the last collection. */
+  readonly uncounted: Map<number, number>;
+}
 
 /** The same store, with every call but the waiting ones timed. */
-export function measureStore(store: EventStore, metrics: Metrics): EventStore {
-  return new Proxy(store, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (typeof value !== 'function') return value;
-      if (!MEASURED.has(name)) return value.bind(target);
-      return (...args: unknown[]) =>
-        metrics.timed(String(name), value.apply(target, args) as Promise<unknown>);
+export function measureStore(store: EventStore, { storeCalls }: Metrics): EventStore {
+  const timed = <Args extends unknown[], T>(call: string, run: (...args: Args) => Promise<T>) => {
+    const [ok, failed] = ['ok', 'error'].map((outcome) => storeCalls.of({ call, outcome }));
+    return (...args: Args): Promise<T> => {
+      const start = performance.now();
+      const running = run.apply(store, args);
+      running.then(
+        () => ok?.observe((performance.now() - start) / 1000),
+        () => failed?.observe((performance.now() - start) / 1000),
+      );
+      return running;
+    };
+  };
+  return {
+    append: timed('append', store.append),
+    read: timed('read', store.read),
+    latest: timed('latest', store.latest),
+    poll: (cursor, options) => store.poll(cursor, options),
+    loadCursor: timed('loadCursor', store.loadCursor),
+    saveCursor: timed('saveCursor', store.saveCursor),
+    createIndex: timed('createIndex', store.createIndex),
+    indices: timed('indices', store.indices),
+    readIndex: timed('readIndex', store.readIndex),
+    ping: timed('ping', store.ping),
+    get waiting() {
+      return store.waiting;
     },
-  });
+    close: () => store.close(),
+  };
 }

@@ -17,8 +17,9 @@ export const errors = fp(async (fastify: FastifyInstance) => {
   fastify.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
   fastify.setNotFoundHandler(refuseUnknown);
   // Before the body is read, so that nothing about the body can come first.
-  fastify.addHook('onRequest', async (request) => {
-    if (request.is404) await refuseUnknown(request);
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404) refuseUnknown(request);
+    else done();
   });
 
   fastify.decorate('refuseOtherMethods', () => {
@@ -42,7 +43,7 @@ export const errors = fp(async (fastify: FastifyInstance) => {
   });
 });
 
-async function refuseUnknown(request: FastifyRequest): Promise<never> {
+function refuseUnknown(request: FastifyRequest): never {
   throw new EventsError('ResourceNotFound', `${pathOf(request.url)} does not exist`);
 }
 

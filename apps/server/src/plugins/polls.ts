@@ -43,8 +43,9 @@ export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, life
   });
 
   // A kept-alive connection would hold up the stop.
-  fastify.addHook('onSend', async (_request, reply) => {
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
     if (lifecycle.stopping) reply.header('Connection', 'close');
+    done();
   });
 });
 

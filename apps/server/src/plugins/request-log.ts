@@ -4,11 +4,12 @@ import { pathOf } from './errors.js';
 
 /** One line per request: its path without the query, status and time. Successes at `debug`, refusals at `info`. */
 export const requestLog = fp(async (fastify: FastifyInstance) => {
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
+    done();
   });
 
-  fastify.addHook('onResponse', async (request, reply) => {
+  fastify.addHook('onResponse', (request, reply, done) => {
     const level = reply.statusCode < 400 ? 'debug' : 'info';
     request.log[level](
       {
@@ -20,5 +21,6 @@ export const requestLog = fp(async (fastify: FastifyInstance) => {
       },
       'request',
     );
+    done();
   });
 });

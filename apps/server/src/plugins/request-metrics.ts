@@ -11,16 +11,15 @@ export interface RequestMetricsOptions {
 /** Counts every answer, for Prometheus and, where it is configured, StatsD. */
 export const requestMetrics = fp(
   async (fastify: FastifyInstance, { metrics, statsd }: RequestMetricsOptions) => {
-    fastify.addHook('onResponse', async (request, reply) => {
+    fastify.addHook('onResponse', (request, reply, done) => {
       const route = request.routeOptions.url ?? 'unknown';
-      const { method } = request;
-      metrics.requests.inc({ method, route, status: reply.statusCode });
-      metrics.latency.observe({ method, route }, reply.elapsedTime / 1000);
+      metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
       if (statsd !== undefined) {
         const name = `route.${statsdName(request)}`;
         statsd.increment(`${name}.status.${reply.statusCode}`);
         statsd.timing(`${name}.time`, reply.elapsedTime);
       }
+      done();
     });
   },
 );

@@ -15,8 +15,9 @@ export const unusedConnections = fp(async (fastify: FastifyInstance) => {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
   });
-  fastify.addHook('onRequest', async ({ raw }) => {
+  fastify.addHook('onRequest', ({ raw }, _reply, done) => {
     unused.delete(raw.socket);
+    done();
   });
   fastify.addHook('preClose', async () => {
     setTimeout(() => {

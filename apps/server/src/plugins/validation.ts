@@ -15,13 +15,14 @@ export const validation = fp(async (fastify: FastifyInstance) => {
       required: (variant.required as string[] | undefined) ?? [],
       compiled: TypeCompiler.Compile(variant),
     }));
-    return (value: unknown) => {
-      const input = httpPart === 'body' ? value : readIntegers(schema, value as Record<string, unknown>);
+    const integers = httpPart === 'body' ? [] : integersOf(schema);
+    return (input: unknown) => {
+      readIntegers(input as Record<string, unknown>, integers);
       // Of several forms the one whose fields are all there, else the last: its error names what is wrong.
       const { compiled } = (variants.find(({ required }) => hasAll(input, required)) ??
         variants.at(-1)) as (typeof variants)[0];
-      if (compiled.Check(input)) return { value: input };
-      return { error: invalid(compiled.Errors(input).First()) };
+      // Not `{ value }`: headers that are set are copied each time that they are looked at.
+      return compiled.Check(input) || { error: invalid(compiled.Errors(input).First()) };
     };
   });
 });
@@ -32,14 +33,17 @@ function hasAll(value: unknown, names: readonly string[]): boolean {
 
 const DECIMAL = /^(?:0|[1-9]\d{0,15})$/;
 
-function readIntegers(schema: TSchema, value: Record<string, unknown>): Record<string, unknown> {
-  const input = { ...value };
-  for (const [key, property] of Object.entries<TSchema>(schema.properties)) {
-    const text = input[key];
-    if (property.type === 'integer' && typeof text === 'string' && DECIMAL.test(text))
-      input[key] = Number(text);
+/** The names of the properties that are integers. */
+function integersOf(schema: TSchema): string[] {
+  const properties = Object.entries<TSchema>(schema.properties ?? {});
+  return properties.filter(([, { type }]) => type === 'integer').map(([name]) => name);
+}
+
+function readIntegers(input: Record<string, unknown>, names: readonly string[]): void {
+  for (const name of names) {
+    const text = input[name];
+    if (typeof text === 'string' && DECIMAL.test(text)) input[name] = Number(text);
   }
-  return input;
 }
 
 function invalid(error: ValueError | undefined): EventsError {
