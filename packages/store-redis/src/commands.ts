@@ -9,7 +9,7 @@ type ScriptArguments = (string | number | readonly (string | number)[])[];
 /** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
 interface Commands {
   eventsAdvanceIndex: Script<number>;
-  eventsAppend: Script<number[]>;
+  eventsAppend: Script<(number | string)[]>;
   eventsIdsOfType: Script<(string | null)[]>;
   eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;
@@ -28,6 +28,9 @@ const SCRIPTS = [
   { name: 'eventsTrimIndex', file: 'trim-index.lua' },
   { name: 'eventsTrimType', file: 'trim-type.lua', numberOfKeys: 3 },
 ];
+
+/** Appends are gathered by themselves; a pipeline would wait another turn. */
+export const NOT_FOR_PIPELINES = ['eventsAppend'];
 
 /** Auto-pipelining takes the first argument of a script for its key, so it would send these to any server of a cluster. */
 export const NOT_FOR_CLUSTER_PIPELINES = SCRIPTS.filter(({ numberOfKeys }) => numberOfKeys === undefined).map(

@@ -1,5 +1,5 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { isCluster, NOT_FOR_CLUSTER_PIPELINES } from './commands.js';
+import { isCluster, NOT_FOR_CLUSTER_PIPELINES, NOT_FOR_PIPELINES } from './commands.js';
 import type { RedisAddress } from './options.js';
 
 /** Node options that keep ioredis from sending an append a second time, and from waiting for a server that is away. */
@@ -23,6 +23,7 @@ function safeSingle(commandTimeoutMs: number) {
     ...safeRedis(commandTimeoutMs),
     lazyConnect: false,
     enableAutoPipelining: true,
+    autoPipeliningIgnoredCommands: NOT_FOR_PIPELINES,
     enableOfflineQueue: false,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1_000),
   } satisfies RedisOptions;

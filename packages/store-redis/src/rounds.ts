@@ -14,13 +14,15 @@ export interface Durability {
   readonly replicaTimeoutMs: number;
 }
 
+type Reply = (number | string)[];
+
 /** A call of the append script. */
 interface Call {
   /** The first one is that of the channel. */
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
   readonly bytes: number;
-  readonly resolve: (reply: number[]) => void;
+  readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -43,7 +45,7 @@ export class Rounds {
   }
 
   /** Resolves with the reply of the script once enough replicas have what it has written. */
-  run(keys: readonly string[], args: readonly (string | number)[], bytes: number): Promise<number[]> {
+  run(keys: readonly string[], args: readonly (string | number)[], bytes: number): Promise<Reply> {
     return new Promise((resolve, reject) => this.#push({ keys, args, bytes, resolve, reject }));
   }
 
@@ -103,7 +105,7 @@ export class Rounds {
         const [failed, reply] = results[i] ?? [];
         if (failed) this.#refused(server, call, failed);
         else if (missing) call.reject(missing);
-        else call.resolve(reply as number[]);
+        else call.resolve(reply as Reply);
       }
     } catch (error) {
       for (const call of calls) call.reject(error);

@@ -3,16 +3,25 @@ export interface GroupLimits {
   readonly items: number;
   /** A single item may be larger. */
   readonly bytes: number;
+  /** Groups that are written at the same time, default 1. */
+  readonly atOnce?: number;
 }
 
-/** What comes while one group is being written shares the next one: many small writes cost few large ones. */
+/**
+ * What comes in one turn of the event loop, and what comes while as many groups are being written as may, shares
+ * the next one: many small writes cost few large ones.
+ */
 export class GroupQueue<T extends { readonly bytes: number }> {
   readonly #write: (group: readonly T[]) => Promise<void>;
   readonly #limits: GroupLimits;
   #queue: T[] = [];
+  /** Groups that are being written. */
+  #writing = 0;
+  #scheduled = false;
   #running: Promise<void> | undefined;
+  #end: () => void = () => {};
 
-  /** `write` is never called while it runs. It settles its items itself and does not reject. */
+  /** `write` is called for at most `atOnce` groups at a time. It settles its items itself and does not reject. */
   constructor(write: (group: readonly T[]) => Promise<void>, limits: GroupLimits) {
     this.#write = write;
     this.#limits = limits;
@@ -30,17 +39,33 @@ export class GroupQueue<T extends { readonly bytes: number }> {
 
   push(item: T): void {
     this.#queue.push(item);
-    this.#running ??= this.#run();
+    this.#running ??= new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    if (this.#scheduled || !this.#mayWrite) return;
+    this.#scheduled = true;
+    // Requests on many connections are read in one turn.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#next();
+    });
   }
 
-  async #run(): Promise<void> {
-    // Whatever comes in this turn shares the first group.
-    await Promise.resolve();
-    try {
-      while (this.#queue.length > 0) await this.#write(this.#take());
-    } finally {
-      this.#running = undefined;
+  get #mayWrite(): boolean {
+    return this.#writing < (this.#limits.atOnce ?? 1);
+  }
+
+  #next(): void {
+    while (this.#queue.length > 0 && this.#mayWrite) {
+      this.#writing++;
+      void this.#write(this.#take()).then(() => {
+        this.#writing--;
+        this.#next();
+      });
     }
+    if (this.#queue.length > 0 || this.#writing > 0) return;
+    this.#running = undefined;
+    this.#end();
   }
 
   #take(): T[] {
