@@ -1,17 +1,7 @@
 import type { EventHeader } from '@ganomede/events-protocol';
-import { type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
-import { decodeChannel, encodeChannel } from './channel-record.js';
+import { type NewEvent, type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
 import type { Draft } from './commit-queue.js';
-import { CHANNEL_COUNT, channelKey, eventKey, typeKey } from './keys.js';
-
-/** An event that is to get an id. */
-export interface NewEvent {
-  /** Its JSON text from `"from"` on. */
-  readonly text: string;
-  readonly type: string;
-  /** The type to file it under; undefined for none. */
-  readonly filed: string | undefined;
-}
+import { CHANNEL_COUNT, eventKey, typeKey } from './keys.js';
 
 export interface Appended {
   readonly headers: EventHeader[];
@@ -29,10 +19,12 @@ export function planAppend(
   events: readonly NewEvent[],
   retention: Retention,
 ): Appended {
-  const stored = draft.get(channelKey(channel));
-  const record = stored
-    ? decodeChannel(stored)
-    : { number: newChannelNumber(draft), firstId: 1, lastId: 0, time: 0 };
+  const record = draft.channel(channel) ?? {
+    number: newChannelNumber(draft),
+    firstId: 1,
+    lastId: 0,
+    time: 0,
+  };
   const { number, lastId } = record;
   const timestamp = Math.max(Date.now(), record.time);
   const headers: EventHeader[] = [];
@@ -47,7 +39,7 @@ export function planAppend(
     tail.push({ id, type, json });
   }
   const firstId = record.firstId + tooMany(id - record.firstId + 1, retention);
-  draft.set(channelKey(channel), encodeChannel({ number, firstId, lastId: id, time: timestamp }));
+  draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp });
   return { headers, tail, firstId };
 }
 

@@ -1,6 +1,7 @@
 import { GroupQueue, storeClosed } from '@ganomede/events-store';
-import type { Change, Database } from './database.js';
-import type { Key } from './keys.js';
+import { type ChannelRecord, decodeChannel, encodeChannel } from './channel-record.js';
+import type { Change, Database, Entry } from './database.js';
+import { channelKey, type Key } from './keys.js';
 import { cannotWrite } from './storage-error.js';
 
 /** Most bytes of values that share one commit; a single write may be larger. */
@@ -20,32 +21,51 @@ export interface Write<T> {
 
 /** The next commit, and the database as it will be after it. */
 export class Draft {
-  readonly entries: Change[] = [];
   readonly #database: Database;
-  readonly #changed = new Map<string, Buffer>();
+  readonly #changes: Change[] = [];
+  /** Written once, however often they are set, and last: what was removed and then set is there. */
+  readonly #set = new Map<string, Entry>();
+  readonly #channels = new Map<string, ChannelRecord>();
 
   constructor(database: Database) {
     this.#database = database;
   }
 
   get(key: Key): Buffer | undefined {
-    return this.#changed.get(JSON.stringify(key)) ?? this.#database.get(key);
+    return this.#set.get(JSON.stringify(key))?.value ?? this.#database.get(key);
   }
 
   /** Writes what a later write of the same commit may read. */
   set(key: Key, value: Buffer): void {
-    this.#changed.set(JSON.stringify(key), value);
-    this.add(key, value);
+    this.#set.set(JSON.stringify(key), { key, value });
+  }
+
+  channel(name: string): ChannelRecord | undefined {
+    const known = this.#channels.get(name);
+    if (known) return known;
+    const stored = this.#database.get(channelKey(name));
+    return stored && decodeChannel(stored);
+  }
+
+  setChannel(name: string, record: ChannelRecord): void {
+    this.#channels.set(name, record);
   }
 
   /** Writes what no write reads. */
   add(key: Key, value: Buffer): void {
-    this.entries.push({ key, value });
+    this.#changes.push({ key, value });
   }
 
   /** Removes what no write reads. */
   remove(key: Key): void {
-    this.entries.push({ key, value: undefined });
+    this.#changes.push({ key, value: undefined });
+  }
+
+  /** All of it. Call it once. */
+  changes(): Change[] {
+    for (const entry of this.#set.values()) this.#changes.push(entry);
+    for (const [name, record] of this.#channels) this.add(channelKey(name), encodeChannel(record));
+    return this.#changes;
   }
 }
 
@@ -102,7 +122,8 @@ export class CommitQueue {
     try {
       const draft = new Draft(this.#database);
       for (const { plan } of writes) plan(draft);
-      if (draft.entries.length > 0) await this.#database.commit(draft.entries);
+      const changes = draft.changes();
+      if (changes.length > 0) await this.#database.commit(changes);
     } catch (cause) {
       for (const { subject, failed } of writes) failed(cannotWrite(this.#dataDir, subject, cause));
       return;

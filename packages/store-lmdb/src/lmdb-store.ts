@@ -12,8 +12,6 @@ import {
   type AppendOptions,
   type EventBatch,
   type EventStore,
-  eventText,
-  filedType,
   type IndexCursor,
   IndexReader,
   type IndexRows,
@@ -21,6 +19,7 @@ import {
   idempotencyWindow,
   type LatestCursor,
   LiveChannels,
+  newEvents,
   type PollOptions,
   poll,
   type ReadCursor,
@@ -120,13 +119,9 @@ class LmdbStore implements EventStore {
     inputs: readonly EventInput[],
     { idempotency }: AppendOptions = {},
   ): Promise<EventHeader[]> {
-    const { channel, type } = this.#address(name);
+    const { channel } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
-    const events = inputs.map((input) => ({
-      text: eventText(input),
-      type: type ?? input.type,
-      filed: filedType(name, input, this.#typedChannels),
-    }));
+    const events = newEvents(name, inputs, this.#typedChannels);
     if (events.length === 0) return [];
     const mark = idempotency && idempotencyMark(name, idempotency, events);
     const outcome = await this.#commits.write<Outcome>({

@@ -1,5 +1,5 @@
 import { dropsAnything, type Retention, sweepIntervalMs } from '@ganomede/events-store';
-import { type ChannelRecord, decodeChannel, encodeChannel } from './channel-record.js';
+import { type ChannelRecord, decodeChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
 import { CHANNELS_END, channelKey, eventKey, type Key, typeKey, typesEnd } from './keys.js';
@@ -89,9 +89,9 @@ export class Sweeper {
       subject: `the first id of channel ${JSON.stringify(channel)}`,
       bytes: 0,
       plan: (draft: Draft) => {
-        const record = decodeChannel(draft.get(channelKey(channel)) as Buffer);
+        const record = draft.channel(channel) as ChannelRecord;
         const firstId = record.firstId + this.#expired(record, MAX_STEP);
-        draft.set(channelKey(channel), encodeChannel({ ...record, firstId }));
+        draft.setChannel(channel, { ...record, firstId });
         return firstId;
       },
       committed: (firstId) => this.#dropped(channel, firstId),

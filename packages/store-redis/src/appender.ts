@@ -1,5 +1,10 @@
 import type { EventHeader } from '@ganomede/events-protocol';
-import { GroupQueue, type IdempotencyMark, idempotencyKeyReused } from '@ganomede/events-store';
+import {
+  GroupQueue,
+  type IdempotencyMark,
+  idempotencyKeyReused,
+  type NewEvent,
+} from '@ganomede/events-store';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
@@ -15,14 +20,6 @@ const MAX_NOTIFICATION_BYTES = 64 * 1024;
 
 /** Characters that are kept of the hashes of an idempotency key: 132 bits, in less memory than all of them. */
 const HASH_LENGTH = 22;
-
-/** An event that is to get an id. */
-export interface NewEvent {
-  /** Its JSON text from `"from"` on. */
-  readonly text: string;
-  /** The type to file it under; undefined for none. */
-  readonly filed: string | undefined;
-}
 
 /** What all calls have in common. */
 export interface AppenderSettings {

@@ -9,8 +9,6 @@ import {
   type AppendOptions,
   type EventBatch,
   type EventStore,
-  eventText,
-  filedType,
   type IndexCursor,
   IndexReader,
   type IndexRows,
@@ -18,6 +16,7 @@ import {
   idempotencyWindow,
   type LatestCursor,
   LiveChannels,
+  newEvents,
   type PollOptions,
   poll,
   type ReadCursor,
@@ -154,10 +153,7 @@ class RedisStore implements EventStore {
   ): Promise<EventHeader[]> {
     const { channel } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
-    const events = inputs.map((input) => ({
-      text: eventText(input),
-      filed: filedType(name, input, this.#typedChannels),
-    }));
+    const events = newEvents(name, inputs, this.#typedChannels);
     if (events.length === 0) return [];
     this.#registry.add(channel);
     const mark = idempotency && idempotencyMark(name, idempotency, events);

@@ -93,7 +93,8 @@ export interface StoreOptions {
  */
 export interface EventStore {
   /**
-   * Appends events to a channel: all or none, with consecutive ids, in the given order.
+   * Appends events to a channel: all or none, with consecutive ids, in the given order; of each what an `EventInput`
+   * has and nothing else.
    * Resolves once they are stored as durably as the store can and every reader can see them.
    * A reader that sees id n can see every id below n.
    *

@@ -12,8 +12,6 @@ export type {
   StoreHooks,
   StoreOptions,
 } from './event-store.js';
-export { eventText } from './event-text.js';
-export { filedType } from './filed-type.js';
 export { type GroupLimits, GroupQueue } from './group-queue.js';
 export {
   type IdempotencyMark,
@@ -32,6 +30,7 @@ export {
 export { indexedValue, indexKey } from './index-value.js';
 export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
 export { LiveTail, type TailEvent } from './live-tail.js';
+export { type NewEvent, newEvents } from './new-events.js';
 export { type PollSource, poll, storeClosed } from './poll.js';
 export { dropsAnything, sweepIntervalMs, tooMany } from './retention.js';
 export { Waiters } from './waiters.js';

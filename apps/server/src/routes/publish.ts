@@ -2,7 +2,6 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import {
   BatchPublishBody,
   BatchPublishReply,
-  type EventInput,
   IdempotencyKey,
   PublishBody,
   PublishReply,
@@ -38,7 +37,7 @@ const schema = {
 export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify, { store, metrics }) => {
   fastify.post('/events', { preValidation: fastify.authenticate, schema }, async (request, reply) => {
     const { body } = request;
-    const events = 'events' in body ? body.events.map(inputOf) : [inputOf(body)];
+    const events = 'events' in body ? body.events : [body];
     const key = request.headers['idempotency-key'];
     const headers = await store.append(
       body.channel,
@@ -49,8 +48,3 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify
     return sendJson(reply, JSON.stringify('events' in body ? headers : headers[0]));
   });
 };
-
-/** Only what belongs to an event: a body may carry more. */
-function inputOf({ from, type, data }: EventInput): EventInput {
-  return data === undefined ? { from, type } : { from, type, data };
-}

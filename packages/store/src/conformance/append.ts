@@ -41,6 +41,23 @@ export function describeAppend(open: OpenStore): void {
       expect(stored.map(({ id, data }) => [id, data])).toEqual(upTo(4).map((n) => [n, { n }]));
     });
 
+    it('stores from, type and data of each, and nothing else', async () => {
+      const { store } = await open();
+      const channel = newChannel();
+      const inputs: EventInput[] = [
+        { from: 'a', type: 'x', data: { n: 1 } },
+        { from: 'a', type: 'x' },
+        { from: 'b', type: 'x', data: ['"', '\\', 'ü', '\n'] },
+        { from: 'b', type: '"y"', data: {} },
+        { from: 'b', type: '"y"', data: { n: 2 }, id: 7, more: true } as EventInput,
+      ];
+      const headers = await store.append(channel, inputs);
+      const { events: stored } = await store.read({ channel, after: 0, limit: ALL });
+      expect(stored).toEqual(
+        inputs.map(({ from, type, data }, i) => ({ ...headers[i], from, type, ...(data && { data }) })),
+      );
+    });
+
     it('stores tens of thousands at once', async () => {
       const { store } = await open();
       const channel = newChannel();

@@ -1,0 +1,67 @@
+import { type EventInput, EventsError, parseChannel } from '@ganomede/events-protocol';
+import { filedType } from './filed-type.js';
+
+/** An event that is to get an id. */
+export interface NewEvent {
+  /**
+   * The part of its JSON text that its publisher decides, without the opening brace:
+   * `"from":"users/v1","type":"add"}`. A store puts id and timestamp before it.
+   */
+  readonly text: string;
+  /** The type that it is notified under. */
+  readonly type: string;
+  /** The type to file it under; undefined for none. */
+  readonly filed: string | undefined;
+}
+
+/**
+ * Serialises events that are appended to a channel (a name as on the wire): `from`, `type` and `data` of each.
+ *
+ * @throws EventsError `InvalidContent` where `from` or `type` is no non-empty string, `data` is neither an object
+ * nor an array, or has no JSON text (a cycle, a BigInt, nested too deeply).
+ */
+export function newEvents(name: string, inputs: readonly EventInput[], typedChannels: boolean): NewEvent[] {
+  const named = parseChannel(name, typedChannels).type;
+  let last: EventInput | undefined;
+  let head = '';
+  let filed: string | undefined;
+  return inputs.map((input) => {
+    const { from, type, data } = input;
+    // In a batch most are alike in all but their data.
+    if (from !== last?.from || type !== last.type) {
+      assertText('from', from);
+      assertText('type', type);
+      head = `"from":${JSON.stringify(from)},"type":${JSON.stringify(type)}`;
+      filed = filedType(name, input, typedChannels);
+      last = input;
+    }
+    const json = jsonOf(data);
+    return { text: json === undefined ? `${head}}` : `${head},"data":${json}}`, type: named ?? type, filed };
+  });
+}
+
+function jsonOf(data: unknown): string | undefined {
+  if (data === undefined) return undefined;
+  if (typeof data !== 'object' || data === null) {
+    throw new EventsError(
+      'InvalidContent',
+      `Invalid data: expected an object or an array, got ${String(data)}`,
+    );
+  }
+  try {
+    return JSON.stringify(data);
+  } catch (cause) {
+    const reason = cause instanceof RangeError ? 'nested too deeply' : (cause as Error).message;
+    throw new EventsError(
+      'InvalidContent',
+      `Invalid data: expected something with a JSON text, got ${reason}`,
+      { cause },
+    );
+  }
+}
+
+function assertText(name: string, value: unknown): void {
+  if (typeof value === 'string' && value !== '') return;
+  const came = typeof value === 'string' ? 'an empty one' : value === null ? 'null' : typeof value;
+  throw new EventsError('InvalidContent', `Invalid ${name}: expected a non-empty string, got ${came}`);
+}
