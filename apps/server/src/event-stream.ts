@@ -1,6 +1,6 @@
 import { once, setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { EventBatch, EventStore } from '@ganomede/events-store';
+import type { EventBatch, EventStore, PollSignal } from '@ganomede/events-store';
 
 /** A comment is sent this often, so that neither end nor a proxy takes the connection for dead, milliseconds. */
 const HEARTBEAT_MS = 15_000;
@@ -17,7 +17,7 @@ export type StreamPlaces = Map<string, number>;
 export interface EventStreamOptions {
   /** How long to wait at the store at a time, milliseconds. */
   readonly pollTimeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: PollSignal;
   /** Told how many events were sent. */
   readonly onSent: (count: number) => void;
 }

@@ -15,8 +15,8 @@ import { unavailable } from './unavailable.js';
 const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
 /** One Redis runs a call while the next ones are on their way. */
 const MAX_CALLS_AT_ONCE = 4;
-/** Larger notifications tell the ids only; every server then reads the events once. */
-const MAX_NOTIFICATION_BYTES = 64 * 1024;
+/** Larger notifications tell the ids only, and every server reads the events once: more than a live tail holds. */
+const MAX_NOTIFICATION_BYTES = 256 * 1024;
 
 /** Characters that are kept of the hashes of an idempotency key: 132 bits, in less memory than all of them. */
 const HASH_LENGTH = 22;

@@ -18,10 +18,7 @@ export function parseNotification(message: Buffer): Notification {
   const events: TailEvent[] = [];
   for (let i = 1; i + 1 < lines.length; i += 2) {
     const [type, json] = [lines[i], lines[i + 1]];
-    // A copy: the message lies in a buffer of the connection, which a tail must not hold on to.
-    if (type && json) {
-      events.push({ id: (firstGiven ?? 0) + events.length, type: type.toString(), json: Buffer.from(json) });
-    }
+    if (type && json) events.push({ id: (firstGiven ?? 0) + events.length, type: type.toString(), json });
   }
   return { firstId: firstId ?? 0, appended: firstGiven !== undefined, events };
 }

@@ -26,6 +26,7 @@ import {
 import { Appender } from './appender.js';
 import { BackwardReader } from './backward-reader.js';
 import { Connection } from './connection.js';
+import { Cursors } from './cursors.js';
 import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { checkVersion, notices } from './notices.js';
@@ -99,6 +100,7 @@ class RedisStore implements EventStore {
   readonly #appender: Appender;
   readonly #reader: Reader;
   readonly #backwardReader: BackwardReader;
+  readonly #cursors: Cursors;
   readonly #indices: Indices;
   readonly #indexReader: IndexReader;
   readonly #registry: Registry;
@@ -106,7 +108,7 @@ class RedisStore implements EventStore {
   readonly #sweeper: Sweeper;
   readonly #safetyTimer: NodeJS.Timeout;
   readonly #typedChannels: boolean;
-  /** Commands that were sent, other than appends. */
+  /** Commands that were sent, other than appends and cursors. */
   readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -123,6 +125,7 @@ class RedisStore implements EventStore {
     this.#appender = appender;
     this.#reader = new Reader(connection, keys);
     this.#backwardReader = new BackwardReader(connection, keys, this.#reader);
+    this.#cursors = new Cursors(connection, keys);
     this.#typedChannels = options.typedChannels ?? true;
     this.#indices = new Indices(connection, keys, this.#backwardReader, this.#typedChannels);
     this.#indexReader = new IndexReader(this.#indices, (cursor) => this.read(cursor));
@@ -176,17 +179,11 @@ class RedisStore implements EventStore {
   }
 
   async loadCursor(clientId: string, name: string): Promise<number> {
-    const { channel, type } = this.#address(name);
-    const key = this.#keys.cursors(channel, type);
-    const subject = `load the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`;
-    return Number((await this.#connection.run(key, subject, (client) => client.hget(key, clientId))) ?? 0);
+    return this.#cursors.load(clientId, this.#address(name));
   }
 
   async saveCursor(clientId: string, name: string, after: number): Promise<void> {
-    const { channel, type } = this.#address(name);
-    const key = this.#keys.cursors(channel, type);
-    const subject = `save the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(name)}`;
-    await this.#finish(this.#connection.run(key, subject, (client) => client.hset(key, clientId, after)));
+    return this.#cursors.save(clientId, this.#address(name), after);
   }
 
   async createIndex(index: IndexDefinition): Promise<void> {
@@ -218,7 +215,12 @@ class RedisStore implements EventStore {
     clearInterval(this.#safetyTimer);
     this.live.close();
     this.#subscriber.close();
-    await Promise.all([this.#appender.idle(), this.#sweeper.close(), Promise.allSettled(this.#running)]);
+    await Promise.all([
+      this.#appender.idle(),
+      this.#cursors.idle(),
+      this.#sweeper.close(),
+      Promise.allSettled(this.#running),
+    ]);
     for (const connection of this.#connections) connection.close();
   }
 

@@ -49,11 +49,18 @@ export interface AppendOptions {
   readonly idempotency?: Idempotency | undefined;
 }
 
+/** What a poll needs of an `AbortSignal`, so that something lighter may stand for one. */
+export interface PollSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once: true }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface PollOptions {
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
   /** Ends the wait; the poll then resolves with an empty batch, as on a time-out. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: PollSignal | undefined;
 }
 
 /** Seams for tests that force a race by construction. Not for production use. */

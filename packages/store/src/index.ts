@@ -7,6 +7,7 @@ export type {
   IndexRows,
   LatestCursor,
   PollOptions,
+  PollSignal,
   ReadCursor,
   Retention,
   StoreHooks,

@@ -13,6 +13,9 @@ export interface TailEvent {
 /** Bounds of one channel's tail. */
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 256 * 1024;
+/** Events are copied into blocks that grow up to this size, bytes: a page is then copied out of them in one piece. */
+const LEAST_BLOCK = 1024;
+const LARGEST_BLOCK = 64 * 1024;
 /** Batches kept for readers at the same place; a burst of waiters needs one or two. */
 const MAX_SHARED_BATCHES = 16;
 
@@ -31,6 +34,9 @@ export class LiveTail {
   /** Newest id at the last `age`. */
   #aged = 0;
   readonly #batches = new Map<string, EventBatch>();
+  /** Where the next event goes; with one byte between two of them. */
+  #block: Buffer | undefined;
+  #blockUsed = 0;
 
   /** Whether the tail knows where it begins. */
   get started(): boolean {
@@ -67,16 +73,17 @@ export class LiveTail {
   /** Lets go of what was here at the last call already: only readers that are close behind are served from here. */
   age(): void {
     this.#forget(this.#aged - this.#base);
+    this.#batches.clear();
     this.#aged = this.lastId;
   }
 
-  /** Takes the next event. After a gap only what follows the gap is kept; what is known already is ignored. */
+  /** Takes the next event, and copies it. After a gap only what follows the gap is kept; what is known already is ignored. */
   push(event: TailEvent): void {
     if (this.#started && event.id <= this.lastId) return;
     if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
     this.#started = true;
     if (this.#firstId === 0) this.#firstId = event.id;
-    this.#events.push(event);
+    this.#events.push({ ...event, json: this.#kept(event.json) });
     this.#bytes += event.json.length;
     this.#batches.clear();
     this.#trim();
@@ -111,12 +118,26 @@ export class LiveTail {
   }
 
   #texts(after: number, limit: number, type: string | undefined): Buffer[] {
+    const start = after - this.#base;
+    if (type === undefined) return this.#events.slice(start, start + limit).map(({ json }) => json);
     const texts: Buffer[] = [];
-    for (let i = after - this.#base; i < this.#events.length && texts.length < limit; i++) {
+    for (let i = start; i < this.#events.length && texts.length < limit; i++) {
       const event = this.#events[i];
-      if (event !== undefined && (type === undefined || event.type === type)) texts.push(event.json);
+      if (event?.type === type) texts.push(event.json);
     }
     return texts;
+  }
+
+  #kept(json: Buffer): Buffer {
+    if (this.#block === undefined || this.#blockUsed + json.length > this.#block.length) {
+      const size = Math.min(Math.max(2 * (this.#block?.length ?? 0), LEAST_BLOCK), LARGEST_BLOCK);
+      this.#block = Buffer.allocUnsafeSlow(Math.max(size, json.length));
+      this.#blockUsed = 0;
+    }
+    const start = this.#blockUsed;
+    this.#block.set(json, start);
+    this.#blockUsed = start + json.length + 1;
+    return this.#block.subarray(start, start + json.length);
   }
 
   /** Drops the older half at a time, so that the cost of dropping is spread. */
@@ -132,6 +153,7 @@ export class LiveTail {
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
     this.#batches.clear();
+    this.#freeBlock();
   }
 
   #clear(base: number): void {
@@ -139,5 +161,13 @@ export class LiveTail {
     this.#bytes = 0;
     this.#base = base;
     this.#batches.clear();
+    this.#freeBlock();
+  }
+
+  /** A channel where nothing happens holds nothing. */
+  #freeBlock(): void {
+    if (this.#events.length > 0) return;
+    this.#block = undefined;
+    this.#blockUsed = 0;
   }
 }

@@ -1,3 +1,5 @@
+import type { PollSignal } from './event-store.js';
+
 /** Longest time that a timer can hold, milliseconds; with more it would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -10,7 +12,7 @@ export class Waiters {
   }
 
   /** Resolves when woken, after `timeoutMs` milliseconds (at most 24 days), or when `signal` aborts; nothing stays behind. */
-  wait(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  wait(timeoutMs: number, signal?: PollSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError, ReadQuery, ReadReply } from '@ganomede/events-protocol';
-import type { EventStore } from '@ganomede/events-store';
+import type { EventStore, PollSignal } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { errorsOf } from '../api-errors.js';
 import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
@@ -72,7 +72,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
   async function stream(
     reply: FastifyReply,
     places: StreamPlaces,
-    signal: AbortSignal,
+    signal: PollSignal,
   ): Promise<FastifyReply> {
     reply.hijack();
     for (const [name, value] of Object.entries(reply.getHeaders())) {
