@@ -9,6 +9,7 @@ import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
+import { RequestLogger } from './request-logger.js';
 import { about } from './routes/about.js';
 import { latest } from './routes/latest.js';
 import { openapi } from './routes/openapi.js';
@@ -86,6 +87,7 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    childLoggerFactory: (parent, bindings) => new RequestLogger(parent, bindings),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);

@@ -160,8 +160,13 @@ class LmdbStore implements EventStore {
     }
   }
 
-  async poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
-    return poll(this, this.#address(cursor.channel), cursor, options);
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+    // Not `async`, as thousands may wait.
+    try {
+      return poll(this, this.#address(cursor.channel), cursor, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async loadCursor(clientId: string, name: string): Promise<number> {

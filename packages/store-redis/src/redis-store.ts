@@ -171,11 +171,16 @@ class RedisStore implements EventStore {
     return this.#backwardReader.latest(this.#address(cursor.channel), cursor);
   }
 
-  async poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
-    const address = this.#address(cursor.channel);
-    // What is in memory could answer, but there is no knowing whether it is the newest.
-    this.#connection.check(this.#keys.of(address.channel).channel);
-    return poll(this, address, cursor, options);
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+    // Not `async`, as thousands may wait.
+    try {
+      const address = this.#address(cursor.channel);
+      // What is in memory could answer, but there is no knowing whether it is the newest.
+      this.#connection.check(this.#keys.of(address.channel).channel);
+      return poll(this, address, cursor, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async loadCursor(clientId: string, name: string): Promise<number> {

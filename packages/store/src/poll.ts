@@ -1,7 +1,7 @@
 import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
 import { EventBatch } from './event-batch.js';
 import type { PollOptions, ReadCursor, StoreHooks } from './event-store.js';
-import type { LiveChannels } from './live-channels.js';
+import type { LiveChannel, LiveChannels } from './live-channels.js';
 
 /** What a poll needs of its store. */
 export interface PollSource {
@@ -34,13 +34,10 @@ export async function poll(
     /** What the last read has found: nothing. */
     let empty: EventBatch | undefined;
     for (;;) {
-      const place = { ...cursor, after };
       const { resets } = live;
       let longestMs = Number.POSITIVE_INFINITY;
       try {
-        const batch =
-          live.tail.read(place, address.type) ??
-          (await live.share(`${after} ${cursor.limit} ${cursor.channel}`, () => source.read(place)));
+        const batch = await readOnce(source, live, { ...cursor, after }, address.type);
         if (batch.count > 0) return batch;
         empty = batch;
         // A read that a reset has overtaken may have missed what came while nothing was notified.
@@ -69,6 +66,17 @@ export async function poll(
   } finally {
     source.live.release(address.channel, live);
   }
+}
+
+/** From memory, or else from the store, together with all who read there at the same place. */
+function readOnce(
+  source: PollSource,
+  live: LiveChannel,
+  place: ReadCursor,
+  type: string | undefined,
+): EventBatch | Promise<EventBatch> {
+  const { channel, after, limit } = place;
+  return live.tail.read(place, type) ?? live.share(`${after} ${limit} ${channel}`, () => source.read(place));
 }
 
 function isAway(error: unknown): boolean {

@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import { EventsError } from '@ganomede/events-protocol';
 import type { PollSignal } from '@ganomede/events-store';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../routes/health.js';
 
@@ -10,56 +11,65 @@ export interface PollsOptions {
   readonly lifecycle: Lifecycle;
 }
 
-/** Ten thousand polls may wait: an `AbortController` takes a kilobyte. */
-class Ending implements PollSignal {
+/**
+ * A request that may wait: aborts when its client's connection closes or the server stops. Tens of thousands may
+ * wait at once, and an `AbortController` takes a kilobyte.
+ */
+export class RunningPoll implements PollSignal {
   aborted = false;
-  readonly #listeners = new Set<() => void>();
+  readonly #running: Set<RunningPoll>;
+  readonly #socket: Socket;
+  #listeners: readonly (() => void)[] = NONE;
+
+  constructor(running: Set<RunningPoll>, socket: Socket) {
+    this.#running = running;
+    this.#socket = socket;
+    running.add(this);
+    socket.setMaxListeners(0).on('close', this.abort);
+  }
 
   readonly abort = (): void => {
     if (this.aborted) return;
     this.aborted = true;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) listener();
   };
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.add(listener);
+    this.#listeners = [...this.#listeners, listener];
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.delete(listener);
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
+  }
+
+  /** Has to be called once the request does not wait any more. */
+  end(): void {
+    this.#running.delete(this);
+    this.#socket.off('close', this.abort);
   }
 }
 
+const NONE: readonly never[] = [];
+
 /** Ends a poll when its client hangs up, and every poll when the server stops; bounds how many there are. */
 export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, lifecycle }: PollsOptions) => {
-  const running = new Set<Ending>();
+  const running = new Set<RunningPoll>();
 
-  fastify.decorate(
-    'whileConnected',
-    async <T>(reply: FastifyReply, wait: (signal: PollSignal) => Promise<T>) => {
-      if (running.size >= maxWaitingPolls) {
-        throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`, {
-          retryAfterS: 1,
-        });
-      }
-      // The socket, not the reply: one that is queued behind another (pipelining) is not told that its client has gone.
-      const { socket } = reply.request.raw;
-      const ending = new Ending();
-      if (lifecycle.stopping || socket.destroyed) ending.abort();
-      running.add(ending);
-      socket.setMaxListeners(0).on('close', ending.abort);
-      try {
-        return await wait(ending);
-      } finally {
-        running.delete(ending);
-        socket.off('close', ending.abort);
-      }
-    },
-  );
+  fastify.decorate('beginPoll', ({ raw }: FastifyRequest) => {
+    if (running.size >= maxWaitingPolls) {
+      throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`, {
+        retryAfterS: 1,
+      });
+    }
+    // The socket, not the reply: one that is queued behind another (pipelining) is not told that its client has gone.
+    const poll = new RunningPoll(running, raw.socket);
+    if (lifecycle.stopping || raw.socket.destroyed) poll.abort();
+    return poll;
+  });
 
   fastify.addHook('preClose', async () => {
     lifecycle.stopping = true;
-    for (const ending of running) ending.abort();
+    for (const poll of running) poll.abort();
   });
 
   // A kept-alive connection would hold up the stop.
@@ -72,10 +82,10 @@ export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, life
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Runs something that waits, with a signal that aborts when the client's connection closes or the server stops.
+     * For a request that may wait; to be ended.
      *
-     * @throws EventsError `ServiceUnavailable` (as a rejection) where MAX_WAITING_POLLS are running already.
+     * @throws EventsError `ServiceUnavailable` where MAX_WAITING_POLLS are running already.
      */
-    whileConnected<T>(reply: FastifyReply, wait: (signal: PollSignal) => Promise<T>): Promise<T>;
+    beginPoll(request: FastifyRequest): RunningPoll;
   }
 }

@@ -39,11 +39,17 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
       const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = request.query;
       if (request.headers.accept?.includes('text/event-stream')) {
         const channels = [...new Set([channel].flat())];
-        const lastEventId = request.headers['last-event-id'];
-        return fastify.whileConnected(reply, async (signal) => {
-          const places = await startingPlaces(store, clientId, channels, after, lastEventId);
-          return stream(reply, places, signal);
-        });
+        const running = fastify.beginPoll(request);
+        try {
+          const lastEventId = request.headers['last-event-id'];
+          return await stream(
+            reply,
+            await startingPlaces(store, clientId, channels, after, lastEventId),
+            running,
+          );
+        } finally {
+          running.end();
+        }
       }
 
       if (typeof channel !== 'string') {
@@ -52,20 +58,29 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
           `Invalid Channel: expected one channel (several only with Accept: text/event-stream), got ${channel.length}`,
         );
       }
-      const batch = await fastify.whileConnected(reply, async (signal) => {
-        const place = {
-          channel,
-          after: after ?? (await store.loadCursor(clientId, channel)),
-          limit: Math.min(limit, maxLimit),
-        };
-        const poll = store.poll(place, { timeoutMs: Math.min(timeout, pollTimeoutMs), signal });
-        // Saved while the poll reads and waits: the answer needs both.
-        const save = after === undefined ? undefined : store.saveCursor(clientId, channel, after);
-        const [found] = await Promise.all([poll, save]);
-        return found;
-      });
-      metrics.delivered.inc(batch.count);
-      return sendBatch(reply, batch);
+      const running = fastify.beginPoll(request);
+      try {
+        const poll = store.poll(
+          {
+            channel,
+            after: after ?? (await store.loadCursor(clientId, channel)),
+            limit: Math.min(limit, maxLimit),
+          },
+          { timeoutMs: Math.min(timeout, pollTimeoutMs), signal: running },
+        );
+        if (after !== undefined) {
+          // Saved while the poll reads and waits: the answer needs both.
+          poll.catch(() => running.abort());
+          await store.saveCursor(clientId, channel, after);
+        }
+        const batch = await poll;
+        metrics.delivered.inc(batch.count);
+        return sendBatch(reply, batch);
+      } finally {
+        // Where the cursor could not be saved nobody waits for the poll.
+        running.abort();
+        running.end();
+      }
     },
   );
 

@@ -1,0 +1,72 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Logger } from 'pino';
+
+type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+/** An object, a message, or both, and what goes into the message. */
+type Logged = [first: unknown, ...rest: unknown[]];
+
+/**
+ * The logger of one request. It becomes a child of the server's logger once something is logged: at the usual
+ * levels most requests log nothing, and a child takes its time, and its memory for as long as a poll waits.
+ */
+export class RequestLogger implements FastifyBaseLogger {
+  readonly #parent: FastifyBaseLogger;
+  readonly #bindings: Record<string, unknown>;
+  #own: FastifyBaseLogger | undefined;
+
+  constructor(parent: FastifyBaseLogger, bindings: Record<string, unknown>) {
+    this.#parent = parent;
+    this.#bindings = bindings;
+  }
+
+  get level(): FastifyBaseLogger['level'] {
+    return (this.#own ?? this.#parent).level;
+  }
+
+  set level(level: FastifyBaseLogger['level']) {
+    this.#child().level = level;
+  }
+
+  fatal(...logged: Logged): void {
+    this.#log('fatal', logged);
+  }
+
+  error(...logged: Logged): void {
+    this.#log('error', logged);
+  }
+
+  warn(...logged: Logged): void {
+    this.#log('warn', logged);
+  }
+
+  info(...logged: Logged): void {
+    this.#log('info', logged);
+  }
+
+  debug(...logged: Logged): void {
+    this.#log('debug', logged);
+  }
+
+  trace(...logged: Logged): void {
+    this.#log('trace', logged);
+  }
+
+  silent(): void {}
+
+  child(...args: Parameters<FastifyBaseLogger['child']>): FastifyBaseLogger {
+    return this.#child().child(...args);
+  }
+
+  #child(): FastifyBaseLogger {
+    this.#own ??= this.#parent.child(this.#bindings);
+    return this.#own;
+  }
+
+  #log(level: Level, logged: Logged): void {
+    const target = this.#own ?? this.#parent;
+    // Of pino; other loggers are asked each time.
+    if ('isLevelEnabled' in target && !(target as Logger).isLevelEnabled(level)) return;
+    const child = this.#child();
+    (child[level] as (...args: Logged) => void).apply(child, logged);
+  }
+}
