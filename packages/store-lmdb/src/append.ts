@@ -5,7 +5,8 @@ import { CHANNEL_COUNT, eventKey, typeKey } from './keys.js';
 
 export interface Appended {
   readonly headers: EventHeader[];
-  readonly tail: TailEvent[];
+  /** To be gone through once: events of a channel that nobody follows need not be made. */
+  readonly tail: Iterable<TailEvent>;
   /** Oldest id that the channel keeps now. */
   readonly firstId: number;
 }
@@ -28,19 +29,27 @@ export function planAppend(
   const { number, lastId } = record;
   const timestamp = Math.max(Date.now(), record.time);
   const headers: EventHeader[] = [];
-  const tail: TailEvent[] = [];
+  const jsons: Buffer[] = [];
   let id = lastId;
-  for (const { text, type, filed } of events) {
+  for (const { text, filed } of events) {
     id++;
     const json = Buffer.from(`{"id":${id},"timestamp":${timestamp},${text}`);
     draft.add(eventKey(number, id), json);
     if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
     headers.push({ id, timestamp });
-    tail.push({ id, type, json });
+    jsons.push(json);
   }
   const firstId = record.firstId + tooMany(id - record.firstId + 1, retention);
   draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp });
-  return { headers, tail, firstId };
+  return { headers, tail: tailEvents(lastId + 1, events, jsons), firstId };
+}
+
+function* tailEvents(
+  firstId: number,
+  events: readonly NewEvent[],
+  jsons: readonly Buffer[],
+): Iterable<TailEvent> {
+  for (const [i, json] of jsons.entries()) yield { id: firstId + i, type: events[i]?.type ?? '', json };
 }
 
 function newChannelNumber(draft: Draft): number {
