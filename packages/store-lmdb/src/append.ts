@@ -1,7 +1,7 @@
 import type { EventHeader } from '@ganomede/events-protocol';
 import { type NewEvent, type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
 import type { Draft } from './commit-queue.js';
-import { CHANNEL_COUNT, eventKey, typeKey } from './keys.js';
+import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
 
 export interface Appended {
   readonly headers: EventHeader[];
@@ -21,7 +21,7 @@ export function planAppend(
   retention: Retention,
 ): Appended {
   const record = draft.channel(channel) ?? {
-    number: newChannelNumber(draft),
+    number: newChannelNumber(draft, channel),
     firstId: 1,
     lastId: 0,
     time: 0,
@@ -52,8 +52,10 @@ function* tailEvents(
   for (const [i, json] of jsons.entries()) yield { id: firstId + i, type: events[i]?.type ?? '', json };
 }
 
-function newChannelNumber(draft: Draft): number {
+function newChannelNumber(draft: Draft, channel: string): number {
   const number = Number(draft.get(CHANNEL_COUNT) ?? 0) + 1;
-  draft.set(CHANNEL_COUNT, Buffer.from(String(number)));
+  const text = Buffer.from(String(number));
+  draft.set(CHANNEL_COUNT, text);
+  draft.add(channelNumberKey(channel), text);
   return number;
 }

@@ -1,5 +1,5 @@
 import { GroupQueue, storeClosed } from '@ganomede/events-store';
-import { type ChannelRecord, decodeChannel, encodeChannel } from './channel-record.js';
+import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
 import type { Change, Database, Entry } from './database.js';
 import { channelKey, type Key } from './keys.js';
 import { cannotWrite } from './storage-error.js';
@@ -41,10 +41,7 @@ export class Draft {
   }
 
   channel(name: string): ChannelRecord | undefined {
-    const known = this.#channels.get(name);
-    if (known) return known;
-    const stored = this.#database.get(channelKey(name));
-    return stored && decodeChannel(stored);
+    return this.#channels.get(name) ?? readChannel(this.#database, name);
   }
 
   setChannel(name: string, record: ChannelRecord): void {
@@ -64,7 +61,7 @@ export class Draft {
   /** All of it. Call it once. */
   changes(): Change[] {
     for (const entry of this.#set.values()) this.#changes.push(entry);
-    for (const [name, record] of this.#channels) this.add(channelKey(name), encodeChannel(record));
+    for (const record of this.#channels.values()) this.add(channelKey(record.number), encodeChannel(record));
     return this.#changes;
   }
 }

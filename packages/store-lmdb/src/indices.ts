@@ -8,12 +8,11 @@ import {
   type LatestCursor,
   sortIndices,
 } from '@ganomede/events-store';
-import { type ChannelRecord, decodeChannel } from './channel-record.js';
+import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
 import { decodeIndex, encodeIndex, type IndexRecord } from './index-record.js';
 import {
-  channelKey,
   DEFINITIONS,
   definitionKey,
   eventKey,
@@ -166,9 +165,8 @@ export class Indices implements IndexStorage {
     const key = this.#key(index);
     const { channel } = this.#address(index.channel);
     return this.#reading(`index ${JSON.stringify(index.id)}`, () => {
-      const stored = this.#database.get(channelKey(channel));
       const record = this.#database.get(key);
-      return read(stored && decodeChannel(stored), record ? decodeIndex(record) : NEW_INDEX);
+      return read(readChannel(this.#database, channel), record ? decodeIndex(record) : NEW_INDEX);
     });
   }
 

@@ -1,6 +1,7 @@
 /**
- * The keys of the database, all in one tree, ordered by their parts. Events are keyed by the number of their
- * channel, so that a key is short whatever the name. The longest key, a cursor with two names of 256 three-byte
+ * The keys of the database, all in one tree, ordered by their parts: numbers come before text. What belongs to a
+ * channel is keyed by its number, so that a key is short whatever the name, and lies together, so that an append
+ * changes few pages: all that a small channel has fits into one. The longest key, a cursor with two names of 256 three-byte
  * characters, takes 1,544 bytes of LMDB's 1,978.
  */
 export type Key = (string | number)[];
@@ -11,25 +12,28 @@ export const FORMAT: Key = ['format'];
 /** The highest channel number given, as decimal text. */
 export const CHANNEL_COUNT: Key = ['channels'];
 
-/** A channel's record (see channel-record.ts). */
-export const channelKey = (channel: string): Key => ['c', channel];
+/** The number of a channel, as decimal text. */
+export const channelNumberKey = (channel: string): Key => ['c', channel];
 
-/** Above the keys of all channels. */
+/** Above the keys of the numbers of all channels. */
 export const CHANNELS_END: Key = ['d'];
 
 /** The complete JSON text of an event. */
-export const eventKey = (channelNumber: number, id: number): Key => ['e', channelNumber, id];
+export const eventKey = (channelNumber: number, id: number): Key => [channelNumber, id];
+
+/** A channel's record (see channel-record.ts), next to the newest event. */
+export const channelKey = (channelNumber: number): Key => [channelNumber, 'c'];
 
 /** Nothing: the key says that the event is filed under the type. */
 export const typeKey = (channelNumber: number, type: string, id: number): Key => [
-  't',
   channelNumber,
+  't',
   type,
   id,
 ];
 
 /** Above the keys of all types of a channel. */
-export const typesEnd = (channelNumber: number): Key => ['t', channelNumber + 1];
+export const typesEnd = (channelNumber: number): Key => [channelNumber, 'u'];
 
 /** The highest index number given, as decimal text. */
 export const INDEX_COUNT: Key = ['indices'];

@@ -1,8 +1,8 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
 import { EventBatch, type LatestCursor } from '@ganomede/events-store';
-import { decodeChannel } from './channel-record.js';
+import { readChannel } from './channel-record.js';
 import type { Database } from './database.js';
-import { channelKey, eventKey, typeKey } from './keys.js';
+import { eventKey, typeKey } from './keys.js';
 import { positionOf, take, UNKNOWN_CHANNEL } from './read.js';
 
 /** The newest events of a channel, or of one type of it, below an id; ascending. */
@@ -11,9 +11,8 @@ export function readLatest(
   { channel, type }: ChannelAddress,
   { limit, before = Number.MAX_SAFE_INTEGER }: LatestCursor,
 ): EventBatch {
-  const stored = database.get(channelKey(channel));
-  if (stored === undefined) return UNKNOWN_CHANNEL;
-  const record = decodeChannel(stored);
+  const record = readChannel(database, channel);
+  if (record === undefined) return UNKNOWN_CHANNEL;
   const { number, firstId, lastId } = record;
   const newest = Math.min(before - 1, lastId);
   if (newest < firstId) return new EventBatch([], positionOf(record));
@@ -30,8 +29,7 @@ function* wholeChannel(
   newest: number,
   firstId: number,
 ): Iterable<Buffer> {
-  const entries = database.rangeBackward(eventKey(number, newest), eventKey(number, firstId - 1));
-  for (const { value } of entries) yield value;
+  for (let id = newest; id >= firstId; id--) yield database.get(eventKey(number, id)) as Buffer;
 }
 
 function* ofType(

@@ -1,8 +1,8 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
 import { type ChannelPosition, EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
-import { type ChannelRecord, decodeChannel } from './channel-record.js';
+import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
-import { channelKey, eventKey, typeKey } from './keys.js';
+import { eventKey, typeKey } from './keys.js';
 
 export const UNKNOWN_CHANNEL = new EventBatch([], { firstId: 0, lastId: 0 });
 
@@ -12,9 +12,8 @@ export function readEvents(
   { channel, type }: ChannelAddress,
   { after, limit }: ReadCursor,
 ): EventBatch {
-  const stored = database.get(channelKey(channel));
-  if (stored === undefined) return UNKNOWN_CHANNEL;
-  const record = decodeChannel(stored);
+  const record = readChannel(database, channel);
+  if (record === undefined) return UNKNOWN_CHANNEL;
   const { number, firstId, lastId } = record;
   const from = Math.max(after, firstId - 1);
   if (from >= lastId) return new EventBatch([], positionOf(record));
@@ -43,8 +42,8 @@ export function take(found: Iterable<Buffer>, limit: number): Buffer[] {
 }
 
 function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {
-  for (const { value } of database.range(eventKey(number, after + 1), eventKey(number, lastId + 1)))
-    yield value;
+  // Their ids have no gap, and a get costs less than a step of a range.
+  for (let id = after + 1; id <= lastId; id++) yield database.get(eventKey(number, id)) as Buffer;
 }
 
 function* ofType(

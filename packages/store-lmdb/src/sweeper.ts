@@ -1,8 +1,8 @@
 import { dropsAnything, type Retention, sweepIntervalMs } from '@ganomede/events-store';
-import { type ChannelRecord, decodeChannel } from './channel-record.js';
+import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
-import { CHANNELS_END, channelKey, eventKey, type Key, typeKey, typesEnd } from './keys.js';
+import { CHANNELS_END, channelNumberKey, eventKey, type Key, typeKey, typesEnd } from './keys.js';
 
 /** Most events that one commit drops or removes: writes wait for it. */
 const MAX_STEP = 1_000;
@@ -71,7 +71,7 @@ export class Sweeper {
 
   #channelsAfter(after: string): string[] {
     const channels: string[] = [];
-    for (const { key } of this.#database.range(channelKey(after), CHANNELS_END)) {
+    for (const { key } of this.#database.range(channelNumberKey(after), CHANNELS_END)) {
       const channel = String(key[1]);
       if (channel !== after) channels.push(channel);
       if (channels.length >= PAGE) break;
@@ -80,8 +80,8 @@ export class Sweeper {
   }
 
   #hasSomethingToDrop(channel: string): boolean {
-    const stored = this.#database.get(channelKey(channel));
-    return stored !== undefined && this.#expired(decodeChannel(stored), 1) > 0;
+    const record = readChannel(this.#database, channel);
+    return record !== undefined && this.#expired(record, 1) > 0;
   }
 
   async #drop(channel: string): Promise<void> {
@@ -118,9 +118,9 @@ export class Sweeper {
    * is there, the work is not done, whenever it was broken off.
    */
   async #removeLeftovers(channel: string): Promise<void> {
-    const stored = this.#database.get(channelKey(channel));
-    if (stored === undefined) return;
-    const { number, firstId } = decodeChannel(stored);
+    const record = readChannel(this.#database, channel);
+    if (record === undefined) return;
+    const { number, firstId } = record;
     const events: [Key, Key] = [eventKey(number, 0), eventKey(number, firstId)];
     if (this.#keys(...events, 1).length === 0) return;
 
