@@ -27,6 +27,8 @@ export class LiveTail {
   /** `#events[i]` has id `#base + i + 1`. */
   readonly #events: TailEvent[] = [];
   #base = 0;
+  /** Of events up to here the type is not known: they were read from the store. */
+  #untyped = 0;
   #bytes = 0;
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
@@ -89,6 +91,30 @@ export class LiveTail {
     this.#trim();
   }
 
+  /**
+   * Takes what a read of the whole channel after a cursor has found in the store, where it reaches up to what is
+   * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
+   */
+  adopt({ after }: ReadCursor, { texts, firstId }: EventBatch): void {
+    const older = this.#base - after;
+    if (!this.#started || older <= 0 || older > texts.length || firstId > after + 1) return;
+    const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);
+    if (this.#events.length + older > MAX_EVENTS || this.#bytes + bytes > MAX_BYTES) return;
+    const block = Buffer.allocUnsafeSlow(bytes + older);
+    let used = 0;
+    const events = texts.slice(0, older).map((text, i): TailEvent => {
+      block.set(text, used);
+      const json = block.subarray(used, used + text.length);
+      used += text.length + 1;
+      return { id: after + 1 + i, type: '', json };
+    });
+    this.#untyped = Math.max(this.#untyped, this.#base);
+    this.#events.unshift(...events);
+    this.#base = after;
+    this.#bytes += bytes;
+    this.#batches.clear();
+  }
+
   /** Forgets everything: the next reader asks the store. */
   reset(): void {
     this.#clear(0);
@@ -101,9 +127,9 @@ export class LiveTail {
    * Undefined where the tail does not reach back to `after`, or not up to it: ask the store.
    */
   read({ after, limit }: ReadCursor, type: string | undefined): EventBatch | undefined {
-    if (!this.#started || this.#firstId === undefined || after < this.#base || after > this.lastId) {
+    const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
+    if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
       return undefined;
-    }
     const key = `${after} ${limit} ${type === undefined ? '' : `:${type}`}`;
     let batch = this.#batches.get(key);
     if (batch === undefined) {
@@ -160,6 +186,7 @@ export class LiveTail {
     this.#events.length = 0;
     this.#bytes = 0;
     this.#base = base;
+    this.#untyped = 0;
     this.#batches.clear();
     this.#freeBlock();
   }

@@ -2,6 +2,7 @@ import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
 import { EventBatch } from './event-batch.js';
 import type { PollOptions, ReadCursor, StoreHooks } from './event-store.js';
 import type { LiveChannel, LiveChannels } from './live-channels.js';
+import type { LiveTail } from './live-tail.js';
 
 /** What a poll needs of its store. */
 export interface PollSource {
@@ -37,8 +38,13 @@ export async function poll(
       const { resets } = live;
       let longestMs = Number.POSITIVE_INFINITY;
       try {
-        const batch = await readOnce(source, live, { ...cursor, after }, address.type);
-        if (batch.count > 0) return batch;
+        const place = { ...cursor, after };
+        const kept = live.tail.read(place, address.type);
+        const batch = kept ?? (await readTogether(source, live, place));
+        if (batch.count > 0) {
+          if (kept === undefined && live.resets === resets) remember(live.tail, place, address.type, batch);
+          return batch;
+        }
         empty = batch;
         // A read that a reset has overtaken may have missed what came while nothing was notified.
         if (live.resets === resets) {
@@ -68,15 +74,16 @@ export async function poll(
   }
 }
 
-/** From memory, or else from the store, together with all who read there at the same place. */
-function readOnce(
-  source: PollSource,
-  live: LiveChannel,
-  place: ReadCursor,
-  type: string | undefined,
-): EventBatch | Promise<EventBatch> {
+/** Joins those who read the store at the same place. */
+function readTogether(source: PollSource, live: LiveChannel, place: ReadCursor): Promise<EventBatch> {
   const { channel, after, limit } = place;
-  return live.tail.read(place, type) ?? live.share(`${after} ${limit} ${channel}`, () => source.read(place));
+  return live.share(`${after} ${limit} ${channel}`, () => source.read(place));
+}
+
+/** Others may catch up behind this one. */
+function remember(tail: LiveTail, place: ReadCursor, type: string | undefined, batch: EventBatch): void {
+  if (!tail.started) tail.start(batch);
+  if (type === undefined) tail.adopt(place, batch);
 }
 
 function isAway(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EventBatch } from '../src/event-batch.js';
 import { LiveTail, type TailEvent } from '../src/live-tail.js';
 
 const ALL = 100_000;
@@ -186,5 +187,75 @@ describe('LiveTail', () => {
     expect(idsAfter(tail, 2)).toEqual([]);
     tail.push(tailEvent(3));
     expect(idsAfter(tail, 2)).toEqual([3]);
+  });
+
+  describe('adopts what a read has found in the store', () => {
+    const found = (from: number, to: number, { firstId = 1, lastId = 10, padding = 0 } = {}) =>
+      new EventBatch(
+        upTo(to)
+          .slice(from - 1)
+          .map((id) => tailEvent(id, 'add', padding).json),
+        { firstId, lastId },
+      );
+    const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+    const place = (after: number) => ({ channel: 'a', after, limit: ALL });
+
+    it('where it reaches what is held, page by page', () => {
+      const tail = tailFrom(10);
+      tail.push(tailEvent(11));
+      tail.adopt(place(2), found(3, 8));
+      expect(idsAfter(tail, 2), 'not up to the tail').toBeUndefined();
+      tail.adopt(place(7), found(8, 10));
+      expect(idsAfter(tail, 7)).toEqual([8, 9, 10, 11]);
+      expect(idsAfter(tail, 6)).toBeUndefined();
+      tail.adopt(place(2), found(3, 9));
+      expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      expect(idsAfter(tail, 4, undefined, 2)).toEqual([5, 6]);
+      tail.adopt(place(5), found(6, 9));
+      tail.push(tailEvent(12));
+      expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+      expect(tail.lastId).toBe(12);
+    });
+
+    it('but not for readers of a type, as only the store knows that of old events', () => {
+      const tail = tailFrom(10);
+      tail.push(tailEvent(11));
+      tail.adopt(place(7), found(8, 10));
+      expect(idsAfter(tail, 7, 'add')).toBeUndefined();
+      expect(idsAfter(tail, 9, 'add')).toBeUndefined();
+      expect(idsAfter(tail, 10, 'add')).toEqual([11]);
+      tail.reset();
+      tail.start({ firstId: 1, lastId: 4 });
+      tail.push(tailEvent(5));
+      expect(idsAfter(tail, 4, 'add')).toEqual([5]);
+    });
+
+    it('but no more than may be held, and drops nothing newer for it', () => {
+      const tail = tailFrom(10);
+      for (let id = 11; id <= 15; id++) tail.push(tailEvent(id, 'add', 40_000));
+      tail.adopt(place(8), found(9, 10, { padding: 40_000 }));
+      expect(idsAfter(tail, 8)).toBeUndefined();
+      tail.adopt(place(9), found(10, 10, { padding: 40_000 }));
+      expect(idsAfter(tail, 9)).toEqual([10, 11, 12, 13, 14, 15]);
+    });
+
+    it('but nothing before it has started, nor what begins later than was asked for', () => {
+      const tail = new LiveTail();
+      tail.adopt(place(7), found(8, 10));
+      expect(tail.started).toBe(false);
+      tail.start({ firstId: 9, lastId: 10 });
+      tail.adopt(place(7), found(9, 10, { firstId: 9 }));
+      expect(idsAfter(tail, 7)).toBeUndefined();
+      expect(idsAfter(tail, 8)).toBeUndefined();
+    });
+
+    it('for a while', () => {
+      const tail = tailFrom(10);
+      tail.age();
+      tail.adopt(place(7), found(8, 10));
+      tail.age();
+      expect(idsAfter(tail, 7)).toBeUndefined();
+      expect(idsAfter(tail, 10)).toEqual([]);
+    });
   });
 });

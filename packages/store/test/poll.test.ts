@@ -103,3 +103,32 @@ it('ends at its time, and when it is aborted, however often events may have been
   controller.abort();
   expect(await aborted).toMatchObject({ count: 0 });
 });
+
+it('remembers the last pages for those who catch up behind it', async () => {
+  const texts = [4, 5, 6].map((id) => Buffer.from(`{"id":${id}}`));
+  const store = source(
+    async ({ after }) => new EventBatch(texts.slice(after - 3), { firstId: 1, lastId: 6 }),
+  );
+  const from = (after: number) => poll(store, address, { ...cursor, after }, { timeoutMs: 10_000 });
+  expect((await from(5)).events).toEqual([{ id: 6 }]);
+  expect((await from(3)).events).toEqual([{ id: 4 }, { id: 5 }, { id: 6 }]);
+  expect(store.reads).toBe(2);
+  for (const after of [3, 4, 5]) expect((await from(after)).count).toBe(6 - after);
+  expect(store.reads).toBe(2);
+  live.reset('a');
+  expect((await from(4)).count).toBe(2);
+  expect(store.reads).toBe(3);
+});
+
+it('does not remember a page that was read before events may have been missed', async () => {
+  let answer = (_batch: EventBatch) => {};
+  const slow = () => new Promise<EventBatch>((resolve) => (answer = resolve));
+  const store = source(slow, something);
+  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  await turn();
+  live.reset('a');
+  answer(await something());
+  expect((await polling).texts).toEqual([event6]);
+  await poll(store, address, cursor, { timeoutMs: 10_000 });
+  expect(store.reads).toBe(2);
+});
