@@ -19,6 +19,9 @@ const NAMES = {
   embedded: 'ours, embedded',
 };
 
+/** The limit, where pages differ. */
+const COPIES = 'limit, a copy each';
+
 /** @type {import('./harness/measure.mjs').Scenario} */
 export default {
   title: 'catch-up, near the tail',
@@ -31,6 +34,7 @@ export default {
         ours(redis, { name: NAMES.unwatched }),
         ours(undefined),
         limit('bytes'),
+        limit('copies', { name: COPIES }),
         original(redis),
       ];
       const results = await inTurn(contenders, settings.rounds, async ({ port, pid }, { name, dialect }) => {
@@ -41,7 +45,7 @@ export default {
             : undefined;
         await follower?.told;
         await follower?.stop();
-        if (name !== 'limit')
+        if (name !== 'limit' && name !== COPIES)
           await load('fill', { port, dialect, channel: 'waiting-0', count: EVENTS, batch: 100 });
         const plan = {
           kind: 'read',
@@ -61,6 +65,7 @@ export default {
         [NAMES.live]: to(NAMES.live),
         [NAMES.unwatched]: to(NAMES.unwatched),
         [NAMES.embedded]: to(NAMES.embedded),
+        [COPIES]: [against(ratioOf(results, COPIES, 'limit', perSecond), 'limit')],
       });
     } finally {
       await redis.stop();

@@ -13,8 +13,8 @@ export default {
       const contenders = [ours(undefined), ours(redis), nchan(), nchan(redis), limit('park')];
       const results = await inTurn(contenders, rounds, async ({ port }, { dialect }) => {
         const size = quick
-          ? { polls: 50, repetitions: 2, settleMs: 150 }
-          : { polls: 1000, repetitions: 6, settleMs: 600 };
+          ? { polls: 50, warmUp: 0, repetitions: 2, settleMs: 150 }
+          : { polls: 1000, warmUp: 8, repetitions: 8, settleMs: 500 };
         const { times } = await load('fanOut', { port, dialect, ...size });
         return { last: median(times) };
       });

@@ -3,7 +3,8 @@ import { PublishBody, PublishReply } from '@ganomede/events-protocol';
 import Fastify from 'fastify';
 import { storedEvent } from './load/requests.mjs';
 
-// `bytes`: reads send prepared bytes. `park`: they wait until something is published, and are then all answered.
+// `bytes`: reads send prepared bytes. `copies`: a copy of them each, as pages differ. `park`: they wait until something is
+// published, and are then all answered.
 const [port, reads] = process.argv.slice(2);
 const JSON_TYPE = 'application/json; charset=utf-8';
 
@@ -28,7 +29,9 @@ app.post(
 );
 
 app.get('/events/v1/events', (request, reply) => {
-  if (reads === 'bytes') return reply.header('content-type', JSON_TYPE).send(page);
+  if (reads !== 'park') {
+    return reply.header('content-type', JSON_TYPE).send(reads === 'bytes' ? page : Buffer.from(page));
+  }
   const { channel } = /** @type {{ channel: string }} */ (request.query);
   const waiting = parked.get(channel);
   if (waiting === undefined) parked.set(channel, [reply]);

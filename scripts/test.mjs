@@ -1,5 +1,5 @@
-// npm test: installs and builds, then lint, type check and every test; goes on after a failure, so that all are seen.
-// Arguments are Vitest's: `npm test -- --project client`.
+// npm test: installs and builds, then lint, type check, every test, and whether each benchmark still runs; goes on after a
+// failure, so that all are seen. Arguments are Vitest's: `npm test -- --project client` runs no benchmark.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -22,7 +22,9 @@ try {
   await ensureChromium();
   rows.push(await check('lint'));
   rows.push(await check('typecheck'));
-  rows.push(...(await tests(process.argv.slice(2))));
+  const args = process.argv.slice(2);
+  rows.push(...(await tests(args)));
+  if (args.length === 0) rows.push(await check('bench', '--quick'));
 } catch (error) {
   report(error);
   rows.push({ name: 'install and build', passed: 0, failed: 1, skipped: 0, note: '' });
@@ -30,11 +32,12 @@ try {
 const failed = summarise();
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** Runs a script of package.json that says yes or no. @param {'lint' | 'typecheck'} name @returns {Promise<Row>} */
-async function check(name) {
+/** Runs a script of package.json that says yes or no. @param {string} name @param {string[]} args @returns {Promise<Row>} */
+async function check(name, ...args) {
   const since = performance.now();
-  say(`${name}: ${rootManifest.scripts?.[name]} …`);
-  const { ok, output } = await run((rootManifest.scripts?.[name] ?? '').split(' '));
+  const command = [...(rootManifest.scripts?.[name] ?? '').split(' '), ...args];
+  say(`${name}: ${command.join(' ')} …`);
+  const { ok, output } = await run(command);
   if (!ok) say(output);
   return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, note: seconds(since) };
 }

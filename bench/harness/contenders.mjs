@@ -64,15 +64,25 @@ export function ours(redis, { name, env, nodeOptions = [] } = {}) {
   };
 }
 
+/** Our routes without a store: they only publish. @returns {Contender} */
+export const withoutStore = () => ({
+  name: 'ours, no store',
+  dialect: 'ours',
+  start: () =>
+    serve(process.execPath, (port) => [join(root, 'bench', 'no-store-server.mjs'), String(port)], {
+      NODE_ENV: 'production',
+    }),
+});
+
 /**
  * A bare Fastify app.
  *
- * @param {'bytes' | 'park'} reads  what it does when it is read from
- * @param {{ nodeOptions?: string[] }} [options]
+ * @param {'bytes' | 'copies' | 'park'} reads  what it does when it is read from
+ * @param {{ name?: string, nodeOptions?: string[] }} [options]
  * @returns {Contender}
  */
-export const limit = (reads, { nodeOptions = [] } = {}) => ({
-  name: 'limit',
+export const limit = (reads, { name = 'limit', nodeOptions = [] } = {}) => ({
+  name,
   dialect: 'ours',
   start: () =>
     serve(

@@ -26,9 +26,9 @@ async function connections(port, count, onError) {
  * Polls wait on a channel, one event is published: the time from there until the last poll has it. Each
  * repetition has a new channel; the connections stay.
  *
- * @param {{ port: number, dialect: import('./requests.mjs').Dialect, polls: number, repetitions: number, settleMs: number }} options
+ * @param {{ port: number, dialect: import('./requests.mjs').Dialect, polls: number, warmUp: number, repetitions: number, settleMs: number }} options
  */
-export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
+export async function fanOut({ port, dialect, polls, warmUp, repetitions, settleMs }) {
   /** @type {(error: Error) => void} */
   let broken = () => {};
   const breaks = new Promise((_, reject) => {
@@ -39,7 +39,7 @@ export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
   const publisher = new Connection(port, (error) => broken(error));
   /** @type {number[]} */
   const times = [];
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  for (let repetition = -warmUp; repetition < repetitions; repetition++) {
     const channel = `fan-out-${repetition}`;
     let received = 0;
     let published = false;
@@ -56,7 +56,8 @@ export async function fanOut({ port, dialect, polls, repetitions, settleMs }) {
     published = true;
     const since = performance.now();
     publisher.send(publish(dialect, channel), () => {});
-    times.push((await Promise.race([all, breaks])) - since);
+    const last = await Promise.race([all, breaks]);
+    if (repetition >= 0) times.push(last - since);
     await sleep(20); // the publisher's own answer
   }
   for (const connection of [...open, publisher]) connection.close();
