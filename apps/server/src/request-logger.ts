@@ -2,6 +2,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Logger } from 'pino';
 
 type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+type Bindings = Parameters<FastifyBaseLogger['child']>[0];
+type Options = Parameters<FastifyBaseLogger['child']>[1];
 /** An object, a message, or both, and what goes into the message. */
 type Logged = [first: unknown, ...rest: unknown[]];
 
@@ -11,12 +13,14 @@ type Logged = [first: unknown, ...rest: unknown[]];
  */
 export class RequestLogger implements FastifyBaseLogger {
   readonly #parent: FastifyBaseLogger;
-  readonly #bindings: Record<string, unknown>;
+  readonly #bindings: Bindings;
+  readonly #options: Options;
   #own: FastifyBaseLogger | undefined;
 
-  constructor(parent: FastifyBaseLogger, bindings: Record<string, unknown>) {
+  constructor(parent: FastifyBaseLogger, bindings: Bindings, options?: Options) {
     this.#parent = parent;
     this.#bindings = bindings;
+    this.#options = options;
   }
 
   get level(): FastifyBaseLogger['level'] {
@@ -53,12 +57,12 @@ export class RequestLogger implements FastifyBaseLogger {
 
   silent(): void {}
 
-  child(...args: Parameters<FastifyBaseLogger['child']>): FastifyBaseLogger {
-    return this.#child().child(...args);
+  child(bindings: Bindings, options?: Options): FastifyBaseLogger {
+    return this.#child().child(bindings, options);
   }
 
   #child(): FastifyBaseLogger {
-    this.#own ??= this.#parent.child(this.#bindings);
+    this.#own ??= this.#parent.child(this.#bindings, this.#options);
     return this.#own;
   }
 

@@ -3,7 +3,7 @@ import { EventBatch, type LatestCursor } from '@ganomede/events-store';
 import { readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, typeKey } from './keys.js';
-import { positionOf, take, UNKNOWN_CHANNEL } from './read.js';
+import { eventOf, positionOf, take, UNKNOWN_CHANNEL } from './read.js';
 
 /** The newest events of a channel, or of one type of it, below an id; ascending. */
 export function readLatest(
@@ -29,7 +29,7 @@ function* wholeChannel(
   newest: number,
   firstId: number,
 ): Iterable<Buffer> {
-  for (let id = newest; id >= firstId; id--) yield database.get(eventKey(number, id)) as Buffer;
+  for (let id = newest; id >= firstId; id--) yield eventOf(database, number, id);
 }
 
 function* ofType(

@@ -41,9 +41,16 @@ export function take(found: Iterable<Buffer>, limit: number): Buffer[] {
   return texts;
 }
 
+/** @throws Error where the file has lost it. */
+export function eventOf(database: Database, channelNumber: number, id: number): Buffer {
+  const text = database.get(eventKey(channelNumber, id));
+  if (text === undefined) throw new Error(`events.mdb is damaged: event ${id} is missing`);
+  return text;
+}
+
 function* wholeChannel(database: Database, number: number, after: number, lastId: number): Iterable<Buffer> {
   // Their ids have no gap, and a get costs less than a step of a range.
-  for (let id = after + 1; id <= lastId; id++) yield database.get(eventKey(number, id)) as Buffer;
+  for (let id = after + 1; id <= lastId; id++) yield eventOf(database, number, id);
 }
 
 function* ofType(

@@ -1,20 +1,20 @@
 import type { EventHeader } from '@ganomede/events-protocol';
 import {
-  GroupQueue,
+  GroupQueues,
   type IdempotencyMark,
   idempotencyKeyReused,
   type NewEvent,
 } from '@ganomede/events-store';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
-import type { Keys } from './keys.js';
+import type { ChannelKeys, Keys } from './keys.js';
 import type { Rounds } from './rounds.js';
-import { unavailable } from './unavailable.js';
+import { isCrossSlot, ReplyError, unavailable } from './unavailable.js';
 
 /** Bounds of one call of the script, so that Redis serves others in between. */
 const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
-/** One Redis runs a call while the next ones are on their way. */
-const MAX_CALLS_AT_ONCE = 4;
+/** Instead of a first id: the append has failed by itself, and the error stands in the place of the timestamp. */
+const FAILED = -1;
 /** Larger notifications tell the ids only, and every server reads the events once: more than a live tail holds. */
 const MAX_NOTIFICATION_BYTES = 256 * 1024;
 
@@ -30,6 +30,7 @@ export interface AppenderSettings {
 
 interface Append {
   readonly channel: string;
+  readonly keys: ChannelKeys;
   readonly events: readonly NewEvent[];
   readonly mark: IdempotencyMark | undefined;
   readonly bytes: number;
@@ -37,19 +38,27 @@ interface Append {
   readonly reject: (error: unknown) => void;
 }
 
+/** For each append the first id that it was given and the timestamp; see the top of the script for what else. */
+type Reply = readonly (number | string)[];
+
+/** The queue of all channels, where they share their calls: no channel has an empty name. */
+const ALL = '';
+
 /**
- * Runs the append script: what comes in one turn of the event loop shares a call. On one Redis a call has the
- * appends to all channels; in a cluster, where channels lie in different slots, each has calls of its own, one at a
- * time. Of a channel a call stores all or nothing.
+ * Runs the append script, one call at a time, so that appends are stored in the order in which they come. What
+ * comes in one turn of the event loop, or while a call is under way, shares the next one, whichever channels it
+ * is for. In a cluster, where channels lie in different slots, each channel has its own calls. Of a channel a call
+ * stores all or nothing.
  */
 export class Appender {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #rounds: Rounds | undefined;
   readonly #settings: AppenderSettings;
-  readonly #isCluster: boolean;
-  /** By channel in a cluster, else one, by no name. */
-  readonly #queues = new Map<string, GroupQueue<Append>>();
+  /** Whether channels may lie in different slots. */
+  #apart: boolean;
+  /** By channel where they are apart, else `ALL`. */
+  readonly #queues = new GroupQueues<Append>((_name, appends) => this.#write(appends), MAX_CALL);
 
   /** With `rounds` the appends go through them, and the connection is theirs. */
   constructor(connection: Connection, keys: Keys, settings: AppenderSettings, rounds?: Rounds) {
@@ -57,41 +66,27 @@ export class Appender {
     this.#keys = keys;
     this.#settings = settings;
     this.#rounds = rounds;
-    this.#isCluster = isCluster(connection.client);
+    this.#apart = isCluster(connection.client);
   }
 
   /** With a mark that was used already it resolves with the headers of then. */
-  append(channel: string, events: readonly NewEvent[], mark?: IdempotencyMark): Promise<EventHeader[]> {
+  async append(channel: string, events: readonly NewEvent[], mark?: IdempotencyMark): Promise<EventHeader[]> {
+    // Before it is queued: a name that has no keys fails alone.
+    const keys = this.#keys.of(channel);
     let bytes = 0;
     for (const { text } of events) bytes += text.length;
     return new Promise((resolve, reject) => {
-      const queue = this.#isCluster ? this.#queue(channel, 1) : this.#queue('', MAX_CALLS_AT_ONCE);
-      queue.push({ channel, events, mark, bytes, resolve, reject });
+      this.#push({ channel, keys, events, mark, bytes, resolve, reject });
     });
   }
 
   /** Resolves once nothing is under way. */
-  async idle(): Promise<void> {
-    for (;;) {
-      const running = [...this.#queues.values()].flatMap((queue) => queue.running ?? []);
-      if (running.length === 0) return;
-      await Promise.all(running);
-    }
+  idle(): Promise<void> {
+    return this.#queues.idle();
   }
 
-  #queue(name: string, atOnce: number): GroupQueue<Append> {
-    const known = this.#queues.get(name);
-    if (known) return known;
-    const queue = new GroupQueue<Append>(
-      async (appends) => {
-        await this.#write(appends);
-        // Most channels are quiet most of the time. Whoever comes later starts a queue of their own.
-        if (this.#isCluster && queue.length === 0) this.#queues.delete(name);
-      },
-      { ...MAX_CALL, atOnce },
-    );
-    this.#queues.set(name, queue);
-    return queue;
+  #push(append: Append): void {
+    this.#queues.push(this.#apart ? append.channel : ALL, append);
   }
 
   async #write(appends: readonly Append[]): Promise<void> {
@@ -101,42 +96,42 @@ export class Appender {
       if (others) others.push(append);
       else channels.set(append.channel, [append]);
     }
-    const subject = subjectOf(appends, channels.size);
     try {
-      const reply = await this.#call(subject, channels);
+      const reply = await this.#call(appends, channels.values());
       let i = 0;
       for (const ofChannel of channels.values()) {
-        for (const append of ofChannel) this.#settle(append, subject, reply[i++] ?? 0, reply[i++] ?? 0);
+        for (const append of ofChannel) this.#settle(append, reply[i++] ?? 0, reply[i++] ?? 0);
       }
     } catch (error) {
-      for (const append of appends) append.reject(error);
+      if (channels.size > 1 && isCrossSlot(error)) {
+        // A cluster of one server, or a cluster behind a proxy. It has run nothing.
+        this.#apart = true;
+        for (const append of appends) this.#push(append);
+      } else {
+        for (const append of appends) append.reject(error);
+      }
     }
   }
 
-  /** `timestamp` may be an error instead. */
-  #settle(append: Append, subject: string, firstId: number | string, timestamp: number | string): void {
+  #settle(append: Append, firstId: number | string, timestamp: number | string): void {
     const { events, mark, resolve, reject } = append;
-    if (typeof firstId === 'string' || typeof timestamp === 'string') {
-      reject(unavailable(subject, this.#connection.address, new Error(String(timestamp))));
+    if (firstId === FAILED) {
+      reject(unavailable(subjectOf([append]), this.#connection.address, new ReplyError(String(timestamp))));
     } else if (mark && firstId === 0) {
       reject(idempotencyKeyReused(mark));
     } else {
-      resolve(events.map((_, n) => ({ id: firstId + n, timestamp })));
+      resolve(events.map((_, n) => ({ id: Number(firstId) + n, timestamp: Number(timestamp) })));
     }
   }
 
-  /** Resolves with two values for each append, as the script replies. */
-  #call(subject: string, channels: ReadonlyMap<string, readonly Append[]>): Promise<(number | string)[]> {
+  #call(appends: readonly Append[], channels: Iterable<readonly Append[]>): Promise<Reply> {
     const { maxEvents, idempotencyWindowMs } = this.#settings;
     const declared: string[] = [];
     const args: (number | string)[] = [MAX_NOTIFICATION_BYTES, maxEvents, idempotencyWindowMs];
-    let bytes = 0;
-    for (const [channel, appends] of channels) {
-      for (const append of appends) bytes += append.bytes;
-      this.#addChannel(channel, appends, declared, args);
-    }
+    for (const ofChannel of channels) this.#addChannel(ofChannel, declared, args);
+    const bytes = appends.reduce((sum, append) => sum + append.bytes, 0);
     const [key = ''] = declared;
-    return this.#connection.run(key, subject, (client) =>
+    return this.#connection.run(key, subjectOf(appends), (client) =>
       this.#rounds
         ? this.#rounds.run(declared, args, bytes)
         : client.eventsAppend(declared.length, declared, args),
@@ -144,13 +139,8 @@ export class Appender {
   }
 
   /** Adds what the script needs to know of the appends to a channel. It counts from 1. */
-  #addChannel(
-    channel: string,
-    appends: readonly Append[],
-    declared: string[],
-    args: (number | string)[],
-  ): void {
-    const keys = this.#keys.of(channel);
+  #addChannel(appends: readonly Append[], declared: string[], args: (number | string)[]): void {
+    const [{ channel, keys }] = appends as readonly [Append];
     const first = declared.push(keys.channel);
     declared.push(keys.events, keys.types);
     const end = args.push(first, keys.notifications, appends.length, 0) - 1;
@@ -179,11 +169,12 @@ export class Appender {
   }
 }
 
-function subjectOf(appends: readonly Append[], channels: number): string {
+function subjectOf(appends: readonly Append[]): string {
   let count = 0;
   for (const { events } of appends) count += events.length;
-  const [append] = appends;
-  return `append ${count} event(s) to ${channels === 1 ? `channel ${JSON.stringify(append?.channel)}` : `${channels} channels`}`;
+  const [{ channel }] = appends as readonly [Append];
+  const isOne = appends.every((append) => append.channel === channel);
+  return `append ${count} event(s) to ${isOne ? `channel ${JSON.stringify(channel)}` : 'several channels'}`;
 }
 
 function shortened(hash: string): string {

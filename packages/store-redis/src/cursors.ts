@@ -1,14 +1,12 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { GroupQueue } from '@ganomede/events-store';
+import { GroupQueues } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
-/** Bounds of what is saved together. */
-const MAX_SAVES = { items: 1_000, bytes: 1024 * 1024, atOnce: 4 };
+/** Bounds of what is saved by one command. */
+const MAX_SAVES = { items: 1_000, bytes: 1024 * 1024 };
 
 interface Save {
-  /** Of the hash with the cursors of the channel name. */
-  readonly key: string;
   readonly clientId: string;
   readonly after: number;
   readonly bytes: number;
@@ -16,11 +14,15 @@ interface Save {
   readonly reject: (error: unknown) => void;
 }
 
-/** The places of consumers. Those of one channel name that are saved in one turn of the event loop are one command. */
+/**
+ * The places of consumers. Those on one channel name that are saved in one turn of the event loop, or while others
+ * are being saved there, are one command.
+ */
 export class Cursors {
   readonly #connection: Connection;
   readonly #keys: Keys;
-  readonly #saves = new GroupQueue<Save>((saves) => this.#write(saves), MAX_SAVES);
+  /** By the key of the hash. */
+  readonly #saves = new GroupQueues<Save>((key, saves) => this.#write(key, saves), MAX_SAVES);
 
   constructor(connection: Connection, keys: Keys) {
     this.#connection = connection;
@@ -36,26 +38,16 @@ export class Cursors {
   save(clientId: string, { channel, type }: ChannelAddress, after: number): Promise<void> {
     const key = this.#keys.cursors(channel, type);
     return new Promise((resolve, reject) => {
-      this.#saves.push({ key, clientId, after, bytes: clientId.length, resolve, reject });
+      this.#saves.push(key, { clientId, after, bytes: clientId.length, resolve, reject });
     });
   }
 
   /** Resolves once nothing is being saved. */
-  async idle(): Promise<void> {
-    await this.#saves.running;
+  idle(): Promise<void> {
+    return this.#saves.idle();
   }
 
-  async #write(saves: readonly Save[]): Promise<void> {
-    const keys = new Map<string, Save[]>();
-    for (const save of saves) {
-      const others = keys.get(save.key);
-      if (others) others.push(save);
-      else keys.set(save.key, [save]);
-    }
-    await Promise.all([...keys].map(([key, ofKey]) => this.#writeKey(key, ofKey)));
-  }
-
-  async #writeKey(key: string, saves: readonly Save[]): Promise<void> {
+  async #write(key: string, saves: readonly Save[]): Promise<void> {
     // Of two for the same consumer the last one counts.
     const fields = saves.flatMap(({ clientId, after }) => [clientId, after]);
     try {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { GroupQueue } from '@ganomede/events-store';
+import { GroupQueues } from '@ganomede/events-store';
 import { APPEND_SCRIPT, type ScriptPipeline } from './commands.js';
 import type { Connection } from './connection.js';
 import { TooFewReplicas } from './unavailable.js';
@@ -35,7 +35,7 @@ export class Rounds {
   readonly #connection: Connection;
   readonly #durability: Durability;
   /** By server. */
-  readonly #queues = new Map<string, GroupQueue<Call>>();
+  readonly #queues = new GroupQueues<Call>((server, calls) => this.#round(server, calls), MAX_ROUND);
   /** Servers that know the script. */
   readonly #loaded = new Set<string>();
 
@@ -52,13 +52,7 @@ export class Rounds {
   #push(call: Call): void {
     const [channel = ''] = call.keys;
     try {
-      const server = this.#connection.pipelineOf(channel);
-      let queue = this.#queues.get(server);
-      if (queue === undefined) {
-        queue = new GroupQueue<Call>((calls) => this.#round(server, calls), MAX_ROUND);
-        this.#queues.set(server, queue);
-      }
-      queue.push(call);
+      this.#queues.push(this.#connection.pipelineOf(channel), call);
     } catch (error) {
       call.reject(error);
     }
@@ -69,8 +63,6 @@ export class Rounds {
     if (calls.length > 0) await this.#write(server, calls);
     // Whoever appends again at once takes part in the next round.
     await setImmediate();
-    const queue = this.#queues.get(server);
-    if (queue?.length === 0) this.#queues.delete(server);
   }
 
   /** While a call has waited for its turn its server may have begun to hang, or its channel may have moved. */

@@ -26,6 +26,11 @@ export class TooFewReplicas extends Error {
   }
 }
 
+/** An error that Redis has told in a reply. */
+export class ReplyError extends Error {
+  override readonly name = 'ReplyError';
+}
+
 /** The one place that looks at the texts of ioredis and of Redis: most of their errors have no class or code. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof TooFewReplicas) return 'away';
@@ -44,6 +49,12 @@ export function unavailable(subject: string, address: string, cause: unknown): E
   const reason = message.includes('enableOfflineQueue') ? 'the connection is down' : message;
   const text = `Cannot ${subject} on Redis at ${address}: ${reason}${doubt}`;
   return new EventsError('ServiceUnavailable', text, { cause });
+}
+
+/** Whether Redis has refused a command of a method because its keys lie in different slots. */
+export function isCrossSlot(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof Error && cause.message.startsWith('CROSSSLOT ');
 }
 
 /** Errors while connecting that no later attempt mends. */

@@ -142,6 +142,27 @@ it('fails fast for the channels of a master that is away, and serves the others'
   await store.ping();
 }, 60_000);
 
+it('saves cursors of the channels of other masters while one hangs', async () => {
+  const store = await openStore({ cluster: cluster.nodes });
+  const hanging = await cluster.masterOf('{gone}');
+  const others = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const masters = await Promise.all(others.map((name) => cluster.masterOf(`{${name}}`)));
+  const served = others[masters.findIndex((master) => master !== hanging)] ?? '';
+  await store.saveCursor('c', served, 1);
+  hanging.pause();
+  try {
+    const away = Array.from({ length: 6 }, (_, i) =>
+      store.saveCursor(`c${i}`, 'gone', 1).catch(() => 'away'),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    await store.saveCursor('c', served, 2);
+    expect(await Promise.race([Promise.all(away), 'still hanging'])).toBe('still hanging');
+    await Promise.all(away);
+  } finally {
+    hanging.resume();
+  }
+}, 60_000);
+
 it('goes on after the whole cluster was away, and those who wait with it', async () => {
   const store = await openStore({ cluster: cluster.nodes });
   const channels = ['a', 'b', 'c', 'd', 'e', 'f'];

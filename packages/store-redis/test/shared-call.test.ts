@@ -2,6 +2,7 @@ import { EventsError } from '@ganomede/events-protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from './support/redis-server.js';
 import { event, events, ids, openStore } from './support/stores.js';
+import { until } from './support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -49,6 +50,35 @@ describe('appends of one turn', () => {
     expect(ids(await store.read({ channel: 'after', after: 0, limit: 10 }))).toEqual([1, 2, 3]);
   });
 
+  it('of which one fails midway leave its channel as it was, and its key unused', async () => {
+    const store = await openStore({ url: redis.url });
+    const again = { idempotency: { clientId: 'c', key: 'midway' } };
+    await store.append('midway', [event(1, 'a')]);
+    await redis.admin.set('events:{midway}:type:b', 'no list');
+    const mixed = [event(2, 'a'), event(3, 'b'), event(4, 'a')];
+    const [failed] = await Promise.allSettled([
+      store.append('midway', mixed, again),
+      store.append('another', [event(1)]),
+    ]);
+    expect(failed.status).toBe('rejected');
+    const { reason } = failed as PromiseRejectedResult;
+    expect(reason.message).toMatch(/3 event\(s\) to channel "midway" .*WRONGTYPE/);
+    expect(reason.message).not.toContain('may have been done');
+    await redis.admin.del('events:{midway}:type:b');
+    expect(await store.append('midway', mixed, again)).toMatchObject([{ id: 2 }, { id: 3 }, { id: 4 }]);
+    expect(ids(await store.read({ channel: 'midway', after: 0, limit: 10 }))).toEqual([1, 2, 3, 4]);
+    expect(ids(await store.read({ channel: 'midway:a', after: 0, limit: 10 }))).toEqual([1, 2, 4]);
+  });
+
+  it('fail alone where their channel has no name', async () => {
+    const store = await openStore({ url: redis.url });
+    const outcomes = await Promise.allSettled([
+      store.append('named', [event(1)]),
+      store.append('x'.repeat(300), [event(1)]),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  });
+
   it('with the same idempotency key are stored once', async () => {
     const store = await openStore({ url: redis.url });
     const idempotency = { clientId: 'c', key: 'k' };
@@ -61,4 +91,36 @@ describe('appends of one turn', () => {
     expect(other.map(({ id }) => id)).toEqual([3]);
     expect(ids(await store.read({ channel: 'once', after: 0, limit: 10 }))).toEqual([1, 2, 3]);
   });
+});
+
+it('appends are stored in the order in which they were made, where Redis has lost the script too', async () => {
+  const store = await openStore({ url: redis.url });
+  for (let round = 0; round < 50; round++) {
+    const channel = `order/${round}`;
+    await redis.admin.script('FLUSH');
+    const appends: Promise<{ id: number }[]>[] = [];
+    for (let n = 1; n <= 6; n++) {
+      appends.push(store.append(channel, [event(n)]));
+      for (let turns = 0; turns < round % 4; turns++) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const headers = await Promise.all(appends);
+    expect(headers.map(([header]) => header?.id)).toEqual([1, 2, 3, 4, 5, 6]);
+  }
+});
+
+it('channels of a cluster of one server, reached by its address, have calls of their own', async () => {
+  const single = await RedisServer.start('--cluster-enabled', 'yes');
+  try {
+    await single.admin.cluster('ADDSLOTSRANGE', 0, 16_383);
+    await until('it serves', async () => (await single.admin.cluster('INFO')).includes('cluster_state:ok'));
+    const store = await openStore({ url: single.url });
+    const channels = ['a', 'b', 'c', 'd'];
+    for (const id of [1, 2, 3]) {
+      const headers = await Promise.all(channels.map((channel) => store.append(channel, [event(id)])));
+      expect(headers).toMatchObject(channels.map(() => [{ id }]));
+    }
+    await store.close();
+  } finally {
+    await single.stop();
+  }
 });

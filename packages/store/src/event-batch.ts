@@ -16,7 +16,10 @@ const COMMA = 0x2c;
 const CLOSE = 0x5d;
 const EMPTY = Buffer.from('[]');
 
-/** Memory of its own for each batch of some size would cost more than to fill it: they share slabs. */
+/**
+ * Memory of its own for each batch of some size would cost more than to fill it: they share slabs. A batch that is
+ * kept keeps its slab, so what holds on to batches (a tail, a slow reader) should do so for a short time.
+ */
 const SLAB_BYTES = 256 * 1024;
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
@@ -64,10 +67,11 @@ function join(texts: readonly Buffer[]): Buffer {
   for (let i = 0; i < texts.length; ) {
     const run = runFrom(texts, i);
     json.set(run, place);
-    for (const end = place + run.length; place < end; i++) {
-      place += (texts[i] as Buffer).length;
+    const end = place + run.length;
+    do {
+      place += (texts[i++] as Buffer).length;
       json[place++] = COMMA;
-    }
+    } while (place < end);
   }
   json[place - 1] = CLOSE;
   return json;

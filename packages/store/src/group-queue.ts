@@ -3,25 +3,19 @@ export interface GroupLimits {
   readonly items: number;
   /** A single item may be larger. */
   readonly bytes: number;
-  /** Groups that are written at the same time, default 1. */
-  readonly atOnce?: number;
 }
 
 /**
- * What comes in one turn of the event loop, and what comes while as many groups are being written as may, shares
- * the next one: many small writes cost few large ones.
+ * What comes in one turn of the event loop, and what comes while one group is being written, shares the next one:
+ * many small writes cost few large ones.
  */
 export class GroupQueue<T extends { readonly bytes: number }> {
   readonly #write: (group: readonly T[]) => Promise<void>;
   readonly #limits: GroupLimits;
   #queue: T[] = [];
-  /** Groups that are being written. */
-  #writing = 0;
-  #scheduled = false;
   #running: Promise<void> | undefined;
-  #end: () => void = () => {};
 
-  /** `write` is called for at most `atOnce` groups at a time. It settles its items itself and does not reject. */
+  /** `write` is never called while it runs. It settles its items itself and does not reject. */
   constructor(write: (group: readonly T[]) => Promise<void>, limits: GroupLimits) {
     this.#write = write;
     this.#limits = limits;
@@ -32,40 +26,19 @@ export class GroupQueue<T extends { readonly bytes: number }> {
     return this.#running;
   }
 
-  /** Number of items that wait for the next group. */
-  get length(): number {
-    return this.#queue.length;
-  }
-
   push(item: T): void {
     this.#queue.push(item);
-    this.#running ??= new Promise((resolve) => {
-      this.#end = resolve;
-    });
-    if (this.#scheduled || !this.#mayWrite) return;
-    this.#scheduled = true;
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
     // Requests on many connections are read in one turn.
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#next();
-    });
-  }
-
-  get #mayWrite(): boolean {
-    return this.#writing < (this.#limits.atOnce ?? 1);
-  }
-
-  #next(): void {
-    while (this.#queue.length > 0 && this.#mayWrite) {
-      this.#writing++;
-      void this.#write(this.#take()).then(() => {
-        this.#writing--;
-        this.#next();
-      });
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (this.#queue.length > 0) await this.#write(this.#take());
+    } finally {
+      this.#running = undefined;
     }
-    if (this.#queue.length > 0 || this.#writing > 0) return;
-    this.#running = undefined;
-    this.#end();
   }
 
   #take(): T[] {
@@ -77,5 +50,42 @@ export class GroupQueue<T extends { readonly bytes: number }> {
       count++;
     }
     return this.#queue.splice(0, count);
+  }
+}
+
+/** A queue for each of any number of names; those that have nothing to do take no memory. */
+export class GroupQueues<T extends { readonly bytes: number }> {
+  readonly #write: (name: string, group: readonly T[]) => Promise<void>;
+  readonly #limits: GroupLimits;
+  readonly #queues = new Map<string, GroupQueue<T>>();
+
+  /** `write` is never called for a name while it runs for it. It settles its items itself and does not reject. */
+  constructor(write: (name: string, group: readonly T[]) => Promise<void>, limits: GroupLimits) {
+    this.#write = write;
+    this.#limits = limits;
+  }
+
+  push(name: string, item: T): void {
+    const known = this.#queues.get(name);
+    if (known) {
+      known.push(item);
+      return;
+    }
+    const queue = new GroupQueue<T>((group) => this.#write(name, group), this.#limits);
+    this.#queues.set(name, queue);
+    queue.push(item);
+    void this.#forgetIdle(name, queue);
+  }
+
+  /** Resolves once everything that is queued has been written. */
+  async idle(): Promise<void> {
+    while (this.#queues.size > 0) {
+      await Promise.all([...this.#queues.values()].map(({ running }) => running));
+    }
+  }
+
+  async #forgetIdle(name: string, queue: GroupQueue<T>): Promise<void> {
+    while (queue.running) await queue.running;
+    this.#queues.delete(name);
   }
 }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Event, IndexDefinition } from '@ganomede/events-protocol';
 import type { EventBatch } from './event-batch.js';
 import type { EventStore, IndexCursor, IndexRows, LatestCursor } from './event-store.js';
-import { GroupQueue } from './group-queue.js';
+import { GroupQueues } from './group-queue.js';
 import { unknownIndex } from './index-definition.js';
 import { indexedValue, indexKey } from './index-value.js';
 
@@ -52,6 +52,7 @@ export interface IndexStorage {
 }
 
 interface Waiting {
+  readonly index: IndexDefinition;
   readonly bytes: 0;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -65,7 +66,11 @@ interface Waiting {
 export class IndexReader {
   readonly #storage: IndexStorage;
   readonly #read: EventStore['read'];
-  readonly #queues = new Map<string, GroupQueue<Waiting>>();
+  /** By channel name and field. */
+  readonly #queues = new GroupQueues<Waiting>((_name, waiting) => this.#serve(waiting), {
+    items: Number.POSITIVE_INFINITY,
+    bytes: Number.POSITIVE_INFINITY,
+  });
 
   constructor(storage: IndexStorage, read: EventStore['read']) {
     this.#storage = storage;
@@ -83,26 +88,17 @@ export class IndexReader {
   /** Resolves once the index has looked at every event that was there at the call. Who calls meanwhile shares the next run. */
   #caughtUp(index: IndexDefinition): Promise<void> {
     const key = JSON.stringify([index.channel, index.field]);
-    let queue = this.#queues.get(key);
-    if (queue === undefined) {
-      const created = new GroupQueue<Waiting>(
-        async (group) => {
-          try {
-            await this.#catchUp(index);
-            for (const { resolve } of group) resolve();
-          } catch (error) {
-            for (const { reject } of group) reject(error);
-          } finally {
-            if (created.length === 0) this.#queues.delete(key);
-          }
-        },
-        { items: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
-      );
-      queue = created;
-      this.#queues.set(key, queue);
+    return new Promise((resolve, reject) => this.#queues.push(key, { index, bytes: 0, resolve, reject }));
+  }
+
+  /** All of them wait for the same index. */
+  async #serve(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      if (waiting[0]) await this.#catchUp(waiting[0].index);
+      for (const { resolve } of waiting) resolve();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
     }
-    const started = queue;
-    return new Promise((resolve, reject) => started.push({ bytes: 0, resolve, reject }));
   }
 
   /** Ends at the newest id of its first read, so that it ends under load. */

@@ -13,7 +13,7 @@ export type {
   StoreHooks,
   StoreOptions,
 } from './event-store.js';
-export { type GroupLimits, GroupQueue } from './group-queue.js';
+export { type GroupLimits, GroupQueue, GroupQueues } from './group-queue.js';
 export {
   type IdempotencyMark,
   idempotencyKeyReused,

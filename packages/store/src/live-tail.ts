@@ -97,7 +97,9 @@ export class LiveTail {
    */
   adopt({ after }: ReadCursor, { texts, firstId }: EventBatch): void {
     const older = this.#base - after;
-    if (!this.#started || older <= 0 || older > texts.length || firstId > after + 1) return;
+    if (!this.#started || older <= 0 || older > texts.length) return;
+    // The read may be older than what was dropped since.
+    if (Math.max(firstId, this.#firstId ?? 0) > after + 1) return;
     const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);
     if (this.#events.length + older > MAX_EVENTS || this.#bytes + bytes > MAX_BYTES) return;
     const block = Buffer.allocUnsafeSlow(bytes + older);

@@ -28,7 +28,7 @@ export function newEvents(name: string, inputs: readonly EventInput[], typedChan
   return inputs.map((input) => {
     const { from, type, data } = input;
     // In a batch most are alike in all but their data.
-    if (from !== last?.from || type !== last.type) {
+    if (last === undefined || from !== last.from || type !== last.type) {
       assertText('from', from);
       assertText('type', type);
       head = `"from":${JSON.stringify(from)},"type":${JSON.stringify(type)}`;

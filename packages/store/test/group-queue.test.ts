@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { type GroupLimits, GroupQueue } from '../src/group-queue.js';
+import { type GroupLimits, GroupQueue, GroupQueues } from '../src/group-queue.js';
 
 interface Item {
   readonly n: number;
   readonly bytes: number;
 }
 
-/** A queue whose groups end in their order, by hand. */
+/** A queue whose groups end one at a time, by hand. */
 function queueByHand(limits: GroupLimits) {
   const groups: number[][] = [];
   const ends: (() => void)[] = [];
@@ -46,21 +46,41 @@ it('bounds a group by number and by bytes, but writes a larger item alone', asyn
   for (const [n, bytes] of [1, 1, 1, 1, 9, 1, 50, 2].entries()) queue.push({ n, bytes });
   for (let i = 0; i < 8; i++) await endNext();
   expect(groups).toEqual([[0, 1, 2], [3, 4], [5], [6], [7]]);
-  expect(queue.length).toBe(0);
+  expect(queue.running).toBeUndefined();
 });
 
-it('writes several groups at the same time where it may', async () => {
-  const { queue, groups, endNext } = queueByHand({ items: 100, bytes: 100, atOnce: 2 });
+it('has a queue for each name, of which none waits for another', async () => {
+  const groups: string[] = [];
+  const ends = new Map<string, () => void>();
+  const queues = new GroupQueues<Item>(
+    (name, group) => {
+      groups.push(`${name}: ${group.map(({ n }) => n)}`);
+      return new Promise((resolve) => ends.set(name, resolve));
+    },
+    { items: 100, bytes: 100 },
+  );
   const turn = () => new Promise((resolve) => setImmediate(resolve));
-  for (const n of [1, 2, 3, 4]) {
-    queue.push({ n, bytes: 1 });
-    await turn();
-  }
-  expect(groups).toEqual([[1], [2]]);
-  await endNext();
-  expect(groups).toEqual([[1], [2], [3, 4]]);
-  await endNext();
-  expect(queue.running).toBeDefined();
-  await endNext();
-  expect(queue.running).toBeUndefined();
+  await queues.idle();
+  queues.push('a', { n: 1, bytes: 1 });
+  queues.push('b', { n: 2, bytes: 1 });
+  await turn();
+  for (const name of ['a', 'b', 'c']) queues.push(name, { n: 3, bytes: 1 });
+  ends.get('b')?.();
+  await turn();
+  expect(groups).toEqual(['a: 1', 'b: 2', 'b: 3', 'c: 3']);
+  let idle = false;
+  const ended = queues.idle().then(() => {
+    idle = true;
+  });
+  for (const name of ['a', 'b', 'c']) ends.get(name)?.();
+  await turn();
+  expect([idle, groups.at(-1)]).toEqual([false, 'a: 3']);
+  ends.get('a')?.();
+  await ended;
+  // Idle queues are forgotten, and begin anew.
+  queues.push('b', { n: 4, bytes: 1 });
+  await turn();
+  expect(groups.at(-1)).toBe('b: 4');
+  ends.get('b')?.();
+  await queues.idle();
 });

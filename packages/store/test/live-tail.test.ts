@@ -249,6 +249,15 @@ describe('LiveTail', () => {
       expect(idsAfter(tail, 8)).toBeUndefined();
     });
 
+    it('but not what was dropped while the read ran', () => {
+      const tail = tailFrom(10);
+      tail.drop(9);
+      tail.adopt(place(7), found(8, 10));
+      expect(idsAfter(tail, 7)).toBeUndefined();
+      tail.adopt(place(8), found(9, 10));
+      expect(idsAfter(tail, 8)).toEqual([9, 10]);
+    });
+
     it('for a while', () => {
       const tail = tailFrom(10);
       tail.age();

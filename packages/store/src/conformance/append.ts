@@ -95,8 +95,13 @@ export function describeAppend(open: OpenStore): void {
         { from: '', type: 't' },
         { from: 'f', type: 1 },
         { from: 'f', type: 't', data: 'x' },
-      ]) {
-        await expect(store.append(channel, [event(1), bad as EventInput])).rejects.toMatchObject({
+        { type: 't' },
+        { from: 'f' },
+      ] as EventInput[]) {
+        await expect(store.append(channel, [bad, event(1)])).rejects.toMatchObject({
+          code: 'InvalidContent',
+        });
+        await expect(store.append(channel, [event(1), bad])).rejects.toMatchObject({
           name: 'EventsError',
           code: 'InvalidContent',
         });
