@@ -102,6 +102,8 @@ export class Appender {
       for (const ofChannel of channels.values()) {
         for (const append of ofChannel) this.#settle(append, reply[i++] ?? 0, reply[i++] ?? 0);
       }
+      // Who has waited goes on first: with what comes of it the next call is larger.
+      await new Promise((resolve) => process.nextTick(resolve));
     } catch (error) {
       if (channels.size > 1 && isCrossSlot(error)) {
         // A cluster of one server, or a cluster behind a proxy. It has run nothing.
