@@ -87,7 +87,7 @@ async function numberRows(store, numbers, rounds, settings) {
       const redis = store === 'Redis' ? await startRedis() : undefined;
       const server = await ours(redis).start();
       open.push({ server, redis });
-      await load('fill', { port: server.port, channel: 'one', count: 200 });
+      for (const channel of ['one', 'read']) await load('fill', { port: server.port, channel, count: 200 });
       await load('fill', { port: server.port, channel: 'many-', channels: number, count: 1 });
     }
     const servers = open.map(({ server }) => server);
@@ -98,7 +98,7 @@ async function numberRows(store, numbers, rounds, settings) {
       });
     const one = await inTurnOf({ kind: 'publish', channel: 'one' });
     const all = await inTurnOf({ kind: 'publish', channel: 'many-', channels: 0 });
-    const read = await inTurnOf({ kind: 'read', channel: 'one', newest: 200 });
+    const read = await inTurnOf({ kind: 'read', channel: 'read', newest: 200 });
     return [
       ...rowsOf(`${store}: publish to one of`, 'channels', one, numbers),
       ...rowsOf(`${store}: publish to all of`, 'channels', all, numbers),
