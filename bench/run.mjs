@@ -92,7 +92,7 @@ async function machine(start, loadBefore, rounds) {
   const { fastify, original, nginx } = await versions();
   const { file, version } = await redisVersion();
   return [
-    ['date', new Date().toISOString().slice(0, 16).replace('T', ' ')],
+    ['ended', new Date().toISOString().slice(0, 16).replace('T', ' ')],
     [
       'machine',
       `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -106,7 +106,7 @@ async function machine(start, loadBefore, rounds) {
     ['nginx', nginx],
     [
       'rounds',
-      `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up; at most 2 rounds of latency, waiting-polls and growth`,
+      `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up; at most 2 rounds of latency, waiting-polls, growth and publishing to 64 channels`,
     ],
     ['took', `${Math.round((performance.now() - start) / 60_000)} minutes`],
   ];
