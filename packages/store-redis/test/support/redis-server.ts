@@ -76,9 +76,17 @@ export class RedisServer {
   /** `options` as on the command line of redis-server. */
   static async start(...options: string[]): Promise<RedisServer> {
     const bus = options.includes('--cluster-enabled');
-    const server = new RedisServer(await freePort({ bus }), options);
-    await server.restart();
-    return server;
+    for (let attempt = 1; ; attempt++) {
+      const server = new RedisServer(await freePort({ bus }), options);
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        await server.stop();
+        // Somebody else took the port meanwhile, or that of the bus.
+        if (attempt === 10 || !String(error).includes('Address already in use')) throw error;
+      }
+    }
   }
 
   get running(): boolean {
@@ -113,9 +121,10 @@ export class RedisServer {
       probe.on('error', () => {});
       const answered = await probe
         .connect()
-        .then(() => probe.ping())
+        .then(() => Promise.all([probe.info('server'), probe.ping()]))
         .then(
-          () => true,
+          // Not another one that has the port.
+          ([info]) => info.includes(`process_id:${child.pid}\r\n`),
           () => false,
         );
       probe.disconnect();
