@@ -30,6 +30,15 @@ function source(...reads: ((cursor: ReadCursor) => Promise<EventBatch>)[]) {
   };
 }
 
+/** A read of the store that is answered by hand. */
+function slowRead() {
+  let answer = (_batch: EventBatch) => {};
+  const batch = new Promise<EventBatch>((resolve) => {
+    answer = resolve;
+  });
+  return { read: () => batch, answer };
+}
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it('rejects where its first read fails', async () => {
@@ -65,14 +74,13 @@ it('rejects with what is no matter of being away', async () => {
 });
 
 it('does not trust a read that began before events may have been missed', async () => {
-  let answer = (_batch: EventBatch) => {};
-  const slow = () => new Promise<EventBatch>((resolve) => (answer = resolve));
-  const store = source(slow, something);
+  const slow = slowRead();
+  const store = source(slow.read, something);
   const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
   await turn();
   // Event 6 is appended, its notification lost, and the subscription confirmed anew, all under the read.
   live.reset('a');
-  answer(await nothing());
+  slow.answer(await nothing());
   expect((await polling).texts).toEqual([event6]);
 });
 
@@ -121,13 +129,12 @@ it('remembers the last pages for those who catch up behind it', async () => {
 });
 
 it('does not remember a page that was read before events may have been missed', async () => {
-  let answer = (_batch: EventBatch) => {};
-  const slow = () => new Promise<EventBatch>((resolve) => (answer = resolve));
-  const store = source(slow, something);
+  const slow = slowRead();
+  const store = source(slow.read, something);
   const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
   await turn();
   live.reset('a');
-  answer(await something());
+  slow.answer(await something());
   expect((await polling).texts).toEqual([event6]);
   await poll(store, address, cursor, { timeoutMs: 10_000 });
   expect(store.reads).toBe(2);
