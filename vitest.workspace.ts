@@ -31,6 +31,8 @@ const project = (
     include: ['**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // What is waited for comes soon or never; the second that Vitest gives is little on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     ...options,
   },
 });

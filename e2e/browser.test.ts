@@ -167,7 +167,7 @@ describe('the page of live events', () => {
     const markup = '<img src="x" onerror="document.title=\'taken\'">';
     await server.publish('demo', { from: markup, type: markup, data: [markup] });
 
-    await expect.poll(() => texts(page, '.id'), { timeout: 5_000 }).toEqual(['#2', '#1']);
+    await expect.poll(() => texts(page, '.id')).toEqual(['#2', '#1']);
     expect(await texts(page, '.type')).toEqual([markup, 'add']);
     expect(await texts(page, '.from')).toEqual([`from ${markup}`, 'from a test']);
     expect((await texts(page, '.data')).map((text) => JSON.parse(text))).toEqual([[markup], { n: 1 }]);
@@ -196,7 +196,7 @@ describe('the page of live events', () => {
     await reaches(opened.page, /^Connected/);
     if (last > events.length) await server.publish('demo', {});
     const expected = Array.from({ length: last - first + 1 }, (_, i) => `#${last - i}`);
-    await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toEqual(expected);
+    await expect.poll(() => texts(opened.page, '.id')).toEqual(expected);
   });
 
   it('shows several channels, and one type of a channel, whatever their names', async () => {
@@ -208,7 +208,7 @@ describe('the page of live events', () => {
     await server.publish('orders', { type: 'sent' });
     for (const channel of channels) await server.publish(channel, {});
     await expect
-      .poll(async () => (await texts(opened.page, '.channel')).sort(), { timeout: 5_000 })
+      .poll(async () => (await texts(opened.page, '.channel')).sort())
       .toEqual(channels.map((channel) => `in ${channel}`).sort());
     expect(await texts(opened.page, '.id')).toContain('#2');
     expect(await state(opened.page)).toMatch(/^Connected/);
@@ -222,9 +222,9 @@ describe('the page of live events', () => {
       await connect(opened.page, { server: server.url, channels: ['demo', 'other'] });
       await reaches(opened.page, /^Connected/);
       for (let i = 0; i < 3; i++) await server.publish('demo', {});
-      await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toHaveLength(3);
+      await expect.poll(() => texts(opened.page, '.id')).toHaveLength(3);
       await server.publish('other', {});
-      await expect.poll(() => texts(opened.page, '.id'), { timeout: 5_000 }).toHaveLength(4);
+      await expect.poll(() => texts(opened.page, '.id')).toHaveLength(4);
 
       await server.stop(signal);
       await reaches(opened.page, /^The connection broke\./);

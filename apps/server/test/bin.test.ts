@@ -131,7 +131,7 @@ it('a second signal exits at once', async () => {
   );
   await once(socket, 'data');
   server.child.kill('SIGTERM');
-  await expect.poll(() => server.log.map(({ msg }) => msg).join(), { timeout: 5_000 }).toContain('stopping');
+  await expect.poll(() => server.log.map(({ msg }) => msg).join()).toContain('stopping');
   // Later than what would be the same keypress, passed on twice.
   await new Promise((resolve) => setTimeout(resolve, 400));
   server.child.kill('SIGTERM');

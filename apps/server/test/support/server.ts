@@ -102,5 +102,5 @@ export function randomChannel(): string {
 
 /** Resolves once a number of polls wait at the store. */
 export async function waitingPolls(store: EventStore, count: number): Promise<void> {
-  await expect.poll(() => store.waiting, { interval: 2, timeout: 5_000 }).toBe(count);
+  await expect.poll(() => store.waiting, { interval: 2 }).toBe(count);
 }
