@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
@@ -9,6 +8,7 @@ import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
+import { requestId } from './request-id.js';
 import { RequestLogger } from './request-logger.js';
 import { about } from './routes/about.js';
 import { latest } from './routes/latest.js';
@@ -99,11 +99,6 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
   return app;
 }
 
-/** The caller's own id, where it is fit for a header and a log. */
-function requestId(given: string | string[] | undefined): string {
-  return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();
-}
-
 /** What is not even HTTP. The connection is closed after the answer. */
 function refuseMessage(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -118,7 +113,7 @@ function refuseMessage(error: NodeJS.ErrnoException, socket: Socket): void {
         : new EventsError('InvalidContent', 'Invalid request: expected an HTTP/1.1 message');
   const body = JSON.stringify({ code, message });
   socket.end(
-    `HTTP/1.1 ${status} ${code}\r\nX-Request-Id: ${randomUUID()}\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${status} ${code}\r\nX-Request-Id: ${requestId()}\r\nConnection: close\r\n` +
       `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

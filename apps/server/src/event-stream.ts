@@ -38,7 +38,8 @@ export async function sendEventStream(
   const ended = new AbortController();
   setMaxListeners(0, ended.signal);
   const end = () => ended.abort();
-  signal.addEventListener('abort', end, { once: true });
+  const listener = { handleEvent: end };
+  signal.addEventListener('abort', listener, { once: true });
   if (signal.aborted) end();
   const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
   const limit = Math.ceil(READ_LIMIT / places.size);
@@ -83,7 +84,7 @@ export async function sendEventStream(
   } finally {
     end();
     clearInterval(heartbeat);
-    signal.removeEventListener('abort', end);
+    signal.removeEventListener('abort', listener);
   }
 }
 

@@ -232,8 +232,7 @@ class LmdbStore implements EventStore {
   }
 
   #appended(channel: string, { tail, firstId }: Appended): void {
-    this.live.push(channel, tail);
-    this.live.drop(channel, firstId);
+    this.live.push(channel, tail, firstId);
   }
 
   /** Where a channel name points to, in a store that is open. */

@@ -11,6 +11,7 @@ interface Commands {
   eventsAdvanceIndex: Script<number>;
   eventsAppend: Script<(number | string)[]>;
   eventsIdsOfType: Script<(string | null)[]>;
+  eventsLastIds: Script<(string | null)[]>;
   eventsNewestIds: Script<(string | null)[]>;
   eventsPickBuffer: Script<Buffer[]>;
   eventsTrimChannel: Script<[dropped: number, firstId: number, filesBehind: 0 | 1]>;
@@ -22,6 +23,7 @@ const SCRIPTS = [
   { name: 'eventsAdvanceIndex', file: 'advance-index.lua' },
   { name: 'eventsAppend', file: 'append.lua' },
   { name: 'eventsIdsOfType', file: 'ids-of-type.lua', numberOfKeys: 2 },
+  { name: 'eventsLastIds', file: 'last-ids.lua' },
   { name: 'eventsNewestIds', file: 'newest-ids.lua', numberOfKeys: 2 },
   { name: 'eventsPick', file: 'pick-events.lua', numberOfKeys: 2 },
   { name: 'eventsTrimChannel', file: 'trim-channel.lua', numberOfKeys: 2 },

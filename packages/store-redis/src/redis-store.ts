@@ -231,8 +231,8 @@ class RedisStore implements EventStore {
 
   #notified(channel: string, message: Buffer): void {
     const { firstId, appended, events } = parseNotification(message);
-    if (events.length > 0) this.live.push(channel, events);
-    else if (appended) this.live.reset(channel);
+    if (events.length > 0) return this.live.push(channel, events, firstId);
+    if (appended) this.live.reset(channel);
     this.live.drop(channel, firstId);
   }
 

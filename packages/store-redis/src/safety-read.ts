@@ -1,25 +1,30 @@
 import { setImmediate } from 'node:timers/promises';
-import type { LiveChannels } from '@ganomede/events-store';
+import type { LiveChannel, LiveChannels } from '@ganomede/events-store';
+import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
+import { isCrossSlot } from './unavailable.js';
 
 /** Channels that are looked at together. */
 const GROUP = 1_000;
 
 /**
  * Covers a notification that never came: compares the last ids of the channels that somebody waits on with what
- * is known of them, in a pipeline for each thousand. Those who wait on a channel that is elsewhere read it again.
+ * is known of them, a thousand at a time. Those who wait on a channel that is elsewhere read it again.
  */
 export class SafetyRead {
   readonly #live: LiveChannels;
   readonly #connection: Connection;
   readonly #keys: Keys;
+  /** Whether channels may lie in different slots: then they do not share a command. */
+  #apart: boolean;
   #running = false;
 
   constructor(live: LiveChannels, connection: Connection, keys: Keys) {
     this.#live = live;
     this.#connection = connection;
     this.#keys = keys;
+    this.#apart = isCluster(connection.client);
   }
 
   /** Does nothing while the last one runs. */
@@ -27,40 +32,46 @@ export class SafetyRead {
     if (this.#running) return;
     this.#running = true;
     try {
-      const channels = [...this.#live.waited()].map(([channel]) => channel);
-      for (let i = 0; i < channels.length; i += GROUP)
-        await this.#compare(new Set(channels.slice(i, i + GROUP)));
+      const waited = [...this.#live.waited()];
+      for (let i = 0; i < waited.length; i += GROUP) await this.#compare(waited.slice(i, i + GROUP));
     } finally {
       this.#running = false;
     }
   }
 
-  async #compare(channels: ReadonlySet<string>): Promise<void> {
-    const before = this.#known(channels);
-    const found = await Promise.allSettled(
-      [...before].map(async ([channel, knownBefore]) => {
-        const key = this.#keys.of(channel).channel;
-        const last = await this.#connection.run(key, `read ${key}`, (client) => client.hget(key, 'last'));
-        return { channel, knownBefore, lastId: Number(last ?? 0) };
-      }),
-    );
+  async #compare(channels: readonly [channel: string, live: LiveChannel][]): Promise<void> {
+    const before = channels.map(([, { tail }]) => tail.lastId);
+    const lastIds = await this.#lastIds(channels.map(([channel]) => this.#keys.of(channel).channel));
     // Notifications that came together with the answers are taken first.
     await setImmediate();
-    const after = this.#known(channels);
-    for (const result of found) {
-      // Redis is away; the next time.
-      if (result.status === 'rejected') continue;
-      const { channel, knownBefore = 0, lastId } = result.value;
-      // Nobody waits any more.
-      if (!after.has(channel)) continue;
-      const known = after.get(channel);
+    channels.forEach(([, live], i) => {
+      const lastId = lastIds[i];
+      // It could not be read: the next time. Or nobody waits any more.
+      if (lastId === undefined || live.waiters.size === 0) return;
+      const { started, lastId: known } = live.tail;
       // Events that came since the answer are no reason, so what is known now may well be more.
-      if (known === undefined || lastId > known || lastId < knownBefore) this.#live.reset(channel);
-    }
+      if (!started || lastId > known || lastId < (before[i] ?? 0)) live.reset();
+    });
   }
 
-  /** Those of the channels that somebody waits on, and the newest id known of each. */
-  #known(channels: ReadonlySet<string>): Map<string, number | undefined> {
-    return new Map([...this.#live.waited()].filter(([channel]) => channels.has(channel)));
+  /** The newest id of each channel, undefined where it cannot be read. */
+  async #lastIds(keys: readonly string[]): Promise<(number | undefined)[]> {
+    if (!this.#apart) {
+      try {
+        const subject = `read the newest ids of ${keys.length} channel(s)`;
+        const found = await this.#connection.run(keys[0] ?? '', subject, (client) =>
+          client.eventsLastIds(keys.length, keys),
+        );
+        return found.map((id) => (id === null ? undefined : Number(id)));
+      } catch (error) {
+        if (!isCrossSlot(error)) return [];
+        // A cluster of one server, or a cluster behind a proxy.
+        this.#apart = true;
+      }
+    }
+    const found = await Promise.allSettled(
+      keys.map((key) => this.#connection.run(key, `read ${key}`, (client) => client.hget(key, 'last'))),
+    );
+    return found.map((one) => (one.status === 'fulfilled' ? Number(one.value ?? 0) : undefined));
   }
 }

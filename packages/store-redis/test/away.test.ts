@@ -93,19 +93,6 @@ it('goes on when the subscriber connections alone are cut, with what came in the
   }
 });
 
-it('finds an event whose notification never came', async () => {
-  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
-  await store.append('unheard', [event(1)]);
-  const poll = store.poll({ channel: 'unheard', after: 1, limit: 10 }, { timeoutMs: LONG_MS });
-  await until('the poll waits', () => store.waiting === 1);
-  await redis.admin
-    .multi()
-    .rpush('events:{unheard}:events', '{"id":2,"timestamp":1,"from":"a","type":"b"}')
-    .hset('events:{unheard}', 'last', 2)
-    .exec();
-  expect(ids(await poll)).toEqual([2]);
-});
-
 it('strands nobody when Redis is emptied', async () => {
   const store = await openStore({ url: redis.url, safetyReadMs: 20 });
   await store.append('emptied', events(5));

@@ -49,11 +49,16 @@ export interface AppendOptions {
   readonly idempotency?: Idempotency | undefined;
 }
 
+/** What a `PollSignal` calls, as an `AbortSignal` does: an object, so that a poll that waits needs no function of its own. */
+export interface PollListener {
+  handleEvent(): void;
+}
+
 /** What a poll needs of an `AbortSignal`, so that something lighter may stand for one. */
 export interface PollSignal {
   readonly aborted: boolean;
-  addEventListener(type: 'abort', listener: () => void, options?: { readonly once: true }): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
+  addEventListener(type: 'abort', listener: PollListener, options?: { readonly once: true }): void;
+  removeEventListener(type: 'abort', listener: PollListener): void;
 }
 
 export interface PollOptions {

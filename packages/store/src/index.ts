@@ -6,6 +6,7 @@ export type {
   IndexCursor,
   IndexRows,
   LatestCursor,
+  PollListener,
   PollOptions,
   PollSignal,
   ReadCursor,
@@ -34,4 +35,4 @@ export { LiveTail, type TailEvent } from './live-tail.js';
 export { type NewEvent, newEvents } from './new-events.js';
 export { type PollSource, poll, storeClosed } from './poll.js';
 export { dropsAnything, sweepIntervalMs, tooMany } from './retention.js';
-export { Waiters } from './waiters.js';
+export { Waiter, Waiters } from './waiters.js';

@@ -103,11 +103,15 @@ export class LiveChannels {
     live.idleTimer = setTimeout(() => this.#forget(channel, live), GRACE_MS).unref();
   }
 
-  /** New events of a channel, ascending by id. Wakes everybody who waits on it. */
-  push(channel: string, events: Iterable<TailEvent>): void {
+  /**
+   * New events of a channel, ascending by id, and the oldest id that it has kept, as for `drop`. Wakes everybody who
+   * waits on it.
+   */
+  push(channel: string, events: Iterable<TailEvent>, firstId: number): void {
     const live = this.#channels.get(channel);
     if (live === undefined) return;
     for (const event of events) live.tail.push(event);
+    live.tail.drop(firstId);
     live.waiters.wakeAll();
   }
 
@@ -121,11 +125,9 @@ export class LiveChannels {
     this.#channels.get(channel)?.tail.drop(firstId);
   }
 
-  /** The channels that somebody waits on, and the newest id known of each; undefined where it is not known. */
-  *waited(): Iterable<[channel: string, lastId: number | undefined]> {
-    for (const [channel, { waiters, tail }] of this.#channels) {
-      if (waiters.size > 0) yield [channel, tail.started ? tail.lastId : undefined];
-    }
+  /** The channels that somebody waits on. */
+  *waited(): Iterable<[channel: string, live: LiveChannel]> {
+    for (const entry of this.#channels) if (entry[1].waiters.size > 0) yield entry;
   }
 
   /** Wakes everybody; the polls end. */

@@ -1,8 +1,9 @@
 import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
 import { EventBatch } from './event-batch.js';
-import type { PollOptions, ReadCursor, StoreHooks } from './event-store.js';
+import type { PollOptions, PollSignal, ReadCursor, StoreHooks } from './event-store.js';
 import type { LiveChannel, LiveChannels } from './live-channels.js';
 import type { LiveTail } from './live-tail.js';
+import { Waiter } from './waiters.js';
 
 /** What a poll needs of its store. */
 export interface PollSource {
@@ -20,57 +21,123 @@ const RETRY_MS = 1_000;
  * then, and an event that comes later wakes the wait. Rejects where the first read fails; once it has begun to
  * wait it waits on while the store is away.
  */
-export async function poll(
+export function poll(
   source: PollSource,
   address: ChannelAddress,
   cursor: ReadCursor,
-  { timeoutMs, signal }: PollOptions,
+  options: PollOptions,
 ): Promise<EventBatch> {
-  if (timeoutMs === 0) return source.read(cursor);
-  const deadline = performance.now() + timeoutMs;
-  const live = source.live.use(address.channel);
-  try {
-    await live.ready;
-    let { after } = cursor;
-    /** What the last read has found: nothing. */
-    let empty: EventBatch | undefined;
-    for (;;) {
-      const { resets } = live;
-      let longestMs = Number.POSITIVE_INFINITY;
-      try {
-        const place = { ...cursor, after };
-        const kept = live.tail.read(place, address.type);
-        const batch = kept ?? (await readTogether(source, live, place));
-        if (batch.count > 0) {
-          if (kept === undefined && live.resets === resets) remember(live.tail, place, address.type, batch);
-          return batch;
-        }
-        empty = batch;
-        // A read that a reset has overtaken may have missed what came while nothing was notified.
-        if (live.resets === resets) {
-          live.tail.start(batch);
-          // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store
-          // goes back to where the store is.
-          after = batch.lastId;
-        }
-      } catch (error) {
-        if (empty === undefined || !isAway(error)) throw error;
-        longestMs = RETRY_MS;
-      }
+  if (options.timeoutMs === 0) return source.read(cursor);
+  return new Promise((resolve, reject) => {
+    new Poll(source, address, cursor, options, resolve, reject).start();
+  });
+}
 
-      if (source.hooks.beforeWait) await source.hooks.beforeWait(cursor.channel);
-      const remainingMs = deadline - performance.now();
-      if (source.live.closed || signal?.aborted || remainingMs <= 0) return empty;
-      if (live.resets !== resets || live.tail.lastId > after) continue;
-      await live.waiters.wait(Math.min(remainingMs, longestMs), signal);
-      if (source.live.closed || signal?.aborted) return empty;
+/** One poll. While it waits this object is all there is of it; an async function that waits holds three times as much. */
+class Poll extends Waiter {
+  readonly #source: PollSource;
+  readonly #live: LiveChannel;
+  readonly #address: ChannelAddress;
+  #place: ReadCursor;
+  readonly #deadline: number;
+  readonly #signal: PollSignal | undefined;
+  readonly #resolve: (batch: EventBatch) => void;
+  readonly #reject: (error: unknown) => void;
+  /** What the last read has found: nothing. */
+  #empty: EventBatch | undefined;
+
+  constructor(
+    source: PollSource,
+    address: ChannelAddress,
+    cursor: ReadCursor,
+    { timeoutMs, signal }: PollOptions,
+    resolve: (batch: EventBatch) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.#source = source;
+    this.#live = source.live.use(address.channel);
+    this.#address = address;
+    this.#place = cursor;
+    this.#deadline = performance.now() + timeoutMs;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    this.#live.ready.then(
+      () => this.#lookAndWait(),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  protected override onWake(): void {
+    const found = this.#ended ? this.#empty : this.#live.tail.read(this.#place, this.#address.type);
+    // What has woken it is in the tail, in most cases.
+    if (found !== undefined && (this.#ended || found.count > 0)) this.#succeed(found);
+    else void this.#lookAndWait();
+  }
+
+  get #ended(): boolean {
+    return this.#source.live.closed || this.#signal?.aborted === true;
+  }
+
+  /** Reads, until something is found or there is nothing to do but wait. */
+  async #lookAndWait(): Promise<void> {
+    const live = this.#live;
+    try {
+      for (;;) {
+        const { resets } = live;
+        let longestMs = Number.POSITIVE_INFINITY;
+        try {
+          const place = this.#place;
+          const kept = live.tail.read(place, this.#address.type);
+          const batch = kept ?? (await readTogether(this.#source, live, place));
+          if (batch.count > 0) {
+            if (kept === undefined && live.resets === resets) {
+              remember(live.tail, place, this.#address.type, batch);
+            }
+            return this.#succeed(batch);
+          }
+          this.#empty = batch;
+          // A read that a reset has overtaken may have missed what came while nothing was notified.
+          if (live.resets === resets) {
+            live.tail.start(batch);
+            // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store
+            // goes back to where the store is.
+            this.#place = { ...place, after: batch.lastId };
+          }
+        } catch (error) {
+          if (this.#empty === undefined || !isAway(error)) throw error;
+          longestMs = RETRY_MS;
+        }
+
+        const { channel } = this.#place;
+        if (this.#source.hooks.beforeWait) await this.#source.hooks.beforeWait(channel);
+        const remainingMs = this.#deadline - performance.now();
+        if (this.#ended || remainingMs <= 0) return this.#succeed(this.#empty);
+        if (live.resets !== resets || live.tail.lastId > this.#place.after) continue;
+        return this.wait(live.waiters, Math.min(remainingMs, longestMs), this.#signal);
+      }
+    } catch (error) {
+      this.#fail(error);
     }
-  } catch (error) {
-    // The store was closed under a read that was running.
-    if (source.live.closed) return new EventBatch([], { firstId: 0, lastId: cursor.after });
-    throw error;
-  } finally {
-    source.live.release(address.channel, live);
+  }
+
+  #succeed(batch: EventBatch): void {
+    this.#source.live.release(this.#address.channel, this.#live);
+    this.#resolve(batch);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#source.live.closed) {
+      // Under a read that was running.
+      this.#succeed(new EventBatch([], { firstId: 0, lastId: this.#place.after }));
+      return;
+    }
+    this.#source.live.release(this.#address.channel, this.#live);
+    this.#reject(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventBatch } from '../src/event-batch.js';
 import { LiveChannels } from '../src/live-channels.js';
+import { waiting } from './support/waiting.js';
 
 const event = (id: number) => ({ id, type: 'add', json: Buffer.from(`{"id":${id}}`) });
 const empty = new EventBatch([], { firstId: 0, lastId: 0 });
@@ -48,12 +49,12 @@ describe('LiveChannels', () => {
 
   it('pushes to those who poll the channel and to nobody else', async () => {
     const channels = new LiveChannels();
-    channels.push('a', [event(1)]);
+    channels.push('a', [event(1)], 1);
     const [a, b] = [channels.use('a'), channels.use('b')];
     expect(a.tail.lastId).toBe(0);
-    const woken = a.waiters.wait(1_000);
-    void b.waiters.wait(1_000);
-    channels.push('a', [event(2), event(3)]);
+    const woken = waiting(a.waiters, 1_000);
+    void waiting(b.waiters, 1_000);
+    channels.push('a', [event(2), event(3)], 1);
     await woken;
     expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
   });
@@ -92,7 +93,7 @@ describe('LiveChannels', () => {
     const source = subscriptions();
     const channels = new LiveChannels(source);
     const live = channels.use('a');
-    const wait = live.waiters.wait(60_000);
+    const wait = waiting(live.waiters, 60_000);
     channels.close();
     await wait;
     channels.release('a', live);

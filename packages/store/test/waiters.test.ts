@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Waiters } from '../src/waiters.js';
+import { Waiter, Waiters } from '../src/waiters.js';
+import { waiting } from './support/waiting.js';
 
 describe('Waiters', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -12,23 +13,40 @@ describe('Waiters', () => {
   it('wakes all of them, also those that wait again at once', async () => {
     const waiters = new Waiters();
     let rounds = 0;
-    const waiting = [1, 2, 3].map(async () => {
-      await waiters.wait(1_000);
+    const rounders = [1, 2, 3].map(async () => {
+      await waiting(waiters, 1_000);
       rounds++;
-      await waiters.wait(1_000);
+      await waiting(waiters, 1_000);
       rounds++;
     });
     waiters.wakeAll();
     await vi.advanceTimersByTimeAsync(0);
     expect([rounds, waiters.size]).toEqual([3, 3]);
     waiters.wakeAll();
-    await Promise.all(waiting);
+    await Promise.all(rounders);
     expect([rounds, waiters.size]).toEqual([6, 0]);
+  });
+
+  it('wakes each once, also where one that is woken wakes the others', async () => {
+    const waiters = new Waiters();
+    let woken = 0;
+    class Chain extends Waiter {
+      start() {
+        this.wait(waiters, 1_000, undefined);
+      }
+      protected override onWake() {
+        woken++;
+        waiters.wakeAll();
+      }
+    }
+    for (let i = 0; i < 3; i++) new Chain().start();
+    waiters.wakeAll();
+    expect([woken, waiters.size]).toEqual([3, 0]);
   });
 
   it('ends by time', async () => {
     const waiters = new Waiters();
-    const wait = waiters.wait(1_000);
+    const wait = waiting(waiters, 1_000);
     await vi.advanceTimersByTimeAsync(999);
     expect(waiters.size).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
@@ -38,7 +56,7 @@ describe('Waiters', () => {
 
   it('holds longer than a timer can', async () => {
     const waiters = new Waiters();
-    const wait = waiters.wait(Number.MAX_SAFE_INTEGER);
+    const wait = waiting(waiters, Number.MAX_SAFE_INTEGER);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(waiters.size).toBe(1);
     waiters.wakeAll();
@@ -49,7 +67,7 @@ describe('Waiters', () => {
     const waiters = new Waiters();
     const controller = new AbortController();
     if (end === 'aborted before') controller.abort();
-    const wait = waiters.wait(1_000, controller.signal);
+    const wait = waiting(waiters, 1_000, controller.signal);
     if (end === 'wake') waiters.wakeAll();
     if (end === 'time') await vi.advanceTimersByTimeAsync(1_000);
     if (end === 'abort') controller.abort();

@@ -11,9 +11,13 @@ const GRACE_MS = 250;
  */
 export const unusedConnections = fp(async (fastify: FastifyInstance) => {
   const unused = new Set<Socket>();
+  // One for all, as there may be tens of thousands of connections.
+  function forget(this: Socket) {
+    unused.delete(this);
+  }
   fastify.server.on('connection', (socket: Socket) => {
     unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    socket.on('close', forget);
   });
   fastify.addHook('onRequest', ({ raw }, _reply, done) => {
     unused.delete(raw.socket);

@@ -1,11 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError, ReadQuery, ReadReply } from '@ganomede/events-protocol';
-import type { EventStore, PollSignal } from '@ganomede/events-store';
+import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { errorsOf } from '../api-errors.js';
 import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
 import type { Metrics } from '../metrics.js';
-import { sendBatch } from '../send-json.js';
+import type { RunningPoll } from '../plugins/polls.js';
+import { PollAnswer } from '../poll-answer.js';
 
 export interface ReadOptions {
   readonly store: EventStore;
@@ -35,23 +36,13 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
   fastify.get(
     '/events',
     { preValidation: fastify.authenticate, exposeHeadRoute: false, schema },
-    async (request, reply) => {
+    (request, reply) => {
       const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = request.query;
       if (request.headers.accept?.includes('text/event-stream')) {
         const channels = [...new Set([channel].flat())];
-        const running = fastify.beginPoll(request);
-        try {
-          const lastEventId = request.headers['last-event-id'];
-          return await stream(
-            reply,
-            await startingPlaces(store, clientId, channels, after, lastEventId),
-            running,
-          );
-        } finally {
-          running.end();
-        }
+        const lastEventId = request.headers['last-event-id'];
+        return stream(reply, { clientId, channels, after, lastEventId }, fastify.beginPoll(request));
       }
-
       if (typeof channel !== 'string') {
         throw new EventsError(
           'InvalidContent',
@@ -59,64 +50,60 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
         );
       }
       const running = fastify.beginPoll(request);
-      try {
-        const poll = store.poll(
-          {
-            channel,
-            after: after ?? (await store.loadCursor(clientId, channel)),
-            limit: Math.min(limit, maxLimit),
-          },
-          { timeoutMs: Math.min(timeout, pollTimeoutMs), signal: running },
-        );
-        if (after !== undefined) {
-          // Saved while the poll reads and waits: the answer needs both.
-          poll.catch(() => running.abort());
-          await store.saveCursor(clientId, channel, after);
-        }
-        const batch = await poll;
-        metrics.delivered.inc(batch.count);
-        return sendBatch(reply, batch);
-      } finally {
-        // Where the cursor could not be saved nobody waits for the poll.
-        running.abort();
-        running.end();
+      const answer = new PollAnswer(reply, running, metrics);
+      const options = { timeoutMs: Math.min(timeout, pollTimeoutMs), signal: running };
+      const pollAfter = (after: number) =>
+        answer.waitFor(store.poll({ channel, after, limit: Math.min(limit, maxLimit) }, options));
+      const fail = (error: unknown) => answer.fail(error);
+      if (after === undefined) {
+        answer.saved();
+        store.loadCursor(clientId, channel).then(pollAfter, fail);
+      } else {
+        pollAfter(after);
+        // Saved while the poll reads and waits: the answer needs both.
+        store.saveCursor(clientId, channel, after).then(() => answer.saved(), fail);
       }
     },
   );
 
-  async function stream(
-    reply: FastifyReply,
-    places: StreamPlaces,
-    signal: PollSignal,
-  ): Promise<FastifyReply> {
-    reply.hijack();
-    for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) reply.raw.setHeader(name, value);
-    }
-    reply.raw.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+  async function stream(reply: FastifyReply, start: StreamStart, running: RunningPoll): Promise<void> {
     try {
-      const onSent = (count: number) => metrics.delivered.inc(count);
-      await sendEventStream(reply.raw, store, places, { pollTimeoutMs, signal, onSent });
-      reply.raw.end();
-    } catch (error) {
-      reply.log.warn({ err: error }, 'an event stream ended early');
-      reply.raw.destroy();
+      const places = await startingPlaces(store, start);
+      reply.hijack();
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value);
+      }
+      reply.raw.writeHead(200, {
+        'Content-Type': 'text/event-stream; charset=utf-8',
+        'Cache-Control': 'no-store',
+        'X-Accel-Buffering': 'no',
+      });
+      try {
+        const onSent = (count: number) => metrics.delivered.inc(count);
+        await sendEventStream(reply.raw, store, places, { pollTimeoutMs, signal: running, onSent });
+        reply.raw.end();
+      } catch (error) {
+        reply.log.warn({ err: error }, 'an event stream ended early');
+        reply.raw.destroy();
+      }
+    } finally {
+      running.end();
     }
-    return reply;
   }
 };
+
+/** What a request for a stream tells of its place. */
+interface StreamStart {
+  readonly clientId: string;
+  readonly channels: readonly string[];
+  readonly after: number | undefined;
+  readonly lastEventId: string | string[] | undefined;
+}
 
 /** Where a stream begins: after what the client has seen, which is saved as its cursor, or else at its saved cursor. */
 async function startingPlaces(
   store: EventStore,
-  clientId: string,
-  channels: readonly string[],
-  after: number | undefined,
-  lastEventId: string | string[] | undefined,
+  { clientId, channels, after, lastEventId }: StreamStart,
 ): Promise<StreamPlaces> {
   if (after !== undefined && channels.length > 1) {
     throw new EventsError('InvalidContent', 'Invalid after: expected none with several channels, got one');

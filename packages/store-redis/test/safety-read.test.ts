@@ -1,0 +1,73 @@
+import type { EventStore } from '@ganomede/events-store';
+import { expect, it, onTestFinished } from 'vitest';
+import { RedisServer } from './support/redis-server.js';
+import { event, ids, openStore } from './support/stores.js';
+import { until } from './support/until.js';
+
+async function startRedis(...options: string[]): Promise<RedisServer> {
+  const redis = await RedisServer.start(...options);
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
+/** Appends the first event to each channel, and polls for the second. */
+async function waitForSecond(store: EventStore, channels: readonly string[]) {
+  await Promise.all(channels.map((channel) => store.append(channel, [event(1)])));
+  const polls = channels.map((channel) =>
+    store.poll({ channel, after: 1, limit: 10 }, { timeoutMs: 15_000 }),
+  );
+  await until('polls wait', () => store.waiting === channels.length);
+  return polls;
+}
+
+/** Stores a second event, of which nobody is notified. */
+async function storeUnheard({ admin }: RedisServer, channel: string): Promise<void> {
+  await admin
+    .multi()
+    .rpush(`events:{${channel}}:events`, '{"id":2,"timestamp":1,"from":"a","type":"b"}')
+    .hset(`events:{${channel}}`, 'last', 2)
+    .exec();
+}
+
+it('finds an event whose notification never came', async () => {
+  const redis = await startRedis();
+  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const [poll] = await waitForSecond(store, ['unheard']);
+  await storeUnheard(redis, 'unheard');
+  expect(ids((await poll) as never)).toEqual([2]);
+});
+
+it('finds it where channels lie in different slots of one server', async () => {
+  const redis = await startRedis('--cluster-enabled', 'yes');
+  await redis.admin.cluster('ADDSLOTSRANGE', 0, 16_383);
+  await until('it serves', async () => (await redis.admin.cluster('INFO')).includes('cluster_state:ok'));
+  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const channels = ['a', 'b', 'c'];
+  const polls = await waitForSecond(store, channels);
+  for (const channel of channels) await storeUnheard(redis, channel);
+  for (const poll of polls) expect(ids(await poll)).toEqual([2]);
+  await store.close();
+});
+
+it('finds it where something else has taken the place of another channel', async () => {
+  const redis = await startRedis();
+  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const [, poll] = await waitForSecond(store, ['taken', 'unheard']);
+  await redis.admin.set('events:{taken}', 'no hash');
+  await storeUnheard(redis, 'unheard');
+  expect(ids((await poll) as never)).toEqual([2]);
+});
+
+it('looks at two thousand channels with two commands', async () => {
+  const redis = await startRedis();
+  const store = await openStore({ url: redis.url, safetyReadMs: 200 });
+  await waitForSecond(
+    store,
+    Array.from({ length: 2_000 }, (_, n) => `waited/${n}`),
+  );
+  const scripts = async () => (await redis.commandCounts()).get('evalsha') ?? 0;
+  await redis.admin.config('RESETSTAT');
+  const looks = async () => ((await redis.commandCounts()).get('hget') ?? 0) / 2_000;
+  await until('it has looked at all, twice', async () => (await looks()) >= 2);
+  expect((await scripts()) / Math.ceil(await looks())).toBeLessThanOrEqual(2);
+});
