@@ -412,6 +412,7 @@ describe('every answer', () => {
     const get = (url: string) => ({ method: 'GET' as const, url: `/events/v1${url}`, headers: BEARER });
     const requests = [
       publish,
+      get('/events?clientId=c&channel=away'),
       get('/events?clientId=c&channel=away&after=0'),
       get('/latest?channel=away'),
       get('/indices'),

@@ -2,7 +2,10 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { EventHeader } from '@ganomede/events-protocol';
 import { buildApp } from '@ganomede/events-server';
-import { describe, expect, it } from 'vitest';
+import { createRedisStore } from '@ganomede/events-store-redis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
+import { createLogger } from '../src/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('POST /events', () => {
@@ -178,4 +181,21 @@ it('takes a setting that is undefined as one that is missing, but not a secret',
   expect(await server.read(randomChannel(), { timeout: 10 })).toEqual([]);
   const app = buildApp({ store: server.store, config: { apiSecret: '' } });
   await expect(app.ready()).rejects.toThrow('Invalid apiSecret: expected a non-empty string');
+});
+
+it('ends a poll that waits where its cursor cannot be saved, with one answer', async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const store = await createRedisStore({ url: redis.url });
+  onTestFinished(() => store.close());
+  const log: string[] = [];
+  const logger = createLogger('trace', { write: (line) => void log.push(line) }, [SECRET]);
+  const app = buildApp({ store, config: { apiSecret: SECRET }, logger });
+  onTestFinished(() => app.close());
+  await redis.admin.set('events:{taken}:cursors', 'no hash');
+  const url = '/events/v1/events?clientId=c&channel=taken&after=0';
+  const response = await app.inject({ method: 'GET', url, headers: BEARER });
+  expect([response.statusCode, response.json().code]).toEqual([503, 'ServiceUnavailable']);
+  expect(store.waiting).toBe(0);
+  expect(log.join('')).not.toMatch(/already sent/);
 });
