@@ -39,12 +39,12 @@ export class SafetyRead {
     }
   }
 
-  async #compare(channels: readonly [channel: string, live: LiveChannel][]): Promise<void> {
-    const before = channels.map(([, { tail }]) => tail.lastId);
-    const lastIds = await this.#lastIds(channels.map(([channel]) => this.#keys.of(channel).channel));
+  async #compare(channels: readonly LiveChannel[]): Promise<void> {
+    const before = channels.map(({ tail }) => tail.lastId);
+    const lastIds = await this.#lastIds(channels.map(({ name }) => this.#keys.of(name).channel));
     // Notifications that came together with the answers are taken first.
     await setImmediate();
-    channels.forEach(([, live], i) => {
+    channels.forEach((live, i) => {
       const lastId = lastIds[i];
       // It could not be read: the next time. Or nobody waits any more.
       if (lastId === undefined || live.waiters.size === 0) return;

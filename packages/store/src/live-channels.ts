@@ -17,6 +17,7 @@ export interface Subscriptions {
 
 /** A channel that somebody polls: its tail, and those who wait for its next event. */
 export class LiveChannel {
+  readonly name: string;
   readonly tail = new LiveTail();
   readonly waiters = new Waiters();
   /** Resolves once no event can be missed any more. */
@@ -27,7 +28,8 @@ export class LiveChannel {
   #resets = 0;
   readonly #reads = new Map<string, Promise<EventBatch>>();
 
-  constructor(ready: Promise<void>) {
+  constructor(name: string, ready: Promise<void>) {
+    this.name = name;
     this.ready = ready;
   }
 
@@ -86,10 +88,10 @@ export class LiveChannels {
   use(channel: string): LiveChannel {
     let live = this.#channels.get(channel);
     if (live === undefined) {
-      const fresh = new LiveChannel(this.#subscriptions?.subscribe(channel) ?? Promise.resolve());
+      const fresh = new LiveChannel(channel, this.#subscriptions?.subscribe(channel) ?? Promise.resolve());
       this.#channels.set(channel, fresh);
       this.#ageing ??= setInterval(() => this.#age(), AGE_MS).unref();
-      fresh.ready.catch(() => this.#forget(channel, fresh));
+      fresh.ready.catch(() => this.#forget(fresh));
       live = fresh;
     }
     clearTimeout(live.idleTimer);
@@ -97,10 +99,10 @@ export class LiveChannels {
     return live;
   }
 
-  release(channel: string, live: LiveChannel): void {
+  release(live: LiveChannel): void {
     live.users--;
     if (live.users > 0 || this.#closed) return;
-    live.idleTimer = setTimeout(() => this.#forget(channel, live), GRACE_MS).unref();
+    live.idleTimer = setTimeout(() => this.#forget(live), GRACE_MS).unref();
   }
 
   /**
@@ -126,24 +128,24 @@ export class LiveChannels {
   }
 
   /** The channels that somebody waits on. */
-  *waited(): Iterable<[channel: string, live: LiveChannel]> {
-    for (const entry of this.#channels) if (entry[1].waiters.size > 0) yield entry;
+  *waited(): Iterable<LiveChannel> {
+    for (const live of this.#channels.values()) if (live.waiters.size > 0) yield live;
   }
 
   /** Wakes everybody; the polls end. */
   close(): void {
     this.#closed = true;
-    for (const [channel, live] of this.#channels) {
+    for (const live of this.#channels.values()) {
       clearTimeout(live.idleTimer);
       live.waiters.wakeAll();
-      this.#forget(channel, live);
+      this.#forget(live);
     }
   }
 
-  #forget(channel: string, live: LiveChannel): void {
-    if (this.#channels.get(channel) !== live) return;
-    this.#channels.delete(channel);
-    this.#subscriptions?.unsubscribe(channel);
+  #forget(live: LiveChannel): void {
+    if (this.#channels.get(live.name) !== live) return;
+    this.#channels.delete(live.name);
+    this.#subscriptions?.unsubscribe(live.name);
     if (this.#channels.size > 0) return;
     clearInterval(this.#ageing);
     this.#ageing = undefined;

@@ -37,7 +37,7 @@ export function poll(
 class Poll extends Waiter {
   readonly #source: PollSource;
   readonly #live: LiveChannel;
-  readonly #address: ChannelAddress;
+  readonly #type: string | undefined;
   #place: ReadCursor;
   readonly #deadline: number;
   readonly #signal: PollSignal | undefined;
@@ -48,7 +48,7 @@ class Poll extends Waiter {
 
   constructor(
     source: PollSource,
-    address: ChannelAddress,
+    { channel, type }: ChannelAddress,
     cursor: ReadCursor,
     { timeoutMs, signal }: PollOptions,
     resolve: (batch: EventBatch) => void,
@@ -56,8 +56,8 @@ class Poll extends Waiter {
   ) {
     super();
     this.#source = source;
-    this.#live = source.live.use(address.channel);
-    this.#address = address;
+    this.#live = source.live.use(channel);
+    this.#type = type;
     this.#place = cursor;
     this.#deadline = performance.now() + timeoutMs;
     this.#signal = signal;
@@ -73,7 +73,7 @@ class Poll extends Waiter {
   }
 
   protected override onWake(): void {
-    const found = this.#ended ? this.#empty : this.#live.tail.read(this.#place, this.#address.type);
+    const found = this.#ended ? this.#empty : this.#live.tail.read(this.#place, this.#type);
     // What has woken it is in the tail, in most cases.
     if (found !== undefined && (this.#ended || found.count > 0)) this.#succeed(found);
     else void this.#lookAndWait();
@@ -92,11 +92,11 @@ class Poll extends Waiter {
         let longestMs = Number.POSITIVE_INFINITY;
         try {
           const place = this.#place;
-          const kept = live.tail.read(place, this.#address.type);
+          const kept = live.tail.read(place, this.#type);
           const batch = kept ?? (await readTogether(this.#source, live, place));
           if (batch.count > 0) {
             if (kept === undefined && live.resets === resets) {
-              remember(live.tail, place, this.#address.type, batch);
+              remember(live.tail, place, this.#type, batch);
             }
             return this.#succeed(batch);
           }
@@ -126,7 +126,7 @@ class Poll extends Waiter {
   }
 
   #succeed(batch: EventBatch): void {
-    this.#source.live.release(this.#address.channel, this.#live);
+    this.#source.live.release(this.#live);
     this.#resolve(batch);
   }
 
@@ -136,7 +136,7 @@ class Poll extends Waiter {
       this.#succeed(new EventBatch([], { firstId: 0, lastId: this.#place.after }));
       return;
     }
-    this.#source.live.release(this.#address.channel, this.#live);
+    this.#source.live.release(this.#live);
     this.#reject(error);
   }
 }

@@ -19,14 +19,14 @@ describe('LiveChannels', () => {
     const channels = new LiveChannels(source);
     const [one, two] = [channels.use('a'), channels.use('a')];
     expect(one).toBe(two);
-    channels.release('a', one);
+    channels.release(one);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(source.unsubscribe).not.toHaveBeenCalled();
-    channels.release('a', two);
+    channels.release(two);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(channels.use('a'), 'back in time').toBe(one);
     await vi.advanceTimersByTimeAsync(60_000);
-    channels.release('a', one);
+    channels.release(one);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(source.unsubscribe.mock.calls).toEqual([['a']]);
     expect(source.subscribe.mock.calls).toEqual([['a']]);
@@ -39,7 +39,7 @@ describe('LiveChannels', () => {
     const channels = new LiveChannels(source);
     const failed = channels.use('a');
     await expect(failed.ready).rejects.toThrow('away');
-    channels.release('a', failed);
+    channels.release(failed);
     const next = channels.use('a');
     expect(next).not.toBe(failed);
     await next.ready;
@@ -96,7 +96,7 @@ describe('LiveChannels', () => {
     const wait = waiting(live.waiters, 60_000);
     channels.close();
     await wait;
-    channels.release('a', live);
+    channels.release(live);
     expect([channels.closed, channels.waiting, vi.getTimerCount()]).toEqual([true, 0, 0]);
     expect(source.unsubscribe.mock.calls).toEqual([['a']]);
   });

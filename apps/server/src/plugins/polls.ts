@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net';
+import type { EventEmitter } from 'node:events';
 import { EventsError } from '@ganomede/events-protocol';
 import type { PollListener, PollSignal } from '@ganomede/events-store';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Lifecycle } from '../routes/health.js';
 
@@ -18,14 +18,14 @@ export interface PollsOptions {
 export class RunningPoll implements PollSignal {
   aborted = false;
   readonly #running: Set<RunningPoll>;
-  readonly #socket: Socket;
+  readonly #source: EventEmitter;
   #listeners: readonly PollListener[] = NONE;
 
-  constructor(running: Set<RunningPoll>, socket: Socket) {
+  constructor(running: Set<RunningPoll>, source: EventEmitter) {
     this.#running = running;
-    this.#socket = socket;
+    this.#source = source;
     running.add(this);
-    socket.setMaxListeners(0).on('close', this.abort);
+    source.on('close', this.abort);
   }
 
   readonly abort = (): void => {
@@ -46,7 +46,7 @@ export class RunningPoll implements PollSignal {
   /** Has to be called once the request does not wait any more. */
   end(): void {
     this.#running.delete(this);
-    this.#socket.off('close', this.abort);
+    this.#source.off('close', this.abort);
   }
 }
 
@@ -56,15 +56,16 @@ const NONE: readonly never[] = [];
 export const polls = fp(async (fastify: FastifyInstance, { maxWaitingPolls, lifecycle }: PollsOptions) => {
   const running = new Set<RunningPoll>();
 
-  fastify.decorate('beginPoll', ({ raw }: FastifyRequest) => {
+  fastify.decorate('beginPoll', ({ raw, request }: FastifyReply) => {
     if (running.size >= maxWaitingPolls) {
       throw new EventsError('ServiceUnavailable', `As many polls wait here as may: ${maxWaitingPolls}`, {
         retryAfterS: 1,
       });
     }
-    // The socket, not the reply: one that is queued behind another (pipelining) is not told that its client has gone.
-    const poll = new RunningPoll(running, raw.socket);
-    if (lifecycle.stopping || raw.socket.destroyed) poll.abort();
+    const { socket } = request.raw;
+    // An answer that is queued behind another (pipelining) is not told that its client has gone.
+    const poll = new RunningPoll(running, raw.socket === null ? socket.setMaxListeners(0) : raw);
+    if (lifecycle.stopping || socket.destroyed) poll.abort();
     return poll;
   });
 
@@ -87,6 +88,6 @@ declare module 'fastify' {
      *
      * @throws EventsError `ServiceUnavailable` where MAX_WAITING_POLLS are running already.
      */
-    beginPoll(request: FastifyRequest): RunningPoll;
+    beginPoll(reply: FastifyReply): RunningPoll;
   }
 }

@@ -41,7 +41,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
       if (request.headers.accept?.includes('text/event-stream')) {
         const channels = [...new Set([channel].flat())];
         const lastEventId = request.headers['last-event-id'];
-        return stream(reply, { clientId, channels, after, lastEventId }, fastify.beginPoll(request));
+        return stream(reply, { clientId, channels, after, lastEventId }, fastify.beginPoll(reply));
       }
       if (typeof channel !== 'string') {
         throw new EventsError(
@@ -49,7 +49,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (
           `Invalid Channel: expected one channel (several only with Accept: text/event-stream), got ${channel.length}`,
         );
       }
-      const running = fastify.beginPoll(request);
+      const running = fastify.beginPoll(reply);
       const answer = new PollAnswer(reply, running, metrics);
       const options = { timeoutMs: Math.min(timeout, pollTimeoutMs), signal: running };
       const pollAfter = (after: number) =>
