@@ -8,8 +8,9 @@ import { startRedis } from './harness/redis.mjs';
 
 const COLLECT = [
   '--expose-gc',
-  // The young generation grows up to 48 MB while requests arrive, or not: as much as the polls hold.
-  '--max-semi-space-size=1',
+  // Otherwise the young generation grows while requests arrive, or not, by as much as the polls hold.
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=16',
   '--import',
   fileURLToPath(new URL('./harness/collect-on-signal.mjs', import.meta.url)),
 ];

@@ -1,8 +1,7 @@
 import { connect } from 'node:net';
 import { EventsError } from '@ganomede/events-protocol';
 import type { EventStore, StoreOptions } from '@ganomede/events-store';
-import { openLmdbStore } from '@ganomede/events-store-lmdb';
-import { createRedisStore, type RedisAddress } from '@ganomede/events-store-redis';
+import type { RedisAddress } from '@ganomede/events-store-redis';
 import { type Config, ConfigError } from './config.js';
 
 /** How long a developer's machine is asked for a Redis that nobody has configured, milliseconds. */
@@ -77,6 +76,8 @@ function redisVariable(config: Config): string | undefined {
 }
 
 async function openEmbedded(config: Config, reason: string): Promise<OpenedStore> {
+  // Loaded where it is used: it is native code, which Redis needs nothing of.
+  const { openLmdbStore } = await import('@ganomede/events-store-lmdb');
   const store = await openLmdbStore({ dataDir: config.dataDir, ...storeOptions(config) });
   return {
     store,
@@ -89,6 +90,7 @@ async function openRedis(
   reason: string,
   onWarning: (message: string) => void,
 ): Promise<OpenedStore> {
+  const { createRedisStore } = await import('@ganomede/events-store-redis');
   const store = await createRedisStore({
     ...redisAddress(config),
     ...storeOptions(config),
