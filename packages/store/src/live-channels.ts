@@ -2,10 +2,10 @@ import type { EventBatch } from './event-batch.js';
 import { LiveTail, type TailEvent } from './live-tail.js';
 import { Waiters } from './waiters.js';
 
-/** How long a channel stays live after its last poll, milliseconds: most consumers come back at once. */
-const GRACE_MS = 10_000;
-
-/** An event stays in a tail for one to two times as long, milliseconds. */
+/**
+ * An event stays in a tail for one to two times as long, and so does a channel after its last poll: most consumers
+ * come back at once. Milliseconds.
+ */
 const AGE_MS = 10_000;
 
 /** How a store hears of events in one channel that were appended elsewhere. */
@@ -24,7 +24,8 @@ export class LiveChannel {
   readonly ready: Promise<void>;
   /** Polls that are running on the channel. */
   users = 0;
-  idleTimer: NodeJS.Timeout | undefined;
+  /** Whether nobody has polled it since the last time that channels aged. */
+  unused = false;
   #resets = 0;
   readonly #reads = new Map<string, Promise<EventBatch>>();
 
@@ -94,15 +95,13 @@ export class LiveChannels {
       fresh.ready.catch(() => this.#forget(fresh));
       live = fresh;
     }
-    clearTimeout(live.idleTimer);
     live.users++;
+    live.unused = false;
     return live;
   }
 
   release(live: LiveChannel): void {
     live.users--;
-    if (live.users > 0 || this.#closed) return;
-    live.idleTimer = setTimeout(() => this.#forget(live), GRACE_MS).unref();
   }
 
   /**
@@ -136,7 +135,6 @@ export class LiveChannels {
   close(): void {
     this.#closed = true;
     for (const live of this.#channels.values()) {
-      clearTimeout(live.idleTimer);
       live.waiters.wakeAll();
       this.#forget(live);
     }
@@ -153,6 +151,13 @@ export class LiveChannels {
 
   /** Without it every channel that was ever busy would hold a full tail for as long as it is polled. */
   #age(): void {
-    for (const { tail } of this.#channels.values()) tail.age();
+    for (const live of this.#channels.values()) {
+      if (live.unused) {
+        this.#forget(live);
+        continue;
+      }
+      live.unused = live.users === 0;
+      live.tail.age();
+    }
   }
 }

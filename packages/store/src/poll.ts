@@ -28,8 +28,14 @@ export function poll(
   options: PollOptions,
 ): Promise<EventBatch> {
   if (options.timeoutMs === 0) return source.read(cursor);
+  const live = source.live.use(address.channel);
+  const kept = live.tail.read(cursor, address.type);
+  if (kept !== undefined && kept.count > 0) {
+    source.live.release(live);
+    return Promise.resolve(kept);
+  }
   return new Promise((resolve, reject) => {
-    new Poll(source, address, cursor, options, resolve, reject).start();
+    new Poll(source, live, address.type, cursor, options, resolve, reject).start();
   });
 }
 
@@ -48,7 +54,8 @@ class Poll extends Waiter {
 
   constructor(
     source: PollSource,
-    { channel, type }: ChannelAddress,
+    live: LiveChannel,
+    type: string | undefined,
     cursor: ReadCursor,
     { timeoutMs, signal }: PollOptions,
     resolve: (batch: EventBatch) => void,
@@ -56,7 +63,7 @@ class Poll extends Waiter {
   ) {
     super();
     this.#source = source;
-    this.#live = source.live.use(channel);
+    this.#live = live;
     this.#type = type;
     this.#place = cursor;
     this.#deadline = performance.now() + timeoutMs;
