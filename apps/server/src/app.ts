@@ -87,7 +87,7 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-    childLoggerFactory: (parent, bindings, options) => new RequestLogger(parent, bindings, options),
+    childLoggerFactory: (parent, { reqId }) => new RequestLogger(parent, reqId),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);

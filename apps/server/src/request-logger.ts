@@ -13,14 +13,12 @@ type Logged = [first: unknown, ...rest: unknown[]];
  */
 export class RequestLogger implements FastifyBaseLogger {
   readonly #parent: FastifyBaseLogger;
-  readonly #bindings: Bindings;
-  readonly #options: Options;
+  readonly #requestId: string;
   #own: FastifyBaseLogger | undefined;
 
-  constructor(parent: FastifyBaseLogger, bindings: Bindings, options?: Options) {
+  constructor(parent: FastifyBaseLogger, requestId: string) {
     this.#parent = parent;
-    this.#bindings = bindings;
-    this.#options = options;
+    this.#requestId = requestId;
   }
 
   get level(): FastifyBaseLogger['level'] {
@@ -62,7 +60,7 @@ export class RequestLogger implements FastifyBaseLogger {
   }
 
   #child(): FastifyBaseLogger {
-    this.#own ??= this.#parent.child(this.#bindings, this.#options);
+    this.#own ??= this.#parent.child({ reqId: this.#requestId });
     return this.#own;
   }
 
