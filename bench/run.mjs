@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { prepare } from '../scripts/prepare.mjs';
+import { run } from '../scripts/run.mjs';
 import { report, say, seconds } from '../scripts/step.mjs';
 import { endEverything } from './harness/children.mjs';
 import { versions } from './harness/contenders.mjs';
@@ -81,6 +82,7 @@ async function main() {
     say(`  ${seconds(since)}`);
   }
   say(`Took ${seconds(start)}.`);
+  if (values.quick) say('A quick run shows that everything works; its figures say nothing.');
   if (values.quick || names.length < SCENARIOS.length) return;
   const facts = await machine(start, loadBefore ?? 0, rounds);
   writeFileSync(new URL('./RESULTS.md', import.meta.url), asMarkdown(results, facts));
@@ -92,6 +94,7 @@ async function machine(start, loadBefore, rounds) {
   const { fastify, original, nginx } = await versions();
   const { file, version } = await redisVersion();
   return [
+    ['commit', await commit()],
     ['ended', new Date().toISOString().slice(0, 16).replace('T', ' ')],
     [
       'machine',
@@ -110,6 +113,15 @@ async function machine(start, loadBefore, rounds) {
     ],
     ['took', `${Math.round((performance.now() - start) / 60_000)} minutes`],
   ];
+}
+
+/** Of what was measured. */
+async function commit() {
+  const { ok, output } = await run(['git', 'describe', '--always', '--dirty']).catch(() => ({
+    ok: false,
+    output: '',
+  }));
+  return ok ? output.trim() : 'unknown: not a clone';
 }
 
 function distribution() {

@@ -8,7 +8,7 @@ import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
-import { requestId } from './request-id.js';
+import { requestIds } from './request-id.js';
 import { RequestLogger } from './request-logger.js';
 import { about } from './routes/about.js';
 import { latest } from './routes/latest.js';
@@ -77,6 +77,7 @@ export function buildOperationsApp(services: Services, logger?: FastifyBaseLogge
 }
 
 function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
+  const requestId = requestIds();
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     // plugins/request-log.ts says it in one line, without the query.
@@ -87,20 +88,24 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-    childLoggerFactory: (parent, { reqId }) => new RequestLogger(parent, reqId),
+    // A route with a level or serializers of its own has an ordinary child.
+    childLoggerFactory: (parent, bindings, options) =>
+      Object.keys(options).length === 0
+        ? new RequestLogger(parent, bindings.reqId)
+        : parent.child(bindings, options),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);
       sendError(error, request, reply);
     },
-    clientErrorHandler: refuseMessage,
+    clientErrorHandler: (error, socket) => refuseMessage(error, socket, requestId()),
   });
   app.register(unusedConnections);
   return app;
 }
 
 /** What is not even HTTP. The connection is closed after the answer. */
-function refuseMessage(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseMessage(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
@@ -113,7 +118,7 @@ function refuseMessage(error: NodeJS.ErrnoException, socket: Socket): void {
         : new EventsError('InvalidContent', 'Invalid request: expected an HTTP/1.1 message');
   const body = JSON.stringify({ code, message });
   socket.end(
-    `HTTP/1.1 ${status} ${code}\r\nX-Request-Id: ${requestId()}\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${status} ${code}\r\nX-Request-Id: ${requestId}\r\nConnection: close\r\n` +
       `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

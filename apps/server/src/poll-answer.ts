@@ -45,7 +45,7 @@ export class PollAnswer {
     this.#sent = true;
     this.#running.abort();
     this.#running.end();
-    this.#reply.send(error);
+    this.#reply.send(error instanceof Error ? error : new Error(String(error)));
   }
 
   #sendIfComplete(): void {

@@ -30,4 +30,5 @@ it('answers with the request id of the caller, where it is fit to be one', async
     (await fetch(`${server.origin}/about`, { headers: { 'X-Request-Id': id } })).headers.get('x-request-id');
   expect(await idFor('caller-1')).toBe('caller-1');
   expect(await idFor('no good id')).toMatch(/^[\w-]{14,}$/);
+  expect(await idFor('no good id')).not.toBe(await idFor('no good id'));
 });

@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { EventHeader } from '@ganomede/events-protocol';
 import { buildApp } from '@ganomede/events-server';
+import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
@@ -190,7 +191,17 @@ it('ends a poll that waits where its cursor cannot be saved, with one answer', a
   onTestFinished(() => store.close());
   const log: string[] = [];
   const logger = createLogger('trace', { write: (line) => void log.push(line) }, [SECRET]);
-  const app = buildApp({ store, config: { apiSecret: SECRET }, logger });
+  const late = new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (name !== 'saveCursor') return typeof value === 'function' ? value.bind(target) : value;
+      return async (...args: Parameters<EventStore['saveCursor']>) => {
+        await waitingPolls(store, 1);
+        return store.saveCursor(...args);
+      };
+    },
+  });
+  const app = buildApp({ store: late, config: { apiSecret: SECRET }, logger });
   onTestFinished(() => app.close());
   await redis.admin.set('events:{taken}:cursors', 'no hash');
   const url = '/events/v1/events?clientId=c&channel=taken&after=0';

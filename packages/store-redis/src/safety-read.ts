@@ -3,7 +3,7 @@ import type { LiveChannel, LiveChannels } from '@ganomede/events-store';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { isCrossSlot } from './unavailable.js';
+import { isCrossSlot, isRefused } from './unavailable.js';
 
 /** Channels that are looked at together. */
 const GROUP = 1_000;
@@ -64,9 +64,9 @@ export class SafetyRead {
         );
         return found.map((id) => (id === null ? undefined : Number(id)));
       } catch (error) {
-        if (!isCrossSlot(error)) return [];
-        // A cluster of one server, or a cluster behind a proxy.
-        this.#apart = true;
+        if (!isRefused(error)) return [];
+        // A cluster of one server, or a cluster behind a proxy. What else it refuses may be one of the channels.
+        this.#apart = isCrossSlot(error);
       }
     }
     const found = await Promise.allSettled(

@@ -51,10 +51,15 @@ export function unavailable(subject: string, address: string, cause: unknown): E
   return new EventsError('ServiceUnavailable', text, { cause });
 }
 
+/** Whether Redis has replied to a command of a method that it does not run it. */
+export function isRefused(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof Error && cause.name === 'ReplyError';
+}
+
 /** Whether Redis has refused a command of a method because its keys lie in different slots. */
 export function isCrossSlot(error: unknown): boolean {
-  const { cause } = error as Error;
-  return cause instanceof Error && cause.message.startsWith('CROSSSLOT ');
+  return isRefused(error) && ((error as Error).cause as Error).message.startsWith('CROSSSLOT ');
 }
 
 /** Errors while connecting that no later attempt mends. */

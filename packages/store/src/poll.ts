@@ -17,9 +17,11 @@ export interface PollSource {
 const RETRY_MS = 1_000;
 
 /**
- * Registers first, then reads, then waits: an event that comes between the read and the wait is in the tail by
- * then, and an event that comes later wakes the wait. Rejects where the first read fails; once it has begun to
- * wait it waits on while the store is away.
+ * What the tail holds already is answered at once. Otherwise it registers first, then reads, then waits: an event that
+ * comes between the read and the wait is in the tail by then, and an event that comes later wakes the wait. Rejects
+ * where the first read fails; once it has begun to wait it waits on while the store is away.
+ *
+ * @throws what subscribing to the channel throws
  */
 export function poll(
   source: PollSource,

@@ -12,10 +12,10 @@ export abstract class Waiter {
   #signal: PollSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** What to do once the wait has ended; called in the midst of what ended it. */
+  /** What to do once the wait has ended; called in the midst of what ended it, and must not throw. */
   protected abstract onWake(): void;
 
-  /** Waits until woken, for `timeoutMs` milliseconds (at most 24 days), or until `signal` aborts; then nothing stays behind. */
+  /** Waits, once at a time, until woken, for `timeoutMs` milliseconds (at most 24 days), or until `signal` aborts; then nothing stays behind. */
   protected wait(waiters: Waiters, timeoutMs: number, signal: PollSignal | undefined): void {
     this.#waiters = waiters;
     this.#signal = signal;

@@ -25,6 +25,9 @@ describe('LiveChannels', () => {
     channels.release(two);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(channels.use('a'), 'back in time').toBe(one);
+    channels.release(one);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(channels.use('a'), 'back at the last moment').toBe(one);
     await vi.advanceTimersByTimeAsync(60_000);
     channels.release(one);
     await vi.advanceTimersByTimeAsync(60_000);

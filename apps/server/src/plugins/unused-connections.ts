@@ -4,7 +4,7 @@ import fp from 'fastify-plugin';
 
 /** How long a connection that was opened just before the stop may still bring its request, milliseconds. */
 const GRACE_MS = 250;
-/** Those that have closed meanwhile are let go of when there are so many, or twice as many as the last time. */
+/** Those that have closed meanwhile are let go of when there are so many, or twice as many as were left the last time. */
 const LEAST_SWEEP = 1_000;
 
 /**
