@@ -231,7 +231,10 @@ class RedisStore implements EventStore {
 
   #notified(channel: string, message: Buffer): void {
     const { firstId, appended, events } = parseNotification(message);
-    if (events.length > 0) return this.live.push(channel, events, firstId);
+    if (events.length > 0) {
+      this.live.push(channel, events, firstId);
+      return;
+    }
     if (appended) this.live.reset(channel);
     this.live.drop(channel, firstId);
   }
