@@ -4,8 +4,9 @@ import { RedisServer } from './support/redis-server.js';
 import { event, ids, openStore } from './support/stores.js';
 import { until } from './support/until.js';
 
-async function startRedis(...options: string[]): Promise<RedisServer> {
-  const redis = await RedisServer.start(...options);
+/** The server stops when the test ends. */
+async function untilTestEnds(starting: Promise<RedisServer>): Promise<RedisServer> {
+  const redis = await starting;
   onTestFinished(() => redis.stop());
   return redis;
 }
@@ -30,7 +31,7 @@ async function storeUnheard({ admin }: RedisServer, channel: string): Promise<vo
 }
 
 it('finds an event whose notification never came', async () => {
-  const redis = await startRedis();
+  const redis = await untilTestEnds(RedisServer.start());
   const store = await openStore({ url: redis.url, safetyReadMs: 50 });
   const [poll] = await waitForSecond(store, 'unheard');
   await storeUnheard(redis, 'unheard');
@@ -38,9 +39,7 @@ it('finds an event whose notification never came', async () => {
 });
 
 it('finds it where channels lie in different slots of one server', async () => {
-  const redis = await startRedis('--cluster-enabled', 'yes');
-  await redis.admin.cluster('ADDSLOTSRANGE', 0, 16_383);
-  await until('it serves', async () => (await redis.admin.cluster('INFO')).includes('cluster_state:ok'));
+  const redis = await untilTestEnds(RedisServer.startCluster());
   const store = await openStore({ url: redis.url, safetyReadMs: 50 });
   const channels = ['a', 'b', 'c'];
   const polls = await waitForSecond(store, ...channels);
@@ -50,7 +49,7 @@ it('finds it where channels lie in different slots of one server', async () => {
 });
 
 it('finds it where something else has taken the place of another channel', async () => {
-  const redis = await startRedis();
+  const redis = await untilTestEnds(RedisServer.start());
   const store = await openStore({ url: redis.url, safetyReadMs: 50 });
   const [poll] = await waitForSecond(store, 'unheard', 'taken');
   await redis.admin.set('events:{taken}', 'no hash');
@@ -59,7 +58,7 @@ it('finds it where something else has taken the place of another channel', async
 });
 
 it('looks at two thousand channels with two commands', async () => {
-  const redis = await startRedis();
+  const redis = await untilTestEnds(RedisServer.start());
   const store = await openStore({ url: redis.url, safetyReadMs: 200 });
   await waitForSecond(store, ...Array.from({ length: 2_000 }, (_, n) => `waited/${n}`));
   const scripts = async () => (await redis.commandCounts()).get('evalsha') ?? 0;

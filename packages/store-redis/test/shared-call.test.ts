@@ -2,7 +2,6 @@ import { EventsError } from '@ganomede/events-protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from './support/redis-server.js';
 import { event, events, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -109,10 +108,8 @@ it('appends are stored in the order in which they were made, where Redis has los
 });
 
 it('channels of a cluster of one server, reached by its address, have calls of their own', async () => {
-  const single = await RedisServer.start('--cluster-enabled', 'yes');
+  const single = await RedisServer.startCluster();
   try {
-    await single.admin.cluster('ADDSLOTSRANGE', 0, 16_383);
-    await until('it serves', async () => (await single.admin.cluster('INFO')).includes('cluster_state:ok'));
     const store = await openStore({ url: single.url });
     const channels = ['a', 'b', 'c', 'd'];
     for (const id of [1, 2, 3]) {

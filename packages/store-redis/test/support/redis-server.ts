@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { until } from './until.js';
 
 /** The server on this machine: Redis 7 or newer, or Valkey. */
 function serverBinary(): string {
@@ -71,6 +72,14 @@ export class RedisServer {
       maxRetriesPerRequest: null,
     });
     this.admin.on('error', () => {});
+  }
+
+  /** A cluster of one server. */
+  static async startCluster(): Promise<RedisServer> {
+    const server = await RedisServer.start('--cluster-enabled', 'yes');
+    await server.admin.cluster('ADDSLOTSRANGE', 0, 16_383);
+    await until('it serves', async () => (await server.admin.cluster('INFO')).includes('cluster_state:ok'));
+    return server;
   }
 
   /** `options` as on the command line of redis-server. */
