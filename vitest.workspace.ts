@@ -7,6 +7,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const alias = {
   '@ganomede/events-protocol': here('packages/protocol/src/index.ts'),
   '@ganomede/events-store/conformance': here('packages/store/src/conformance/index.ts'),
+  '@ganomede/events-store/memory': here('packages/store/src/memory/index.ts'),
   '@ganomede/events-store': here('packages/store/src/index.ts'),
   '@ganomede/events-store-lmdb': here('packages/store-lmdb/src/index.ts'),
   '@ganomede/events-store-redis': here('packages/store-redis/src/index.ts'),

@@ -1,6 +1,6 @@
 import { once, setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { EventBatch, EventStore, PollSignal } from '@ganomede/events-store';
+import type { EventPage, EventStore, PollSignal } from '@ganomede/events-store';
 
 /** A comment is sent this often, so that neither end nor a proxy takes the connection for dead, milliseconds. */
 const HEARTBEAT_MS = 15_000;
@@ -98,7 +98,7 @@ async function drained(response: ServerResponse, signal: AbortSignal): Promise<v
 }
 
 /** The batch as messages; moves the places on. */
-function messages(batch: EventBatch, channel: string, places: StreamPlaces): string {
+function messages(batch: EventPage, channel: string, places: StreamPlaces): string {
   const name = places.size > 1 ? `event: ${channel}\n` : '';
   let text = '';
   for (const event of batch.texts) {

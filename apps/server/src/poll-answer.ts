@@ -1,4 +1,4 @@
-import type { EventBatch } from '@ganomede/events-store';
+import type { EventPage } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from './metrics.js';
 import type { RunningPoll } from './plugins/polls.js';
@@ -12,7 +12,7 @@ export class PollAnswer {
   readonly #reply: FastifyReply;
   readonly #running: RunningPoll;
   readonly #metrics: Metrics;
-  #batch: EventBatch | undefined;
+  #batch: EventPage | undefined;
   #saved = false;
   #sent = false;
 
@@ -23,7 +23,7 @@ export class PollAnswer {
   }
 
   /** Answers with what the poll finds, or why it failed. */
-  waitFor(polling: Promise<EventBatch>): void {
+  waitFor(polling: Promise<EventPage>): void {
     polling.then(
       (batch) => {
         this.#batch = batch;

@@ -1,5 +1,5 @@
 import { FIRST_ID_HEADER, LAST_ID_HEADER } from '@ganomede/events-protocol';
-import type { EventBatch } from '@ganomede/events-store';
+import type { EventPage } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 
 /** Answers with JSON that is text already. */
@@ -8,7 +8,7 @@ export function sendJson(reply: FastifyReply, json: string | Buffer): FastifyRep
 }
 
 /** Answers with the events as they were stored, and the position of their channel. */
-export function sendBatch(reply: FastifyReply, batch: EventBatch): FastifyReply {
+export function sendBatch(reply: FastifyReply, batch: EventPage): FastifyReply {
   reply.header(FIRST_ID_HEADER, batch.firstId).header(LAST_ID_HEADER, batch.lastId);
   return sendJson(reply, batch.json);
 }

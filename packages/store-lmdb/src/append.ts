@@ -1,5 +1,5 @@
 import type { EventHeader } from '@ganomede/events-protocol';
-import { type NewEvent, type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
+import { type SerialisedEvent, type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
 import type { Draft } from './commit-queue.js';
 import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
 
@@ -17,7 +17,7 @@ const NOTHING = Buffer.alloc(0);
 export function planAppend(
   draft: Draft,
   channel: string,
-  events: readonly NewEvent[],
+  events: readonly SerialisedEvent[],
   retention: Retention,
 ): Appended {
   const record = draft.channel(channel) ?? {
@@ -46,7 +46,7 @@ export function planAppend(
 
 function* tailEvents(
   firstId: number,
-  events: readonly NewEvent[],
+  events: readonly SerialisedEvent[],
   jsons: readonly Buffer[],
 ): Iterable<TailEvent> {
   for (const [i, json] of jsons.entries()) yield { id: firstId + i, type: events[i]?.type ?? '', json };

@@ -1,4 +1,4 @@
-import { GroupQueue, storeClosed } from '@ganomede/events-store';
+import { Batcher, storeClosed } from '@ganomede/events-store';
 import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
 import type { Change, Database, Entry } from './database.js';
 import { channelKey, type Key } from './keys.js';
@@ -81,7 +81,7 @@ interface Queued {
 export class CommitQueue {
   readonly #database: Database;
   readonly #dataDir: string;
-  readonly #queue = new GroupQueue<Queued>((writes) => this.#commit(writes), MAX_COMMIT);
+  readonly #queue = new Batcher<Queued>((writes) => this.#commit(writes), MAX_COMMIT);
   #closed = false;
 
   constructor(database: Database, dataDir: string) {

@@ -1,5 +1,5 @@
 import type { EventHeader, EventsError } from '@ganomede/events-protocol';
-import { type IdempotencyMark, idempotencyKeyReused } from '@ganomede/events-store';
+import { type IdempotencyRecord, idempotencyKeyReused } from '@ganomede/events-store';
 import type { Appended } from './append.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
@@ -43,7 +43,7 @@ export class IdempotencyKeys {
   }
 
   /** Runs `append`, which takes `count` ids, unless the key was used in time, in this draft too. */
-  plan(draft: Draft, mark: IdempotencyMark, count: number, append: () => Appended): Outcome {
+  plan(draft: Draft, mark: IdempotencyRecord, count: number, append: () => Appended): Outcome {
     const { scope, fingerprint } = mark;
     const now = Date.now();
     const stored = draft.get(idempotencyKey(scope));

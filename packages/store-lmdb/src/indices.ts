@@ -1,7 +1,7 @@
 import type { ChannelAddress, IndexDefinition } from '@ganomede/events-protocol';
 import {
   checkSameIndex,
-  EventBatch,
+  EventPage,
   INDEX_STEP,
   type IndexStep,
   type IndexStorage,
@@ -117,17 +117,17 @@ export class Indices implements IndexStorage {
     index: IndexDefinition,
     value: string,
     { limit, before = Number.MAX_SAFE_INTEGER }: Omit<LatestCursor, 'channel'>,
-  ): Promise<EventBatch> {
+  ): Promise<EventPage> {
     return this.#read(index, (channel, { number }) => {
       if (channel === undefined) return UNKNOWN_CHANNEL;
       const { firstId, lastId } = channel;
       const newest = Math.min(before - 1, lastId);
-      if (newest < firstId) return new EventBatch([], positionOf(channel));
+      if (newest < firstId) return new EventPage([], positionOf(channel));
       const ids = this.#database.rangeBackward(
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventBatch(take(this.#events(channel, ids), limit), positionOf(channel));
+      return new EventPage(take(this.#events(channel, ids), limit), positionOf(channel));
     });
   }
 

@@ -10,16 +10,16 @@ import {
 } from '@ganomede/events-protocol';
 import {
   type AppendOptions,
-  type EventBatch,
+  type EventPage,
   type EventStore,
   type IndexCursor,
   IndexReader,
   type IndexRows,
-  idempotencyMark,
+  idempotencyRecord,
   idempotencyWindow,
   type LatestCursor,
   LiveChannels,
-  newEvents,
+  serialiseEvents,
   type PollOptions,
   poll,
   type ReadCursor,
@@ -121,9 +121,9 @@ class LmdbStore implements EventStore {
   ): Promise<EventHeader[]> {
     const { channel } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
-    const events = newEvents(name, inputs, this.#typedChannels);
+    const events = serialiseEvents(name, inputs, this.#typedChannels);
     if (events.length === 0) return [];
-    const mark = idempotency && idempotencyMark(name, idempotency, events);
+    const mark = idempotency && idempotencyRecord(name, idempotency, events);
     const outcome = await this.#commits.write<Outcome>({
       subject: `${events.length} event(s) of channel ${JSON.stringify(name)}`,
       bytes: events.reduce((sum, { text }) => sum + text.length, 0),
@@ -142,7 +142,7 @@ class LmdbStore implements EventStore {
     return outcome.headers;
   }
 
-  async read(cursor: ReadCursor): Promise<EventBatch> {
+  async read(cursor: ReadCursor): Promise<EventPage> {
     const address = this.#address(cursor.channel);
     try {
       return readEvents(this.#database, address, cursor);
@@ -151,7 +151,7 @@ class LmdbStore implements EventStore {
     }
   }
 
-  async latest(cursor: LatestCursor): Promise<EventBatch> {
+  async latest(cursor: LatestCursor): Promise<EventPage> {
     const address = this.#address(cursor.channel);
     try {
       return readLatest(this.#database, address, cursor);
@@ -160,7 +160,7 @@ class LmdbStore implements EventStore {
     }
   }
 
-  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
     // Not `async`, as thousands may wait.
     try {
       return poll(this, this.#address(cursor.channel), cursor, options);

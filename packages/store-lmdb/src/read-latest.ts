@@ -1,5 +1,5 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { EventBatch, type LatestCursor } from '@ganomede/events-store';
+import { EventPage, type LatestCursor } from '@ganomede/events-store';
 import { readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, typeKey } from './keys.js';
@@ -10,17 +10,17 @@ export function readLatest(
   database: Database,
   { channel, type }: ChannelAddress,
   { limit, before = Number.MAX_SAFE_INTEGER }: LatestCursor,
-): EventBatch {
+): EventPage {
   const record = readChannel(database, channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
   const { number, firstId, lastId } = record;
   const newest = Math.min(before - 1, lastId);
-  if (newest < firstId) return new EventBatch([], positionOf(record));
+  if (newest < firstId) return new EventPage([], positionOf(record));
   const found =
     type === undefined
       ? wholeChannel(database, number, newest, firstId)
       : ofType(database, number, type, newest, firstId);
-  return new EventBatch(take(found, limit).reverse(), positionOf(record));
+  return new EventPage(take(found, limit).reverse(), positionOf(record));
 }
 
 function* wholeChannel(

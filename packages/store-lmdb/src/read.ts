@@ -1,31 +1,31 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { type ChannelPosition, EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
+import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type ReadCursor } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, typeKey } from './keys.js';
 
-export const UNKNOWN_CHANNEL = new EventBatch([], { firstId: 0, lastId: 0 });
+export const UNKNOWN_CHANNEL = new EventPage([], { firstId: 0, lastId: 0 });
 
 /** The events of a channel, or of one type of it, after a cursor. One turn of the event loop sees one snapshot. */
 export function readEvents(
   database: Database,
   { channel, type }: ChannelAddress,
   { after, limit }: ReadCursor,
-): EventBatch {
+): EventPage {
   const record = readChannel(database, channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
   const { number, firstId, lastId } = record;
   const from = Math.max(after, firstId - 1);
-  if (from >= lastId) return new EventBatch([], positionOf(record));
+  if (from >= lastId) return new EventPage([], positionOf(record));
   const found =
     type === undefined
       ? wholeChannel(database, number, from, lastId)
       : ofType(database, number, type, from, lastId);
-  return new EventBatch(take(found, limit), positionOf(record));
+  return new EventPage(take(found, limit), positionOf(record));
 }
 
 /** Where nothing is kept, the first id is one above the last. */
-export function positionOf({ firstId, lastId }: ChannelRecord): ChannelPosition {
+export function positionOf({ firstId, lastId }: ChannelRecord): ChannelBounds {
   return { firstId: firstId > lastId ? 0 : firstId, lastId };
 }
 
@@ -36,7 +36,7 @@ export function take(found: Iterable<Buffer>, limit: number): Buffer[] {
   for (const text of found) {
     texts.push(text);
     bytes += text.length;
-    if (texts.length >= limit || bytes >= MAX_BATCH_BYTES) break;
+    if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
   }
   return texts;
 }

@@ -1,9 +1,9 @@
 import type { EventHeader } from '@ganomede/events-protocol';
 import {
-  GroupQueues,
-  type IdempotencyMark,
+  Batchers,
+  type IdempotencyRecord,
   idempotencyKeyReused,
-  type NewEvent,
+  type SerialisedEvent,
 } from '@ganomede/events-store';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
@@ -31,8 +31,8 @@ export interface AppenderSettings {
 interface Append {
   readonly channel: string;
   readonly keys: ChannelKeys;
-  readonly events: readonly NewEvent[];
-  readonly mark: IdempotencyMark | undefined;
+  readonly events: readonly SerialisedEvent[];
+  readonly mark: IdempotencyRecord | undefined;
   readonly bytes: number;
   readonly resolve: (headers: EventHeader[]) => void;
   readonly reject: (error: unknown) => void;
@@ -58,7 +58,7 @@ export class Appender {
   /** Whether channels may lie in different slots. */
   #apart: boolean;
   /** By channel where they are apart, else `ALL`. */
-  readonly #queues = new GroupQueues<Append>((_name, appends) => this.#write(appends), MAX_CALL);
+  readonly #queues = new Batchers<Append>((_name, appends) => this.#write(appends), MAX_CALL);
 
   /** With `rounds` the appends go through them, and the connection is theirs. */
   constructor(connection: Connection, keys: Keys, settings: AppenderSettings, rounds?: Rounds) {
@@ -70,7 +70,7 @@ export class Appender {
   }
 
   /** With a mark that was used already it resolves with the headers of then. */
-  async append(channel: string, events: readonly NewEvent[], mark?: IdempotencyMark): Promise<EventHeader[]> {
+  async append(channel: string, events: readonly SerialisedEvent[], mark?: IdempotencyRecord): Promise<EventHeader[]> {
     // Before it is queued: a name that has no keys fails alone.
     const keys = this.#keys.of(channel);
     let bytes = 0;
@@ -155,7 +155,7 @@ export class Appender {
         args.push(key, shortened(mark.fingerprint));
       }
       for (let i = 0; i < events.length; ) {
-        const { filed } = events[i] as NewEvent;
+        const { filed } = events[i] as SerialisedEvent;
         let file = 0;
         if (filed !== undefined) {
           file = files.get(filed) ?? declared.push(this.#keys.type(channel, filed));
@@ -163,7 +163,7 @@ export class Appender {
         }
         const row = args.push(0, file, filed ?? '') - 3;
         const from = i;
-        for (; events[i]?.filed === filed && i < events.length; i++) args.push((events[i] as NewEvent).text);
+        for (; events[i]?.filed === filed && i < events.length; i++) args.push((events[i] as SerialisedEvent).text);
         args[row] = i - from;
       }
     }

@@ -1,5 +1,5 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { type ChannelPosition, EventBatch, type LatestCursor, MAX_BATCH_BYTES } from '@ganomede/events-store';
+import { type ChannelBounds, EventPage, type LatestCursor, MAX_PAGE_BYTES } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { EMPTY, position, type Reader } from './reader.js';
@@ -11,7 +11,7 @@ export type BackwardCursor = Omit<LatestCursor, 'channel'>;
 interface Ids {
   /** Descending. */
   readonly ids: readonly number[];
-  readonly position: ChannelPosition;
+  readonly position: ChannelBounds;
   /** Whether there is nothing below them. */
   readonly ended: boolean;
 }
@@ -32,20 +32,20 @@ export class BackwardReader {
   }
 
   /** The newest events of a channel, or of one type of it; ascending. */
-  async latest({ channel, type }: ChannelAddress, cursor: BackwardCursor): Promise<EventBatch> {
+  async latest({ channel, type }: ChannelAddress, cursor: BackwardCursor): Promise<EventPage> {
     const find: FindIds =
       type === undefined
         ? (before, count) => this.#idsOfChannel(channel, before, count)
         : (before, count) => this.#idsOfList(channel, this.#keys.type(channel, type), before, count);
     const { texts, position: place } = await this.#collect(channel, find, cursor);
-    return new EventBatch(texts.reverse(), place);
+    return new EventPage(texts.reverse(), place);
   }
 
   /** The events of a channel whose ids are in a list, ascending there; newest first. */
-  async ofList(channel: string, list: string, cursor: BackwardCursor): Promise<EventBatch> {
+  async ofList(channel: string, list: string, cursor: BackwardCursor): Promise<EventPage> {
     const find: FindIds = (before, count) => this.#idsOfList(channel, list, before, count);
     const { texts, position: place } = await this.#collect(channel, find, cursor);
-    return new EventBatch(texts, place);
+    return new EventPage(texts, place);
   }
 
   /** Newest first. */
@@ -53,25 +53,25 @@ export class BackwardReader {
     channel: string,
     find: FindIds,
     { limit, before = 0 }: BackwardCursor,
-  ): Promise<{ texts: Buffer[]; position: ChannelPosition }> {
+  ): Promise<{ texts: Buffer[]; position: ChannelBounds }> {
     const texts: Buffer[] = [];
     let bytes = 0;
     let below = before;
     /** As of the first step: events that came later are not in the batch. */
-    let place: ChannelPosition | undefined;
+    let place: ChannelBounds | undefined;
     for (;;) {
-      const count = Math.min(limit - texts.length, this.#reader.chunk(channel, MAX_BATCH_BYTES - bytes));
+      const count = Math.min(limit - texts.length, this.#reader.chunk(channel, MAX_PAGE_BYTES - bytes));
       const { ids, position: known, ended } = await find(below, count);
       place ??= known;
       const found = await this.#reader.pick(channel, ids.toReversed(), known.firstId);
       for (const text of found.reverse()) {
         texts.push(text);
         bytes += text.length;
-        if (bytes >= MAX_BATCH_BYTES) break;
+        if (bytes >= MAX_PAGE_BYTES) break;
       }
       // What is no longer there was dropped meanwhile, and all below it too.
       const dropped = found.length < ids.length;
-      if (ended || dropped || texts.length >= limit || bytes >= MAX_BATCH_BYTES)
+      if (ended || dropped || texts.length >= limit || bytes >= MAX_PAGE_BYTES)
         return { texts, position: place };
       below = ids.at(-1) ?? below;
     }

@@ -1,5 +1,5 @@
 import type { ChannelAddress } from '@ganomede/events-protocol';
-import { GroupQueues } from '@ganomede/events-store';
+import { Batchers } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -22,7 +22,7 @@ export class Cursors {
   readonly #connection: Connection;
   readonly #keys: Keys;
   /** By the key of the hash. */
-  readonly #saves = new GroupQueues<Save>((key, saves) => this.#write(key, saves), MAX_SAVES);
+  readonly #saves = new Batchers<Save>((key, saves) => this.#write(key, saves), MAX_SAVES);
 
   constructor(connection: Connection, keys: Keys) {
     this.#connection = connection;

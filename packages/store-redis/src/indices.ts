@@ -1,7 +1,7 @@
 import { type IndexDefinition, parseChannel } from '@ganomede/events-protocol';
 import {
   checkSameIndex,
-  type EventBatch,
+  type EventPage,
   INDEX_STEP,
   type IndexStep,
   type IndexStorage,
@@ -94,7 +94,7 @@ export class Indices implements IndexStorage {
     );
   }
 
-  async rows(index: IndexDefinition, indexKey: string, cursor: BackwardCursor): Promise<EventBatch> {
+  async rows(index: IndexDefinition, indexKey: string, cursor: BackwardCursor): Promise<EventPage> {
     const list = this.#keysOf(index).value(indexKey);
     return this.#reader.ofList(this.#address(index).channel, list, cursor);
   }

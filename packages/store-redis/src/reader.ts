@@ -1,5 +1,5 @@
 import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
-import { type ChannelPosition, EventBatch, MAX_BATCH_BYTES, type ReadCursor } from '@ganomede/events-store';
+import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type ReadCursor } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { ChannelKeys, Keys } from './keys.js';
 
@@ -32,10 +32,10 @@ interface Chunk {
   readonly texts: readonly Buffer[];
   /** Id of the last event that was looked at. */
   readonly lastRead: number;
-  readonly position: ChannelPosition;
+  readonly position: ChannelBounds;
 }
 
-export const EMPTY: ChannelPosition = { firstId: 0, lastId: 0 };
+export const EMPTY: ChannelBounds = { firstId: 0, lastId: 0 };
 
 /** Reads the events of a channel, or of one type of it, after a cursor: JSON texts as they are stored. */
 export class Reader {
@@ -48,13 +48,13 @@ export class Reader {
     this.#keys = keys;
   }
 
-  async read({ channel, type }: ChannelAddress, { after, limit }: ReadCursor): Promise<EventBatch> {
+  async read({ channel, type }: ChannelAddress, { after, limit }: ReadCursor): Promise<EventPage> {
     const keys = this.#keys.of(channel);
     const texts: Buffer[] = [];
     let bytes = 0;
     let place = after;
     for (;;) {
-      const count = Math.min(limit - texts.length, this.chunk(channel, MAX_BATCH_BYTES - bytes));
+      const count = Math.min(limit - texts.length, this.chunk(channel, MAX_PAGE_BYTES - bytes));
       const {
         texts: found,
         lastRead,
@@ -65,10 +65,10 @@ export class Reader {
       for (const text of found) {
         texts.push(text);
         bytes += text.length;
-        if (bytes >= MAX_BATCH_BYTES) break;
+        if (bytes >= MAX_PAGE_BYTES) break;
       }
-      if (texts.length >= limit || bytes >= MAX_BATCH_BYTES || lastRead >= position.lastId) {
-        return new EventBatch(texts, position);
+      if (texts.length >= limit || bytes >= MAX_PAGE_BYTES || lastRead >= position.lastId) {
+        return new EventPage(texts, position);
       }
       place = lastRead;
     }
@@ -179,7 +179,7 @@ export class Reader {
 }
 
 /** Where nothing is kept, the first id is one above the last. */
-export function position(first: number, last: number): ChannelPosition {
+export function position(first: number, last: number): ChannelBounds {
   return { firstId: first > last ? 0 : first, lastId: last };
 }
 

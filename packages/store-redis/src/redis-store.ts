@@ -7,16 +7,16 @@ import {
 } from '@ganomede/events-protocol';
 import {
   type AppendOptions,
-  type EventBatch,
+  type EventPage,
   type EventStore,
   type IndexCursor,
   IndexReader,
   type IndexRows,
-  idempotencyMark,
+  idempotencyRecord,
   idempotencyWindow,
   type LatestCursor,
   LiveChannels,
-  newEvents,
+  serialiseEvents,
   type PollOptions,
   poll,
   type ReadCursor,
@@ -156,22 +156,22 @@ class RedisStore implements EventStore {
   ): Promise<EventHeader[]> {
     const { channel } = this.#address(name);
     // Serialised before it is queued: what has no JSON text fails alone.
-    const events = newEvents(name, inputs, this.#typedChannels);
+    const events = serialiseEvents(name, inputs, this.#typedChannels);
     if (events.length === 0) return [];
     this.#registry.add(channel);
-    const mark = idempotency && idempotencyMark(name, idempotency, events);
+    const mark = idempotency && idempotencyRecord(name, idempotency, events);
     return this.#appender.append(channel, events, mark);
   }
 
-  async read(cursor: ReadCursor): Promise<EventBatch> {
+  async read(cursor: ReadCursor): Promise<EventPage> {
     return this.#reader.read(this.#address(cursor.channel), cursor);
   }
 
-  async latest(cursor: LatestCursor): Promise<EventBatch> {
+  async latest(cursor: LatestCursor): Promise<EventPage> {
     return this.#backwardReader.latest(this.#address(cursor.channel), cursor);
   }
 
-  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch> {
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
     // Not `async`, as thousands may wait.
     try {
       const address = this.#address(cursor.channel);

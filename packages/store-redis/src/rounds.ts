@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { GroupQueues } from '@ganomede/events-store';
+import { Batchers } from '@ganomede/events-store';
 import { APPEND_SCRIPT, type ScriptPipeline } from './commands.js';
 import type { Connection } from './connection.js';
 import { TooFewReplicas } from './unavailable.js';
@@ -35,7 +35,7 @@ export class Rounds {
   readonly #connection: Connection;
   readonly #durability: Durability;
   /** By server. */
-  readonly #queues = new GroupQueues<Call>((server, calls) => this.#round(server, calls), MAX_ROUND);
+  readonly #queues = new Batchers<Call>((server, calls) => this.#round(server, calls), MAX_ROUND);
   /** Servers that know the script. */
   readonly #loaded = new Set<string>();
 

@@ -1,4 +1,4 @@
-import type { EventBatch, EventStore } from '@ganomede/events-store';
+import type { EventPage, EventStore } from '@ganomede/events-store';
 import { expect, it, onTestFinished } from 'vitest';
 import { RedisServer } from './support/redis-server.js';
 import { event, ids, openStore } from './support/stores.js';
@@ -18,7 +18,7 @@ async function waitForSecond(store: EventStore, ...channels: string[]) {
     store.poll({ channel, after: 1, limit: 10 }, { timeoutMs: 60_000 }),
   );
   await until('polls wait', () => store.waiting === channels.length);
-  return polls as [Promise<EventBatch>, ...Promise<EventBatch>[]];
+  return polls as [Promise<EventPage>, ...Promise<EventPage>[]];
 }
 
 /** Stores a second event, of which nobody is notified. */

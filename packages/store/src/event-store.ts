@@ -1,14 +1,22 @@
-import type { EventHeader, EventInput, IndexDefinition } from '@ganomede/events-protocol';
-import type { EventBatch } from './event-batch.js';
-
-/** Where to read: events of `channel` (a name as on the wire, `channel:type` included) with id > `after`. */
-export interface ReadCursor {
-  readonly channel: string;
-  /** Id of the last event already seen; 0 for the start. */
-  readonly after: number;
-  /** Most events to return, at least 1. */
-  readonly limit: number;
-}
+import {
+  type EventHeader,
+  type EventInput,
+  EventsError,
+  type IndexDefinition,
+  MAX_NAME_LENGTH,
+  parseChannel,
+} from '@ganomede/events-protocol';
+import type { EventPage } from './events/event-page.js';
+import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
+import { serialiseEvents } from './events/serialise.js';
+import { checkSameIndex, sortIndices } from './indices/index-definition.js';
+import { type IndexCursor, IndexReader, type IndexRows } from './indices/index-reader.js';
+import { resolveOptions, type StoreOptions, type StoreSettings } from './options.js';
+import { Sweeper } from './retention/sweeper.js';
+import type { ChannelScope, IndexScope, Storage } from './storage.js';
+import { LiveChannels } from './waiting/live-channels.js';
+import { MissedNotifications } from './waiting/missed-notifications.js';
+import { Poll, type PollSource, type ReadCursor } from './waiting/poll.js';
 
 /** Where to read backward: events of `channel` (a name as on the wire, `channel:type` included). */
 export interface LatestCursor {
@@ -19,91 +27,93 @@ export interface LatestCursor {
   readonly before?: number | undefined;
 }
 
-/** What to look for in an index. */
-export interface IndexCursor {
-  /** Id of the index. */
-  readonly id: string;
-  /** The string that the field is to be; the JSON text of a number or a boolean. */
-  readonly value: string;
-  /** Most events to return, at least 1. */
-  readonly limit: number;
-  /** Only events with a lower id; default: all. */
-  readonly before?: number | undefined;
-}
-
-export interface IndexRows {
-  readonly index: IndexDefinition;
-  /** Newest first. */
-  readonly rows: EventBatch;
-}
-
-/** Names one append of one client on one channel name, so that it can be sent again. */
-export interface Idempotency {
-  readonly clientId: string;
-  /** 1 to 255 characters. */
-  readonly key: string;
-}
-
 export interface AppendOptions {
   /** Default: sending the append again stores the events again. */
   readonly idempotency?: Idempotency | undefined;
 }
 
-/** What a `PollSignal` calls, as an `AbortSignal` does: an object, so that a poll that waits needs no function of its own. */
-export interface PollListener {
-  handleEvent(): void;
-}
-
-/** What a poll needs of an `AbortSignal`, so that something lighter may stand for one. */
-export interface PollSignal {
-  readonly aborted: boolean;
-  addEventListener(type: 'abort', listener: PollListener, options?: { readonly once: true }): void;
-  removeEventListener(type: 'abort', listener: PollListener): void;
-}
-
 export interface PollOptions {
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
-  /** Ends the wait; the poll then resolves with an empty batch, as on a time-out. */
-  readonly signal?: PollSignal | undefined;
+  /** Ends the wait; the poll then resolves with an empty page, as on a time-out. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Seams for tests that force a race by construction. Not for production use. */
-export interface StoreHooks {
-  /** Awaited by a poll that has found nothing, right before it starts waiting. */
-  readonly beforeWait?: (channel: string) => void | Promise<void>;
-}
+/** The calls that an observer is told of. */
+export type StoreCall =
+  | 'append'
+  | 'read'
+  | 'latest'
+  | 'loadCursor'
+  | 'saveCursor'
+  | 'createIndex'
+  | 'indices'
+  | 'readIndex'
+  | 'ping';
 
-/** Which events a channel forgets. Ids go on counting, whatever is forgotten. */
-export interface Retention {
-  /**
-   * Events older than so many milliseconds are dropped, in channels that nothing is appended to as well, soon
-   * after: within a tenth of the age, but not more often than once a second and at least once a minute.
-   */
-  readonly maxAgeMs?: number | undefined;
-  /** The newest so many events of a channel are kept; up to a tenth more may be for a while. */
-  readonly maxEvents?: number | undefined;
-}
+/** Told of each call that has ended, how long it took in milliseconds, and why it was rejected if it was. Must not throw. */
+export type StoreObserver = (call: StoreCall, durationMs: number, error: unknown) => void;
 
-/** What every store accepts when it is opened. */
-export interface StoreOptions {
-  /** Whether `channel:type` reads one type of a channel (default), or every name is one opaque channel. */
-  readonly typedChannels?: boolean;
-  /** Default: everything is kept. */
-  readonly retention?: Retention;
-  /** How long an idempotency key is remembered after its append, milliseconds, an integer from 1. Default 600 000. */
-  readonly idempotencyWindowMs?: number | undefined;
-  readonly hooks?: StoreHooks;
+/**
+ * Opens a store on a storage, which is opened once the options have been found to be valid.
+ *
+ * @throws RangeError (as a rejection) if an option is invalid
+ * @throws what `openStorage` rejects with
+ */
+export async function openEventStore(
+  openStorage: () => Storage | Promise<Storage>,
+  options: StoreOptions = {},
+): Promise<EventStore> {
+  const settings = resolveOptions(options);
+  return new EventStore(await openStorage(), settings);
 }
 
 /**
- * Named, append-only sequences of events, and the place of each consumer in them.
+ * Named, append-only sequences of events, and the cursor of each consumer in them, on any storage.
  *
- * Every method rejects with an `EventsError`: `ServiceUnavailable` where the store cannot be reached, cannot
- * write, or is closed (retrying can help), `InvalidContent` where an event cannot be stored as JSON.
+ * Every method rejects with an `EventsError`: `ServiceUnavailable` if the store cannot be reached, cannot
+ * write, or is closed (retrying can help), `InvalidContent` if an event cannot be stored as JSON.
  * Channel names, ids and limits are expected to be valid by the schemas of the protocol.
  */
-export interface EventStore {
+export class EventStore {
+  readonly #storage: Storage;
+  readonly #settings: StoreSettings;
+  readonly #live: LiveChannels;
+  readonly #polls: PollSource;
+  readonly #indexReader: IndexReader;
+  readonly #missed: MissedNotifications | undefined;
+  readonly #sweeper: Sweeper;
+  readonly #observers: StoreObserver[] = [];
+  #closing: Promise<void> | undefined;
+
+  /** Use `openEventStore`. */
+  constructor(storage: Storage, settings: StoreSettings) {
+    const { hooks, maxEvents, maxAgeMs } = settings;
+    this.#storage = storage;
+    this.#settings = settings;
+    const live = new LiveChannels(storage.subscriptions);
+    this.#live = live;
+    storage.listen({
+      appended: (channel, events, firstId) => live.push(channel, events, firstId),
+      trimmed: (channel, firstId) => live.drop(channel, firstId),
+      missed: (channel) => live.reset(channel),
+    });
+    this.#polls = { live, hooks, scan: (scan) => storage.scan(scan) };
+    this.#indexReader = new IndexReader(storage, (index) => this.#indexScope(index));
+    this.#missed = storage.subscriptions && new MissedNotifications(live, storage.subscriptions);
+    this.#sweeper = new Sweeper(storage, { maxEvents, maxAgeMs });
+  }
+
+  /** Number of requests that wait now. */
+  get waiting(): number {
+    return this.#live.waiting;
+  }
+
+  /** From now on `observer` is told of every call that has ended, except those that wait. */
+  observe(observer: StoreObserver): void {
+    this.#observers.push(observer);
+  }
+
   /**
    * Appends events to a channel: all or none, with consecutive ids, in the given order; of each what an `EventInput`
    * has and nothing else.
@@ -113,67 +123,236 @@ export interface EventStore {
    * With `idempotency` it is safe to send again: within the window the same (clientId, channel name, key) resolves
    * with the headers of the first append and stores nothing, wherever and however often it is sent, at the same
    * time too. An append that was rejected and not stored does not use its key up. Rejects with EventsError
-   * `IdempotencyKeyReused` where the key was used for other events.
+   * `IdempotencyKeyReused` if the key was used for other events.
    */
-  append(channel: string, events: readonly EventInput[], options?: AppendOptions): Promise<EventHeader[]>;
+  append(
+    name: string,
+    inputs: readonly EventInput[],
+    { idempotency }: AppendOptions = {},
+  ): Promise<EventHeader[]> {
+    return this.#run('append', async () => {
+      const { channel } = this.#scope(name);
+      const { typedChannels, maxEvents, idempotencyWindowMs } = this.#settings;
+      // Serialised before it is queued: what has no JSON text fails alone.
+      const events = serialiseEvents(name, inputs, typedChannels);
+      if (events.length === 0) return [];
+      let bytes = 0;
+      for (const { text } of events) bytes += text.length;
+      const outcome = await this.#storage.append({
+        channel,
+        events,
+        bytes,
+        maxEvents,
+        idempotency: idempotency && idempotencyRecord(name, idempotency, events, idempotencyWindowMs),
+      });
+      if (outcome.kind === 'key-reused') throw idempotencyKeyReused(idempotency as Idempotency);
+      const { firstId, timestamp } = outcome;
+      return events.map((_, i) => ({ id: firstId + i, timestamp }));
+    });
+  }
 
   /**
-   * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are where they
-   * would hold more than about `MAX_BATCH_BYTES` of JSON, but never none of them. A cursor before the oldest
-   * event kept reads from there on; one ahead of the newest reads nothing. The position in the batch tells both.
+   * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are if they
+   * would hold more than about `MAX_PAGE_BYTES` of JSON, but never none of them. A cursor before the oldest
+   * event kept reads from there on; one ahead of the newest reads nothing. The bounds in the page tell both.
    */
-  read(cursor: ReadCursor): Promise<EventBatch>;
+  read({ channel: name, after, limit }: ReadCursor): Promise<EventPage> {
+    return this.#run('read', async () => {
+      const { channel, type } = this.#scope(name);
+      return this.#storage.scan({ channel, type, after, limit });
+    });
+  }
 
   /**
    * The newest events of a channel, or the newest below `before`; ascending by id, without waiting. At most
-   * `limit`; where they would hold more than about `MAX_BATCH_BYTES` of JSON the newest of them, one at least.
+   * `limit`; if they would hold more than about `MAX_PAGE_BYTES` of JSON the newest of them, one at least.
    */
-  latest(cursor: LatestCursor): Promise<EventBatch>;
+  latest({ channel: name, before, limit }: LatestCursor): Promise<EventPage> {
+    return this.#run('latest', async () => {
+      const { channel, type } = this.#scope(name);
+      return (await this.#storage.scan({ channel, type, before, limit })).reversed();
+    });
+  }
 
   /**
-   * Reads, and where there is nothing new waits for the next event. Resolves with an empty batch after
-   * `timeoutMs`, when `signal` aborts, and when the store closes. Rejects where the store is away when it begins;
+   * Reads, and if there is nothing new waits for the next event. Resolves with an empty page after
+   * `timeoutMs`, when `signal` aborts, and when the store closes. Rejects if the store is away when it begins;
    * once it waits it waits on.
    *
    * A cursor ahead of the newest id (the store came back empty, or older than it was) is taken as the newest id:
-   * the poll gets the next event that is appended, though its id is lower than `after`. `lastId` of the batch
+   * the poll gets the next event that is appended, though its id is lower than `after`. `lastId` of the page
    * being lower than `after` tells the consumer that the store has lost events.
    */
-  poll(cursor: ReadCursor, options: PollOptions): Promise<EventBatch>;
+  poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
+    return new Promise((resolve, reject) => {
+      this.start(new PromisedPoll(cursor, options, resolve, reject));
+    });
+  }
 
-  /** The saved cursor of a consumer on a channel name: the id of the last event seen, 0 where none was saved. */
-  loadCursor(clientId: string, channel: string): Promise<number>;
+  /** Does what `poll` does for those who have an object for each request anyway: tens of thousands may wait at once. */
+  start(poll: Poll): void {
+    try {
+      const scope = this.#scope(poll.cursor.channel);
+      // What is in memory could answer, but there is no knowing whether it is the newest.
+      this.#storage.assertReachable?.(scope.channel);
+      poll.start(this.#polls, scope);
+    } catch (error) {
+      poll.refuse(error);
+    }
+  }
 
-  /** Saves the cursor of a consumer, even where it is lower than the saved one (a rewind). */
-  saveCursor(clientId: string, channel: string, after: number): Promise<void>;
+  /** The saved cursor of a consumer on a channel name: the id of the last event seen, 0 if none was saved. */
+  loadCursor(clientId: string, name: string): Promise<number> {
+    return this.#run('loadCursor', async () => {
+      const { channel, type } = this.#scope(name);
+      return (await this.#storage.cursors.load({ clientId, channel, type }))?.after ?? 0;
+    });
+  }
+
+  /** Saves the cursor of a consumer, even if it is lower than the saved one (a rewind). */
+  saveCursor(clientId: string, name: string, after: number): Promise<void> {
+    return this.#run('saveCursor', async () => {
+      const { channel, type } = this.#scope(name);
+      assertLength('Client ID', clientId);
+      return this.#storage.cursors.save({ clientId, channel, type }, after);
+    });
+  }
 
   /**
    * Defines an index of a channel (a name as on the wire, `channel:type` included) by a field of its events, a path
    * such as `data.username`, `data.tags.0` or `type`. Repeating a definition is fine. Rejects with EventsError
-   * `Conflict` where the id has another definition.
+   * `Conflict` if the id has another definition.
    */
-  createIndex(index: IndexDefinition): Promise<void>;
+  createIndex(index: IndexDefinition): Promise<void> {
+    return this.#run('createIndex', async () => {
+      this.#scope(index.channel);
+      assertLength('index ID', index.id);
+      assertLength('field', index.field);
+      checkSameIndex(await this.#storage.indices.create(index), index);
+    });
+  }
 
   /** All definitions, sorted by id. */
-  indices(): Promise<IndexDefinition[]>;
+  indices(): Promise<IndexDefinition[]> {
+    return this.#run('indices', async () => {
+      this.#assertOpen();
+      return sortIndices(await this.#storage.indices.definitions());
+    });
+  }
 
   /**
    * The events of the index's channel whose field is `value`, newest first, without waiting: every event that was
    * acknowledged before the call and is kept, those from before the index too. Strings are found as they are,
    * numbers and booleans by their JSON text, anything else not at all. Bounded as `latest` is. Rejects with
-   * EventsError `ResourceNotFound` where there is no such index.
+   * EventsError `ResourceNotFound` if there is no such index.
    *
    * The index catches up with its channel first, a step at a time: the first read of an index of a long channel takes
    * as long as reading the channel does, and writes to the store.
    */
-  readIndex(cursor: IndexCursor): Promise<IndexRows>;
+  readIndex(cursor: IndexCursor): Promise<IndexRows> {
+    return this.#run('readIndex', async () => {
+      this.#assertOpen();
+      return this.#indexReader.read(cursor);
+    });
+  }
 
-  /** Resolves where the store can be reached now. */
-  ping(): Promise<void>;
+  /** Resolves if the store can be reached now. */
+  ping(): Promise<void> {
+    return this.#run('ping', async () => {
+      this.#assertOpen();
+      await this.#storage.ping?.();
+    });
+  }
 
-  /** Number of polls waiting now. */
-  readonly waiting: number;
+  /** Ends every waiting poll with an empty page, finishes running writes and frees everything. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
 
-  /** Ends every waiting poll with an empty batch, finishes running writes and frees everything. */
-  close(): Promise<void>;
+  async #close(): Promise<void> {
+    this.#live.close();
+    this.#missed?.close();
+    await Promise.all([this.#sweeper.close(), this.#indexReader.idle()]);
+    await this.#storage.close();
+  }
+
+  /** Where a channel name points to, in a store that is open. */
+  #scope(name: string): ChannelScope {
+    this.#assertOpen();
+    assertLength('Channel', name);
+    return parseChannel(name, this.#settings.typedChannels);
+  }
+
+  #indexScope({ channel: name, field }: IndexDefinition): IndexScope {
+    const { channel, type } = this.#scope(name);
+    return { channel, type, field };
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw storeClosed();
+  }
+
+  /** Tells the observers when it has ended. */
+  #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    const running = work();
+    if (this.#observers.length === 0) return running;
+    const ended = (error: unknown) => {
+      const durationMs = performance.now() - started;
+      for (const observer of this.#observers) observer(call, durationMs, error);
+    };
+    running.then(() => ended(undefined), ended);
+    return running;
+  }
+}
+
+/** A poll that settles a promise. */
+class PromisedPoll extends Poll {
+  readonly #signal: AbortSignal | undefined;
+  readonly #resolve: (page: EventPage) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    cursor: ReadCursor,
+    { timeoutMs, signal }: PollOptions,
+    resolve: (page: EventPage) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(cursor, timeoutMs);
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    signal?.addEventListener('abort', this, { once: true });
+    if (signal?.aborted) this.stop();
+  }
+
+  /** Called by the signal. */
+  handleEvent(): void {
+    this.stop();
+  }
+
+  protected override found(page: EventPage): void {
+    this.#signal?.removeEventListener('abort', this);
+    this.#resolve(page);
+  }
+
+  protected override failed(error: unknown): void {
+    this.#signal?.removeEventListener('abort', this);
+    this.#reject(error);
+  }
+}
+
+/** What every method of a closed store rejects with. */
+export function storeClosed(): EventsError {
+  return new EventsError('ServiceUnavailable', 'The event store is closed');
+}
+
+/** Engines make keys of names, and not all of them take any length. */
+function assertLength(what: string, name: string): void {
+  if (name.length > 0 && name.length <= MAX_NAME_LENGTH) return;
+  throw new EventsError(
+    'InvalidContent',
+    `Invalid ${what}: expected 1 to ${MAX_NAME_LENGTH} characters, got ${name.length}`,
+  );
 }

@@ -1,38 +1,39 @@
-export { type ChannelPosition, EventBatch, MAX_BATCH_BYTES } from './event-batch.js';
-export type {
-  AppendOptions,
+export { Batcher, Batchers, type BatchLimits } from './batcher.js';
+export {
+  type AppendOptions,
   EventStore,
-  Idempotency,
-  IndexCursor,
-  IndexRows,
-  LatestCursor,
-  PollListener,
-  PollOptions,
-  PollSignal,
-  ReadCursor,
-  Retention,
-  StoreHooks,
-  StoreOptions,
+  type LatestCursor,
+  openEventStore,
+  type PollOptions,
+  type StoreCall,
+  type StoreObserver,
+  storeClosed,
 } from './event-store.js';
-export { type GroupLimits, GroupQueue, GroupQueues } from './group-queue.js';
-export {
-  type IdempotencyMark,
-  idempotencyKeyReused,
-  idempotencyMark,
-  idempotencyWindow,
-} from './idempotency.js';
-export { checkSameIndex, sortIndices } from './index-definition.js';
-export {
-  INDEX_STEP,
-  type IndexEntry,
-  IndexReader,
-  type IndexStep,
-  type IndexStorage,
-} from './index-reader.js';
-export { indexedValue, indexKey } from './index-value.js';
-export { LiveChannel, LiveChannels, type Subscriptions } from './live-channels.js';
-export { LiveTail, type TailEvent } from './live-tail.js';
-export { type NewEvent, newEvents } from './new-events.js';
-export { type PollSource, poll, storeClosed } from './poll.js';
-export { dropsAnything, sweepIntervalMs, tooMany } from './retention.js';
-export { Waiter, Waiters } from './waiters.js';
+export { type ChannelBounds, EventPage, MAX_PAGE_BYTES } from './events/event-page.js';
+export { eventText, headerOf } from './events/event-text.js';
+export type { Idempotency } from './events/idempotency.js';
+export type { SerialisedEvent } from './events/serialise.js';
+export { INDEX_STEP, type IndexCursor, type IndexRows } from './indices/index-reader.js';
+export type { Retention, StoreHooks, StoreOptions } from './options.js';
+export { excess } from './retention/limits.js';
+export type {
+  Append,
+  AppendOutcome,
+  ChannelScope,
+  ChannelStorage,
+  ConsumerScope,
+  CursorStorage,
+  IdempotencyRecord,
+  IndexEntry,
+  IndexScope,
+  IndexStep,
+  IndexStorage,
+  SavedCursor,
+  Scan,
+  Storage,
+  StorageListener,
+  Subscriptions,
+  TrimLimits,
+} from './storage.js';
+export type { TailEvent } from './waiting/live-tail.js';
+export { Poll, type ReadCursor } from './waiting/poll.js';

@@ -1,6 +1,6 @@
 import { MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
-import { filedType } from '../src/filed-type.js';
+import { filedType } from '../src/events/filed-type.js';
 
 const of = (name: string, type: string, typed = true) => filedType(name, { from: 'test', type }, typed);
 

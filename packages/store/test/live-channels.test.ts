@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventBatch } from '../src/event-batch.js';
-import { LiveChannels } from '../src/live-channels.js';
+import { EventPage } from '../src/events/event-page.js';
+import { LiveChannels } from '../src/waiting/live-channels.js';
 import { waiting } from './support/waiting.js';
 
 const event = (id: number) => ({ id, type: 'add', json: Buffer.from(`{"id":${id}}`) });
-const empty = new EventBatch([], { firstId: 0, lastId: 0 });
+const empty = new EventPage([], { firstId: 0, lastId: 0 });
 
 function subscriptions() {
   return { subscribe: vi.fn(async (_channel: string) => {}), unsubscribe: vi.fn((_channel: string) => {}) };
@@ -64,10 +64,10 @@ describe('LiveChannels', () => {
 
   it('shares a running read, and starts a new one after it', async () => {
     const live = new LiveChannels().use('a');
-    let end = (_batch: EventBatch) => {};
+    let end = (_batch: EventPage) => {};
     const read = vi.fn(
       () =>
-        new Promise<EventBatch>((resolve) => {
+        new Promise<EventPage>((resolve) => {
           end = resolve;
         }),
     );

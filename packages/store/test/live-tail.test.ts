@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EventBatch } from '../src/event-batch.js';
-import { LiveTail, type TailEvent } from '../src/live-tail.js';
+import { EventPage } from '../src/events/event-page.js';
+import { LiveTail, type TailEvent } from '../src/waiting/live-tail.js';
 
 const ALL = 100_000;
 
@@ -191,7 +191,7 @@ describe('LiveTail', () => {
 
   describe('adopts what a read has found in the store', () => {
     const found = (from: number, to: number, { firstId = 1, lastId = 10, padding = 0 } = {}) =>
-      new EventBatch(
+      new EventPage(
         upTo(to)
           .slice(from - 1)
           .map((id) => tailEvent(id, 'add', padding).json),

@@ -1,23 +1,23 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { afterEach, expect, it } from 'vitest';
-import { EventBatch } from '../src/event-batch.js';
 import type { ReadCursor } from '../src/event-store.js';
-import { LiveChannels } from '../src/live-channels.js';
-import { poll } from '../src/poll.js';
+import { EventPage } from '../src/events/event-page.js';
+import { LiveChannels } from '../src/waiting/live-channels.js';
+import { poll } from '../src/waiting/poll.js';
 
 const cursor = { channel: 'a', after: 5, limit: 10 };
 const address = { channel: 'a', type: undefined };
 const away = () => Promise.reject(new EventsError('ServiceUnavailable', 'away'));
 
 const event6 = Buffer.from('{"id":6}');
-const nothing = async () => new EventBatch([], { firstId: 1, lastId: 5 });
-const something = async () => new EventBatch([event6], { firstId: 1, lastId: 6 });
+const nothing = async () => new EventPage([], { firstId: 1, lastId: 5 });
+const something = async () => new EventPage([event6], { firstId: 1, lastId: 6 });
 
 let live: LiveChannels;
 afterEach(() => live.close());
 
 /** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
-function source(...reads: ((cursor: ReadCursor) => Promise<EventBatch>)[]) {
+function source(...reads: ((cursor: ReadCursor) => Promise<EventPage>)[]) {
   live = new LiveChannels({ subscribe: async () => {}, unsubscribe: () => {} });
   let count = 0;
   return {
@@ -32,8 +32,8 @@ function source(...reads: ((cursor: ReadCursor) => Promise<EventBatch>)[]) {
 
 /** A read of the store that is answered by hand. */
 function slowRead() {
-  let answer = (_batch: EventBatch) => {};
-  const batch = new Promise<EventBatch>((resolve) => {
+  let answer = (_batch: EventPage) => {};
+  const batch = new Promise<EventPage>((resolve) => {
     answer = resolve;
   });
   return { read: () => batch, answer };
@@ -114,9 +114,7 @@ it('ends at its time, and when it is aborted, however often events may have been
 
 it('remembers the last pages for those who catch up behind it', async () => {
   const texts = [4, 5, 6].map((id) => Buffer.from(`{"id":${id}}`));
-  const store = source(
-    async ({ after }) => new EventBatch(texts.slice(after - 3), { firstId: 1, lastId: 6 }),
-  );
+  const store = source(async ({ after }) => new EventPage(texts.slice(after - 3), { firstId: 1, lastId: 6 }));
   const from = (after: number) => poll(store, address, { ...cursor, after }, { timeoutMs: 10_000 });
   expect((await from(5)).events).toEqual([{ id: 6 }]);
   expect((await from(3)).events).toEqual([{ id: 4 }, { id: 5 }, { id: 6 }]);

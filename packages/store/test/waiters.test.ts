@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Waiter, Waiters } from '../src/waiters.js';
+import { Waiter, Waiters } from '../src/waiting/waiter.js';
 import { waiting } from './support/waiting.js';
 
 describe('Waiters', () => {

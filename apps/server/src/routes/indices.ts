@@ -8,7 +8,7 @@ import {
   ReadIndexQuery,
   ReadIndexReply,
 } from '@ganomede/events-protocol';
-import { type EventStore, MAX_BATCH_BYTES } from '@ganomede/events-store';
+import { type EventStore, MAX_PAGE_BYTES } from '@ganomede/events-store';
 import { errorsOf } from '../api-errors.js';
 import { sendJson } from '../send-json.js';
 
@@ -75,7 +75,7 @@ export const indices: FastifyPluginAsyncTypebox<IndicesOptions> = async (fastify
       const most = Math.min(limit ?? maxLimit, maxLimit);
       const { index, rows } = await store.readIndex({ id, value, limit: most, before });
       const head = JSON.stringify({ id, field: index.field, value }).slice(0, -1);
-      const mayHaveMore = rows.count >= most || rows.json.length >= MAX_BATCH_BYTES;
+      const mayHaveMore = rows.count >= most || rows.json.length >= MAX_PAGE_BYTES;
       const tail = mayHaveMore ? `,"next":${rows.events.at(-1)?.id}}` : '}';
       return sendJson(reply, Buffer.concat([Buffer.from(`${head},"rows":`), rows.json, Buffer.from(tail)]));
     },

@@ -1,5 +1,5 @@
 import type { EventInput } from '@ganomede/events-protocol';
-import type { EventBatch, EventStore } from '@ganomede/events-store';
+import type { EventPage, EventStore } from '@ganomede/events-store';
 import { createRedisStore, type RedisStoreOptions } from '@ganomede/events-store-redis';
 import { afterEach } from 'vitest';
 
@@ -18,7 +18,7 @@ export async function openStore(options: RedisStoreOptions): Promise<EventStore>
 
 export const event = (n: number, type = 'add'): EventInput => ({ from: 'test', type, data: { n } });
 export const events = (count: number): EventInput[] => Array.from({ length: count }, (_, i) => event(i + 1));
-export const ids = (batch: EventBatch): number[] => batch.events.map(({ id }) => id);
+export const ids = (batch: EventPage): number[] => batch.events.map(({ id }) => id);
 
 /** Resolves with what `run` has thrown or rejected with, and how long that took, milliseconds. */
 export async function failure(run: Promise<unknown>): Promise<{ error: unknown; ms: number }> {

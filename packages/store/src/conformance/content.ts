@@ -1,6 +1,6 @@
 import { MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
-import { MAX_BATCH_BYTES } from '../event-batch.js';
+import { MAX_PAGE_BYTES } from '../events/event-page.js';
 import {
   ALL,
   event,
@@ -136,7 +136,7 @@ export function describeContent(open: OpenStore): void {
       while (seen.length < total) {
         const batch = await store.read({ channel, after: seen.at(-1) ?? 0, limit: ALL });
         expect(batch.count).toBeGreaterThan(0);
-        expect(batch.json.length).toBeLessThanOrEqual(MAX_BATCH_BYTES + 2 * MIB);
+        expect(batch.json.length).toBeLessThanOrEqual(MAX_PAGE_BYTES + 2 * MIB);
         expect(batch.lastId).toBe(total);
         seen.push(...ids(batch));
         batches++;

@@ -1,7 +1,7 @@
 import type { EventInput, IndexDefinition } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
-import { MAX_BATCH_BYTES } from '../event-batch.js';
 import type { EventStore } from '../event-store.js';
+import { MAX_PAGE_BYTES } from '../events/event-page.js';
 import { ALL, event, ids, newChannel, type OpenStore, upTo } from './store-under-test.js';
 
 const MIB = 1024 * 1024;
@@ -255,7 +255,7 @@ export function describeIndices(open: OpenStore): void {
           limit: ALL,
           before: seen.at(-1),
         });
-        expect(rows.json.length).toBeLessThanOrEqual(MAX_BATCH_BYTES + 2 * MIB);
+        expect(rows.json.length).toBeLessThanOrEqual(MAX_PAGE_BYTES + 2 * MIB);
         expect(rows.count).toBeGreaterThan(0);
         seen.push(...ids(rows));
       }

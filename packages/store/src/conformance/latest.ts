@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_BATCH_BYTES } from '../event-batch.js';
+import { MAX_PAGE_BYTES } from '../events/event-page.js';
 import { ALL, event, events, ids, newChannel, type OpenStore, upTo } from './store-under-test.js';
 
 const MIB = 1024 * 1024;
@@ -102,7 +102,7 @@ export function describeLatest(open: OpenStore): void {
         const seen: number[] = [];
         while (seen[0] !== 1) {
           const batch = await store.latest({ channel: name, limit: ALL, before: seen[0] });
-          expect(batch.json.length).toBeLessThanOrEqual(MAX_BATCH_BYTES + 2 * MIB);
+          expect(batch.json.length).toBeLessThanOrEqual(MAX_PAGE_BYTES + 2 * MIB);
           expect(batch.count).toBeGreaterThan(0);
           expect(batch.events.at(-1)?.id).toBe((seen[0] ?? total + 1) - 1);
           seen.unshift(...ids(batch));

@@ -1,6 +1,7 @@
 import type { EventInput } from '@ganomede/events-protocol';
-import type { EventBatch } from '../event-batch.js';
-import type { EventStore, StoreOptions } from '../event-store.js';
+import type { EventStore } from '../event-store.js';
+import type { EventPage } from '../events/event-page.js';
+import type { StoreOptions } from '../options.js';
 
 /** A store as the suite sees it. */
 export interface StoreUnderTest {
@@ -36,7 +37,7 @@ export function events(count: number): EventInput[] {
   return Array.from({ length: count }, (_, i) => event(i + 1));
 }
 
-export function ids(batch: EventBatch): number[] {
+export function ids(batch: EventPage): number[] {
   return batch.events.map(({ id }) => id);
 }
 

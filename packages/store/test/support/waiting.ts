@@ -1,5 +1,5 @@
 import type { PollSignal } from '../../src/event-store.js';
-import { Waiter, type Waiters } from '../../src/waiters.js';
+import { Waiter, type Waiters } from '../../src/waiting/waiter.js';
 
 class PromisedWaiter extends Waiter {
   readonly woken: Promise<void>;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type GroupLimits, GroupQueue, GroupQueues } from '../src/group-queue.js';
+import { Batcher, Batchers, type BatchLimits } from '../src/batcher.js';
 
 interface Item {
   readonly n: number;
@@ -7,10 +7,10 @@ interface Item {
 }
 
 /** A queue whose groups end one at a time, by hand. */
-function queueByHand(limits: GroupLimits) {
+function queueByHand(limits: BatchLimits) {
   const groups: number[][] = [];
   const ends: (() => void)[] = [];
-  const queue = new GroupQueue<Item>((group) => {
+  const queue = new Batcher<Item>((group) => {
     groups.push(group.map(({ n }) => n));
     return new Promise((resolve) => ends.push(resolve));
   }, limits);
@@ -52,7 +52,7 @@ it('bounds a group by number and by bytes, but writes a larger item alone', asyn
 it('has a queue for each name, of which none waits for another', async () => {
   const groups: string[] = [];
   const ends = new Map<string, () => void>();
-  const queues = new GroupQueues<Item>(
+  const queues = new Batchers<Item>(
     (name, group) => {
       groups.push(`${name}: ${group.map(({ n }) => n)}`);
       return new Promise((resolve) => ends.set(name, resolve));

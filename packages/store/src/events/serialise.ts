@@ -2,7 +2,7 @@ import { type EventInput, EventsError, parseChannel } from '@ganomede/events-pro
 import { filedType } from './filed-type.js';
 
 /** An event that is to get an id. */
-export interface NewEvent {
+export interface SerialisedEvent {
   /**
    * The part of its JSON text that its publisher decides, without the opening brace:
    * `"from":"users/v1","type":"add"}`. A store puts id and timestamp before it.
@@ -20,7 +20,11 @@ export interface NewEvent {
  * @throws EventsError `InvalidContent` where `from` or `type` is no non-empty string, `data` is neither an object
  * nor an array, or has no JSON text (a cycle, a BigInt, nested too deeply).
  */
-export function newEvents(name: string, inputs: readonly EventInput[], typedChannels: boolean): NewEvent[] {
+export function serialiseEvents(
+  name: string,
+  inputs: readonly EventInput[],
+  typedChannels: boolean,
+): SerialisedEvent[] {
   const named = parseChannel(name, typedChannels).type;
   let last: EventInput | undefined;
   let head = '';

@@ -1,5 +1,4 @@
-import { type ChannelPosition, EventBatch } from './event-batch.js';
-import type { ReadCursor } from './event-store.js';
+import { type ChannelBounds, EventPage } from '../events/event-page.js';
 
 /** An event as it is kept in the tail. */
 export interface TailEvent {
@@ -16,8 +15,8 @@ const MAX_BYTES = 256 * 1024;
 /** Events are copied into blocks that grow up to this size, bytes: a page is then copied out of them in one piece. */
 const LEAST_BLOCK = 1024;
 const LARGEST_BLOCK = 64 * 1024;
-/** Batches kept for readers at the same place; a burst of waiters needs one or two. */
-const MAX_SHARED_BATCHES = 16;
+/** Pages kept for readers at the same place; a burst of waiters needs one or two. */
+const MAX_SHARED_PAGES = 16;
 
 /**
  * The newest events of a channel, held in memory without a gap, so that readers near the end are answered
@@ -35,7 +34,7 @@ export class LiveTail {
   #started = false;
   /** Newest id at the last `age`. */
   #aged = 0;
-  readonly #batches = new Map<string, EventBatch>();
+  readonly #pages = new Map<string, EventPage>();
   /** Where the next event goes; with one byte between two of them. */
   #block: Buffer | undefined;
   #blockUsed = 0;
@@ -51,11 +50,11 @@ export class LiveTail {
   }
 
   /** A read of the store has seen everything up to `lastId`: what comes next is the tail. */
-  start(position: ChannelPosition): void {
-    if (!this.#started || position.lastId > this.lastId) this.#clear(position.lastId);
+  start(bounds: ChannelBounds): void {
+    if (!this.#started || bounds.lastId > this.lastId) this.#clear(bounds.lastId);
     this.#started = true;
     // Where the store was still empty, the first event that was pushed since is the oldest.
-    const firstId = position.firstId || (this.#events[0]?.id ?? 0);
+    const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
     this.#firstId = Math.max(firstId, this.#firstId ?? 0);
   }
@@ -75,7 +74,7 @@ export class LiveTail {
   /** Lets go of what was here at the last call already: only readers that are close behind are served from here. */
   age(): void {
     this.#forget(this.#aged - this.#base);
-    this.#batches.clear();
+    this.#pages.clear();
     this.#aged = this.lastId;
   }
 
@@ -87,7 +86,7 @@ export class LiveTail {
     if (this.#firstId === 0) this.#firstId = event.id;
     this.#events.push({ ...event, json: this.#kept(event.json) });
     this.#bytes += event.json.length;
-    this.#batches.clear();
+    this.#pages.clear();
     this.#trim();
   }
 
@@ -95,7 +94,7 @@ export class LiveTail {
    * Takes what a read of the whole channel after a cursor has found in the store, where it reaches up to what is
    * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
    */
-  adopt({ after }: ReadCursor, { texts, firstId }: EventBatch): void {
+  adopt(after: number, { texts, firstId }: EventPage): void {
     const older = this.#base - after;
     if (!this.#started || older <= 0 || older > texts.length) return;
     // The read may be older than what was dropped since.
@@ -114,7 +113,7 @@ export class LiveTail {
     this.#events.unshift(...events);
     this.#base = after;
     this.#bytes += bytes;
-    this.#batches.clear();
+    this.#pages.clear();
   }
 
   /** Forgets everything: the next reader asks the store. */
@@ -128,21 +127,21 @@ export class LiveTail {
    * Events after a cursor, of one type where `type` is given.
    * Undefined where the tail does not reach back to `after`, or not up to it: ask the store.
    */
-  read({ after, limit }: ReadCursor, type: string | undefined): EventBatch | undefined {
+  read(after: number, limit: number, type: string | undefined): EventPage | undefined {
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
     if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
       return undefined;
     const key = `${after} ${limit} ${type === undefined ? '' : `:${type}`}`;
-    let batch = this.#batches.get(key);
-    if (batch === undefined) {
-      batch = new EventBatch(this.#texts(after, limit, type), {
+    let page = this.#pages.get(key);
+    if (page === undefined) {
+      page = new EventPage(this.#texts(after, limit, type), {
         firstId: this.#firstId,
         lastId: this.lastId,
       });
-      if (this.#batches.size >= MAX_SHARED_BATCHES) this.#batches.clear();
-      this.#batches.set(key, batch);
+      if (this.#pages.size >= MAX_SHARED_PAGES) this.#pages.clear();
+      this.#pages.set(key, page);
     }
-    return batch;
+    return page;
   }
 
   #texts(after: number, limit: number, type: string | undefined): Buffer[] {
@@ -180,7 +179,7 @@ export class LiveTail {
     const dropped = this.#events.splice(0, count);
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
-    this.#batches.clear();
+    this.#pages.clear();
     this.#freeBlock();
   }
 
@@ -189,7 +188,7 @@ export class LiveTail {
     this.#bytes = 0;
     this.#base = base;
     this.#untyped = 0;
-    this.#batches.clear();
+    this.#pages.clear();
     this.#freeBlock();
   }
 

@@ -3,7 +3,7 @@ import { EventsError, type IndexDefinition } from '@ganomede/events-protocol';
 /**
  * An index may be defined again in the same way.
  *
- * @throws EventsError `Conflict` where it is defined in another.
+ * @throws EventsError `Conflict` if it is defined in another.
  */
 export function checkSameIndex(known: IndexDefinition, wanted: IndexDefinition): void {
   if (known.channel === wanted.channel && known.field === wanted.field) return;

@@ -1,15 +1,15 @@
 import type { Event } from '@ganomede/events-protocol';
 
 /** Where a channel begins and ends, as of a read. */
-export interface ChannelPosition {
+export interface ChannelBounds {
   /** Id of the oldest event kept; 0 where there is none. */
   readonly firstId: number;
   /** Newest id given; 0 where there is none. The read saw every event up to it. */
   readonly lastId: number;
 }
 
-/** A read ends early once its events hold this many bytes of JSON. */
-export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** A read ends early once its events hold about this many bytes of JSON. */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 const OPEN = 0x5b;
 const COMMA = 0x2c;
@@ -17,15 +17,15 @@ const CLOSE = 0x5d;
 const EMPTY = Buffer.from('[]');
 
 /**
- * Memory of its own for each batch of some size would cost more than to fill it: they share slabs. A batch that is
- * kept keeps its slab, so what holds on to batches (a tail, a slow reader) should do so for a short time.
+ * Memory of its own for each page of some size would cost more than to fill it: they share slabs. A page that is
+ * kept keeps its slab, so what holds on to pages (a tail, a slow reader) should do so for a short time.
  */
 const SLAB_BYTES = 256 * 1024;
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
 
 /** The events found by a read, still serialised. */
-export class EventBatch implements ChannelPosition {
+export class EventPage implements ChannelBounds {
   /** The JSON text of each event, in UTF-8. Shared between readers: not to be written to. */
   readonly texts: readonly Buffer[];
   readonly firstId: number;
@@ -33,15 +33,20 @@ export class EventBatch implements ChannelPosition {
   #json: Buffer | undefined;
   #events: readonly Event[] | undefined;
 
-  constructor(texts: readonly Buffer[], position: ChannelPosition) {
+  constructor(texts: readonly Buffer[], bounds: ChannelBounds) {
     this.texts = texts;
-    this.firstId = position.firstId;
-    this.lastId = position.lastId;
+    this.firstId = bounds.firstId;
+    this.lastId = bounds.lastId;
   }
 
   /** Number of events. */
   get count(): number {
     return this.texts.length;
+  }
+
+  /** The same events in the opposite order. */
+  reversed(): EventPage {
+    return new EventPage(this.texts.toReversed(), this);
   }
 
   /** A JSON array of the events, ready to send; joined on first use, then shared by all who send it. */

@@ -1,5 +1,5 @@
 /** Bounds of one group. */
-export interface GroupLimits {
+export interface BatchLimits {
   readonly items: number;
   /** A single item may be larger. */
   readonly bytes: number;
@@ -9,14 +9,14 @@ export interface GroupLimits {
  * What comes in one turn of the event loop, and what comes while one group is being written, shares the next one:
  * many small writes cost few large ones.
  */
-export class GroupQueue<T extends { readonly bytes: number }> {
+export class Batcher<T extends { readonly bytes: number }> {
   readonly #write: (group: readonly T[]) => Promise<void>;
-  readonly #limits: GroupLimits;
+  readonly #limits: BatchLimits;
   #queue: T[] = [];
   #running: Promise<void> | undefined;
 
   /** `write` is never called while it runs. It settles its items itself and does not reject. */
-  constructor(write: (group: readonly T[]) => Promise<void>, limits: GroupLimits) {
+  constructor(write: (group: readonly T[]) => Promise<void>, limits: BatchLimits) {
     this.#write = write;
     this.#limits = limits;
   }
@@ -54,13 +54,13 @@ export class GroupQueue<T extends { readonly bytes: number }> {
 }
 
 /** A queue for each of any number of names; those that have nothing to do take no memory. */
-export class GroupQueues<T extends { readonly bytes: number }> {
+export class Batchers<T extends { readonly bytes: number }> {
   readonly #write: (name: string, group: readonly T[]) => Promise<void>;
-  readonly #limits: GroupLimits;
-  readonly #queues = new Map<string, GroupQueue<T>>();
+  readonly #limits: BatchLimits;
+  readonly #queues = new Map<string, Batcher<T>>();
 
   /** `write` is never called for a name while it runs for it. It settles its items itself and does not reject. */
-  constructor(write: (name: string, group: readonly T[]) => Promise<void>, limits: GroupLimits) {
+  constructor(write: (name: string, group: readonly T[]) => Promise<void>, limits: BatchLimits) {
     this.#write = write;
     this.#limits = limits;
   }
@@ -71,7 +71,7 @@ export class GroupQueues<T extends { readonly bytes: number }> {
       known.push(item);
       return;
     }
-    const queue = new GroupQueue<T>((group) => this.#write(name, group), this.#limits);
+    const queue = new Batcher<T>((group) => this.#write(name, group), this.#limits);
     this.#queues.set(name, queue);
     queue.push(item);
     void this.#forgetIdle(name, queue);
@@ -84,7 +84,7 @@ export class GroupQueues<T extends { readonly bytes: number }> {
     }
   }
 
-  async #forgetIdle(name: string, queue: GroupQueue<T>): Promise<void> {
+  async #forgetIdle(name: string, queue: Batcher<T>): Promise<void> {
     while (queue.running) await queue.running;
     this.#queues.delete(name);
   }

@@ -1,19 +1,13 @@
-import type { EventBatch } from './event-batch.js';
+import type { EventPage } from '../events/event-page.js';
+import type { Subscriptions } from '../storage.js';
 import { LiveTail, type TailEvent } from './live-tail.js';
-import { Waiters } from './waiters.js';
+import { Waiters } from './waiter.js';
 
 /**
  * An event stays in a tail for one to two times as long, and so does a channel after its last poll: most consumers
  * come back at once. Milliseconds.
  */
 const AGE_MS = 10_000;
-
-/** How a store hears of events in one channel that were appended elsewhere. */
-export interface Subscriptions {
-  /** Resolves once every later event of the channel will be notified. Rejects where the store is away. */
-  subscribe(channel: string): Promise<void>;
-  unsubscribe(channel: string): void;
-}
 
 /** A channel that somebody polls: its tail, and those who wait for its next event. */
 export class LiveChannel {
@@ -27,7 +21,7 @@ export class LiveChannel {
   /** Whether nobody has polled it since the last time that channels aged. */
   unused = false;
   #resets = 0;
-  readonly #reads = new Map<string, Promise<EventBatch>>();
+  readonly #reads = new Map<string, Promise<EventPage>>();
 
   constructor(name: string, ready: Promise<void>) {
     this.name = name;
@@ -48,7 +42,7 @@ export class LiveChannel {
   }
 
   /** Joins the running read of the same key, or starts one: many waiters cost one read. */
-  share(key: string, read: () => Promise<EventBatch>): Promise<EventBatch> {
+  share(key: string, read: () => Promise<EventPage>): Promise<EventPage> {
     let running = this.#reads.get(key);
     if (running === undefined) {
       const started = read().finally(() => {
@@ -64,13 +58,13 @@ export class LiveChannel {
 /** The channels that somebody polls. The first poll makes a channel live; it stays so for a while after the last. */
 export class LiveChannels {
   readonly #channels = new Map<string, LiveChannel>();
-  readonly #subscriptions: Subscriptions | undefined;
+  readonly #subscriptions: Pick<Subscriptions, 'subscribe' | 'unsubscribe'> | undefined;
   /** Runs while channels are live. */
   #ageing: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** Without `subscriptions` the store itself pushes every event. */
-  constructor(subscriptions?: Subscriptions) {
+  /** Without `subscriptions` every event is pushed anyway. */
+  constructor(subscriptions?: Pick<Subscriptions, 'subscribe' | 'unsubscribe'>) {
     this.#subscriptions = subscriptions;
   }
 

@@ -1,0 +1,242 @@
+import type { IndexDefinition } from '@ganomede/events-protocol';
+import { EventPage, MAX_PAGE_BYTES } from '../events/event-page.js';
+import { eventText, headerOf } from '../events/event-text.js';
+import { excess } from '../retention/limits.js';
+import type {
+  Append,
+  AppendOutcome,
+  ChannelScope,
+  ConsumerScope,
+  IndexScope,
+  IndexStep,
+  SavedCursor,
+  Scan,
+  Storage,
+  StorageListener,
+  TrimLimits,
+} from '../storage.js';
+import type { TailEvent } from '../waiting/live-tail.js';
+
+interface StoredEvent {
+  readonly text: Buffer;
+  readonly filed: string | undefined;
+}
+
+interface Channel {
+  /** Oldest id kept; one above the newest if none is. */
+  firstId: number;
+  /** Newest id given. */
+  lastId: number;
+  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  timestamp: number;
+  /** `events[i]` has id `firstId + i`. */
+  readonly events: StoredEvent[];
+}
+
+interface FirstUse {
+  readonly firstId: number;
+  readonly timestamp: number;
+  readonly fingerprint: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+}
+
+interface Index {
+  progress: number;
+  /** Ids ascending, by key of the value. */
+  readonly ids: Map<string, number[]>;
+}
+
+/** What every engine does, in the fewest words: nothing is kept when the process ends. */
+export class MemoryStorage implements Storage {
+  readonly #channels = new Map<string, Channel>();
+  readonly #firstUses = new Map<string, FirstUse>();
+  readonly #cursors = new Map<string, SavedCursor>();
+  readonly #definitions = new Map<string, IndexDefinition>();
+  readonly #indices = new Map<string, Index>();
+  #listener: StorageListener | undefined;
+
+  listen(listener: StorageListener): void {
+    this.#listener = listener;
+  }
+
+  // One turn of the event loop is one atomic step.
+  async append({ channel: name, events, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
+    const now = Date.now();
+    this.#forgetExpired(now);
+    const firstUse = idempotency && this.#firstUses.get(idempotency.scope);
+    if (firstUse) {
+      const { firstId, timestamp, fingerprint } = firstUse;
+      if (fingerprint !== idempotency.fingerprint) return { kind: 'key-reused' };
+      return { kind: 'repeated', firstId, timestamp };
+    }
+
+    const channel = this.#channels.get(name) ?? { firstId: 1, lastId: 0, timestamp: 0, events: [] };
+    this.#channels.set(name, channel);
+    const timestamp = Math.max(now, channel.timestamp);
+    const firstId = channel.lastId + 1;
+    const tail: TailEvent[] = [];
+    for (const { text: rest, type, filed } of events) {
+      const id = ++channel.lastId;
+      const text = eventText(id, timestamp, rest);
+      channel.events.push({ text, filed });
+      tail.push({ id, type, json: text });
+    }
+    channel.timestamp = timestamp;
+    this.#drop(channel, excess(channel.events.length, maxEvents));
+    if (idempotency) {
+      const { scope, fingerprint, windowMs } = idempotency;
+      this.#firstUses.set(scope, { firstId, timestamp, fingerprint, expiresAt: now + windowMs });
+    }
+    this.#listener?.appended(name, tail, channel.firstId);
+    return { kind: 'appended', firstId, timestamp };
+  }
+
+  async scan(scan: Scan): Promise<EventPage> {
+    return this.#page(scan.channel, scan.limit, this.#found(scan));
+  }
+
+  readonly cursors = {
+    load: async (consumer: ConsumerScope): Promise<SavedCursor | undefined> =>
+      this.#cursors.get(consumerKey(consumer)),
+
+    save: async (consumer: ConsumerScope, after: number): Promise<void> => {
+      const key = consumerKey(consumer);
+      if (this.#cursors.get(key)?.after !== after) this.#cursors.set(key, { after, savedAt: Date.now() });
+    },
+  };
+
+  readonly indices = {
+    create: async (index: IndexDefinition): Promise<IndexDefinition> => {
+      const stored = this.#definitions.get(index.id) ?? { ...index };
+      this.#definitions.set(index.id, stored);
+      return stored;
+    },
+
+    definition: async (id: string): Promise<IndexDefinition | undefined> => this.#definitions.get(id),
+
+    definitions: async (): Promise<IndexDefinition[]> => [...this.#definitions.values()],
+
+    progress: async (scope: IndexScope): Promise<number> => this.#index(scope).progress,
+
+    advance: async (scope: IndexScope, { from, to, entries }: IndexStep): Promise<number> => {
+      const index = this.#index(scope);
+      if (index.progress !== from) return index.progress;
+      for (const { id, key } of entries) {
+        const ids = index.ids.get(key) ?? [];
+        ids.push(id);
+        index.ids.set(key, ids);
+      }
+      index.progress = to;
+      return to;
+    },
+
+    trim: async (scope: IndexScope): Promise<void> => {
+      const { ids } = this.#index(scope);
+      const firstId = this.#channels.get(scope.channel)?.firstId ?? 1;
+      for (const [key, all] of ids) {
+        const kept = all.filter((id) => id >= firstId);
+        if (kept.length > 0) ids.set(key, kept);
+        else ids.delete(key);
+      }
+    },
+
+    rows: async (
+      scope: IndexScope,
+      key: string,
+      { limit, before = Number.POSITIVE_INFINITY }: { limit: number; before: number | undefined },
+    ): Promise<EventPage> => {
+      const channel = this.#channels.get(scope.channel);
+      const ids = this.#index(scope).ids.get(key) ?? [];
+      const texts = ids
+        .filter((id) => id < before)
+        .reverse()
+        .flatMap((id) => channel?.events[id - channel.firstId]?.text ?? []);
+      return this.#page(scope.channel, limit, texts);
+    },
+  };
+
+  readonly channels = {
+    list: async ({ after, limit }: { after: string; limit: number }): Promise<string[]> =>
+      [...this.#channels.keys()]
+        .sort(byBytes)
+        .filter((name) => byBytes(name, after) > 0)
+        .slice(0, limit),
+
+    count: async (): Promise<number> => this.#channels.size,
+
+    trim: async (name: string, { maxEvents, maxAgeMs }: TrimLimits): Promise<void> => {
+      const channel = this.#channels.get(name);
+      if (channel === undefined) return;
+      const { events } = channel;
+      const oldest = maxAgeMs === 0 ? 0 : Date.now() - maxAgeMs;
+      const young = events.findIndex(({ text }) => headerOf(text).timestamp >= oldest);
+      const old = young === -1 ? events.length : young;
+      this.#drop(channel, Math.max(old, maxEvents === 0 ? 0 : events.length - maxEvents));
+      this.#listener?.trimmed(name, channel.firstId);
+    },
+  };
+
+  async close(): Promise<void> {}
+
+  *#found(scan: Scan): Iterable<Buffer> {
+    const { firstId = 1, lastId = 0, events = [] } = this.#channels.get(scan.channel) ?? {};
+    const isInScope = ({ filed }: StoredEvent) => scan.type === undefined || filed === scan.type;
+    if ('after' in scan) {
+      for (let id = Math.max(scan.after + 1, firstId); id <= lastId; id++) {
+        const event = events[id - firstId] as StoredEvent;
+        if (isInScope(event)) yield event.text;
+      }
+      return;
+    }
+    const newest = Math.min((scan.before ?? Number.POSITIVE_INFINITY) - 1, lastId);
+    for (let id = newest; id >= firstId; id--) {
+      const event = events[id - firstId] as StoredEvent;
+      if (isInScope(event)) yield event.text;
+    }
+  }
+
+  #page(name: string, limit: number, found: Iterable<Buffer>): EventPage {
+    const { firstId = 1, lastId = 0 } = this.#channels.get(name) ?? {};
+    const texts: Buffer[] = [];
+    let bytes = 0;
+    for (const text of found) {
+      texts.push(text);
+      bytes += text.length;
+      if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
+    }
+    return new EventPage(texts, { firstId: firstId > lastId ? 0 : firstId, lastId });
+  }
+
+  #drop(channel: Channel, count: number): void {
+    channel.events.splice(0, count);
+    channel.firstId += count;
+  }
+
+  #index(scope: IndexScope): Index {
+    const key = `${scopeKey(scope)} ${JSON.stringify(scope.field)}`;
+    const index = this.#indices.get(key) ?? { progress: 0, ids: new Map() };
+    this.#indices.set(key, index);
+    return index;
+  }
+
+  /** The oldest come first: the window is the same for all of them. */
+  #forgetExpired(now: number): void {
+    for (const [scope, { expiresAt }] of this.#firstUses) {
+      if (expiresAt > now) return;
+      this.#firstUses.delete(scope);
+    }
+  }
+}
+
+function scopeKey({ channel, type }: ChannelScope): string {
+  return JSON.stringify([channel, type ?? null]);
+}
+
+function consumerKey(consumer: ConsumerScope): string {
+  return `${scopeKey(consumer)} ${consumer.clientId}`;
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Storage, TrimLimits } from '../storage.js';
+import { sweepIntervalMs } from './limits.js';
+
+/** Channels that are trimmed at a time. */
+const PAGE = 100;
+/** How much of the time between two sweeps one is spread over. */
+const SPREAD = 0.8;
+/** For how much of it the right to sweep is taken, from the last page on. */
+const HOLD = 0.9;
+
+/**
+ * Drops what retention does not keep, in every channel, those that nothing is appended to as well. If several processes
+ * share the storage one of them does it at a time; if its right runs out in the middle nothing is harmed.
+ */
+export class Sweeper {
+  readonly #storage: Storage;
+  readonly #limits: TrimLimits;
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(storage: Storage, limits: TrimLimits) {
+    this.#storage = storage;
+    this.#limits = limits;
+    if (limits.maxAgeMs === 0 && limits.maxEvents === 0) return;
+    const intervalMs = sweepIntervalMs(limits);
+    this.#timer = setInterval(() => {
+      this.#running ??= this.#sweep(intervalMs)
+        .catch(() => {
+          // The storage is away or full; the next time.
+        })
+        .finally(() => {
+          this.#running = undefined;
+        });
+    }, intervalMs).unref();
+  }
+
+  /** Resolves once it does nothing more. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** Sweeps every channel once, unless another process does, a page at a time. */
+  async #sweep(intervalMs: number): Promise<void> {
+    if (!(await this.#take(intervalMs))) return;
+    const { channels } = this.#storage;
+    const { signal } = this.#closing;
+    const started = performance.now();
+    const count = await channels.count();
+    let after = '';
+    let swept = 0;
+    for (;;) {
+      const names = await channels.list({ after, limit: PAGE });
+      const last = names.at(-1);
+      if (last === undefined) return;
+      const dueMs = started + (swept / count) * SPREAD * intervalMs - performance.now();
+      await delay(Math.max(dueMs, 0), undefined, { signal, ref: false });
+      // If it took too long over a page another process has begun: it goes on from there.
+      if (swept > 0 && !(await this.#take(intervalMs))) return;
+      // One that is out of reach waits for the next sweep; the others do not wait for it.
+      await Promise.allSettled(names.map((name) => channels.trim(name, this.#limits, signal)));
+      swept += names.length;
+      after = last;
+    }
+  }
+
+  async #take(intervalMs: number): Promise<boolean> {
+    return (await this.#storage.takeSweep?.(Math.floor(intervalMs * HOLD))) ?? true;
+  }
+}

@@ -1,0 +1,198 @@
+import type { IndexDefinition } from '@ganomede/events-protocol';
+import type { EventPage } from './events/event-page.js';
+import type { SerialisedEvent } from './events/serialise.js';
+import type { TailEvent } from './waiting/live-tail.js';
+
+/**
+ * What an engine has to do so that an `EventStore` can be built on it: what differs between Redis, LMDB and memory, and
+ * nothing else. Names, limits and events that reach it are valid, and no call is made after `close`.
+ *
+ * Every method rejects with EventsError `ServiceUnavailable` if the engine cannot be reached or cannot write.
+ */
+export interface Storage {
+  readonly cursors: CursorStorage;
+  readonly indices: IndexStorage;
+  readonly channels: ChannelStorage;
+  /** Only of an engine that several processes share: how it hears what the others append. */
+  readonly subscriptions?: Subscriptions;
+
+  /** Called once, before anything else. */
+  listen(listener: StorageListener): void;
+
+  /**
+   * Stores events, all of them or none, in one atomic step that also looks at the conditions of the append. Resolves
+   * once they are as durable as the engine makes them and every `scan` sees them. Appends of one process to one channel
+   * are stored in the order of the calls.
+   */
+  append(append: Append): Promise<AppendOutcome>;
+
+  /**
+   * Events of a channel, or of one type of it, in the order of the scan; at most `limit`, and fewer if they would hold
+   * more than about `MAX_PAGE_BYTES`, but never none of them. One that begins below the oldest event kept begins there.
+   */
+  scan(scan: Scan): Promise<EventPage>;
+
+  /** Throws EventsError `ServiceUnavailable` if the channel is known to be out of reach now. Absent: it never is. */
+  assertReachable?(channel: string): void;
+
+  /** Resolves if the engine can be reached now. Absent: it always can. */
+  ping?(): Promise<void>;
+
+  /**
+   * Takes, or renews, the right to sweep for so many milliseconds; false while another process has it. Absent: no other
+   * process shares the engine.
+   */
+  takeSweep?(forMs: number): Promise<boolean>;
+
+  /** Finishes the writes that are running, then frees everything. */
+  close(): Promise<void>;
+}
+
+/** A channel, or one type of it. */
+export interface ChannelScope {
+  readonly channel: string;
+  /** The type that events are filed under; undefined for all of them. */
+  readonly type: string | undefined;
+}
+
+export interface Append {
+  readonly channel: string;
+  /** At least one. */
+  readonly events: readonly SerialisedEvent[];
+  /** Bytes of their texts, about. */
+  readonly bytes: number;
+  /** The newest so many events of the channel are kept, see `excess`; 0 for all. */
+  readonly maxEvents: number;
+  /** If the same record was used within its window nothing is stored. */
+  readonly idempotency: IdempotencyRecord | undefined;
+}
+
+/** By what an append is known again: hashes, 22 characters of base64url each. */
+export interface IdempotencyRecord {
+  /** Stands for the client, the channel name and the key. */
+  readonly scope: string;
+  /** Stands for the events: the same scope with another fingerprint is a mistake of the publisher. */
+  readonly fingerprint: string;
+  /** How long it is remembered, milliseconds. */
+  readonly windowMs: number;
+}
+
+export type AppendOutcome =
+  /** Stored now, or (`repeated`) when the idempotency record was used first; the ids follow on `firstId`. */
+  | { readonly kind: 'appended' | 'repeated'; readonly firstId: number; readonly timestamp: number }
+  /** The idempotency record was used for other events. */
+  | { readonly kind: 'key-reused' };
+
+/** What to read of a channel: `after` an id ascending, or `before` an id descending. */
+export type Scan = ChannelScope & { readonly limit: number } & (
+    | { readonly after: number }
+    /** Undefined: from the newest event down. */
+    | { readonly before: number | undefined }
+  );
+
+/** A consumer on a channel name. */
+export interface ConsumerScope extends ChannelScope {
+  readonly clientId: string;
+}
+
+export interface CursorStorage {
+  /** Undefined if none was saved. */
+  load(consumer: ConsumerScope): Promise<SavedCursor | undefined>;
+  /** Saves it with the time, unless it is at `after` already. */
+  save(consumer: ConsumerScope, after: number): Promise<void>;
+}
+
+export interface SavedCursor {
+  /** Id of the last event that the consumer has seen. */
+  readonly after: number;
+  /** When it came to be there, milliseconds since the Unix epoch; undefined if it was saved before that was kept. */
+  readonly savedAt: number | undefined;
+}
+
+/** What an index holds follows from these; definitions that have them in common may share it. */
+export interface IndexScope extends ChannelScope {
+  readonly field: string;
+}
+
+/** An event that has a value. */
+export interface IndexEntry {
+  readonly id: number;
+  /** Stands for the value, see `indexKey`. */
+  readonly key: string;
+}
+
+/** Events that an index has looked at. */
+export interface IndexStep {
+  /** Id of the last event that it had looked at before. */
+  readonly from: number;
+  /** Id of the last event that it has looked at now. */
+  readonly to: number;
+  /** Those of the events that have a value, ascending by id. */
+  readonly entries: readonly IndexEntry[];
+}
+
+export interface IndexStorage {
+  /** Stores the definition unless there is one of its id; resolves with the one that is stored then. */
+  create(index: IndexDefinition): Promise<IndexDefinition>;
+  definition(id: string): Promise<IndexDefinition | undefined>;
+  /** In any order. */
+  definitions(): Promise<IndexDefinition[]>;
+
+  /** Id of the last event that the index has looked at, 0 if it is new. */
+  progress(index: IndexScope): Promise<number>;
+
+  /** Adds the entries and moves on, both or neither, if the progress is still `from`. Resolves with the progress as it is then. */
+  advance(index: IndexScope, step: IndexStep): Promise<number>;
+
+  /** Removes entries of events that the channel has dropped: about `INDEX_STEP` of them. Called at each step. */
+  trim(index: IndexScope): Promise<void>;
+
+  /** The events that have the value, newest first, bounded as those of a scan. */
+  rows(
+    index: IndexScope,
+    key: string,
+    range: { readonly limit: number; readonly before: number | undefined },
+  ): Promise<EventPage>;
+}
+
+export interface ChannelStorage {
+  /** Names of channels after `after`, in the order of their UTF-8 bytes; at most `limit`. */
+  list(range: { readonly after: string; readonly limit: number }): Promise<string[]>;
+
+  /** How many channels there are. */
+  count(): Promise<number>;
+
+  /** Drops events that are too many or too old, a step at a time, until that is done or `signal` aborts. Tells the listener. */
+  trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void>;
+}
+
+export interface TrimLimits {
+  /** Most events to keep; 0 for all. */
+  readonly maxEvents: number;
+  /** Age after which an event is dropped, milliseconds; 0 for never. */
+  readonly maxAgeMs: number;
+}
+
+/** What an engine tells about its channels. At least about those that are subscribed to, if it has subscriptions. */
+export interface StorageListener {
+  /**
+   * New events, ascending by id. `firstId` is the oldest id that the channel keeps, above its last if it keeps none.
+   * `events` need not be gone through, so an engine may make them while somebody does.
+   */
+  appended(channel: string, events: Iterable<TailEvent>, firstId: number): void;
+  /** The oldest events were dropped. */
+  trimmed(channel: string, firstId: number): void;
+  /** Events may have been appended that are not told. */
+  missed(channel: string): void;
+}
+
+/** How an engine hears of events in one channel that another process appends. What it tells are hints: any may be lost. */
+export interface Subscriptions {
+  /** How often the channels that somebody waits on are looked at in case a notification was lost, milliseconds. */
+  readonly checkEveryMs: number;
+  /** Resolves once every later event of the channel will be told. Rejects if the engine is out of reach. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+  /** The newest id of each channel, undefined if it cannot be read. Does not reject. */
+  lastIds(channels: readonly string[]): Promise<(number | undefined)[]>;
+}

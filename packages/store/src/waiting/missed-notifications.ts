@@ -1,0 +1,53 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Subscriptions } from '../storage.js';
+import type { LiveChannel, LiveChannels } from './live-channels.js';
+
+/** Channels that are looked at together. */
+const GROUP = 1_000;
+
+/**
+ * Covers notifications that never came: now and then compares the newest ids of the channels that somebody waits on
+ * with what is known of them. Those who wait on a channel that has moved on, or back, look again.
+ */
+export class MissedNotifications {
+  readonly #live: LiveChannels;
+  readonly #lastIds: Subscriptions['lastIds'];
+  readonly #timer: NodeJS.Timeout;
+  #running = false;
+
+  constructor(live: LiveChannels, { lastIds, checkEveryMs }: Subscriptions) {
+    this.#live = live;
+    this.#lastIds = lastIds;
+    this.#timer = setInterval(() => void this.#check(), checkEveryMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #check(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      const waited = [...this.#live.waited()];
+      for (let i = 0; i < waited.length; i += GROUP) await this.#compare(waited.slice(i, i + GROUP));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #compare(channels: readonly LiveChannel[]): Promise<void> {
+    const before = channels.map(({ tail }) => tail.lastId);
+    const lastIds = await this.#lastIds(channels.map(({ name }) => name));
+    // Notifications that came together with the answers are taken first.
+    await setImmediate();
+    channels.forEach((live, i) => {
+      const lastId = lastIds[i];
+      // It could not be read: the next time. Or nobody waits any more.
+      if (lastId === undefined || live.waiters.size === 0) return;
+      const { started, lastId: known } = live.tail;
+      // Events that came since the answer are no reason, so what is known now may well be more.
+      if (!started || lastId > known || lastId < (before[i] ?? 0)) live.reset();
+    });
+  }
+}
