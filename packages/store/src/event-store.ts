@@ -16,7 +16,8 @@ import { Sweeper } from './retention/sweeper.js';
 import type { ChannelScope, IndexScope, Storage } from './storage.js';
 import { LiveChannels } from './waiting/live-channels.js';
 import { MissedNotifications } from './waiting/missed-notifications.js';
-import { Poll, type PollSource, type ReadCursor } from './waiting/poll.js';
+import type { Poll, PollSource, ReadCursor } from './waiting/poll.js';
+import { type PollOptions, PromisedPoll } from './waiting/promised-poll.js';
 
 /** Where to read backward: events of `channel` (a name as on the wire, `channel:type` included). */
 export interface LatestCursor {
@@ -30,13 +31,6 @@ export interface LatestCursor {
 export interface AppendOptions {
   /** Default: sending the append again stores the events again. */
   readonly idempotency?: Idempotency | undefined;
-}
-
-export interface PollOptions {
-  /** Longest wait in milliseconds; 0 answers at once. */
-  readonly timeoutMs: number;
-  /** Ends the wait; the poll then resolves with an empty page, as on a time-out. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The calls that an observer is told of. */
@@ -184,9 +178,9 @@ export class EventStore {
    * being lower than `after` tells the consumer that the store has lost events.
    */
   poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
-    return new Promise((resolve, reject) => {
-      this.start(new PromisedPoll(cursor, options, resolve, reject));
-    });
+    const poll = new PromisedPoll(cursor, options);
+    this.start(poll);
+    return poll.page;
   }
 
   /** Does what `poll` does for those who have an object for each request anyway: tens of thousands may wait at once. */
@@ -304,42 +298,6 @@ export class EventStore {
     };
     running.then(() => ended(undefined), ended);
     return running;
-  }
-}
-
-/** A poll that settles a promise. */
-class PromisedPoll extends Poll {
-  readonly #signal: AbortSignal | undefined;
-  readonly #resolve: (page: EventPage) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(
-    cursor: ReadCursor,
-    { timeoutMs, signal }: PollOptions,
-    resolve: (page: EventPage) => void,
-    reject: (error: unknown) => void,
-  ) {
-    super(cursor, timeoutMs);
-    this.#signal = signal;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    signal?.addEventListener('abort', this, { once: true });
-    if (signal?.aborted) this.stop();
-  }
-
-  /** Called by the signal. */
-  handleEvent(): void {
-    this.stop();
-  }
-
-  protected override found(page: EventPage): void {
-    this.#signal?.removeEventListener('abort', this);
-    this.#resolve(page);
-  }
-
-  protected override failed(error: unknown): void {
-    this.#signal?.removeEventListener('abort', this);
-    this.#reject(error);
   }
 }
 

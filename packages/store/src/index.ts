@@ -4,7 +4,6 @@ export {
   EventStore,
   type LatestCursor,
   openEventStore,
-  type PollOptions,
   type StoreCall,
   type StoreObserver,
   storeClosed,
@@ -37,3 +36,4 @@ export type {
 } from './storage.js';
 export type { TailEvent } from './waiting/live-tail.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
+export type { PollOptions } from './waiting/promised-poll.js';

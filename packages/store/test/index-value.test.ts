@@ -1,6 +1,6 @@
 import { ChannelName } from '@ganomede/events-protocol';
-import { indexedValue, indexKey } from '@ganomede/events-store';
 import { describe, expect, it } from 'vitest';
+import { indexedValue, indexKey } from '../src/indices/index-value.js';
 
 const event = JSON.parse(`{
   "id": 7, "timestamp": 1429084002258, "from": "users/v1", "type": "add",

@@ -15,7 +15,7 @@ function tailFrom(lastId: number): LiveTail {
 }
 
 const idsAfter = (tail: LiveTail, after: number, type?: string, limit = ALL) =>
-  tail.read({ channel: 'a', after, limit }, type)?.events.map(({ id }) => id);
+  tail.read(after, limit, type)?.events.map(({ id }) => id);
 
 describe('LiveTail', () => {
   it('answers nobody before a read has told where the channel begins', () => {
@@ -25,7 +25,7 @@ describe('LiveTail', () => {
     expect(idsAfter(tail, 7), 'started by a push').toBeUndefined();
     tail.start({ firstId: 3, lastId: 7 });
     expect(idsAfter(tail, 7)).toEqual([8]);
-    expect(tail.read({ channel: 'a', after: 8, limit: 1 }, undefined)).toMatchObject({
+    expect(tail.read(8, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 8,
     });
@@ -36,7 +36,7 @@ describe('LiveTail', () => {
     tail.push(tailEvent(1));
     tail.push(tailEvent(2));
     tail.start({ firstId: 0, lastId: 0 });
-    expect(tail.read({ channel: 'a', after: 0, limit: ALL }, undefined)).toMatchObject({
+    expect(tail.read(0, ALL, undefined)).toMatchObject({
       count: 2,
       firstId: 1,
       lastId: 2,
@@ -103,7 +103,7 @@ describe('LiveTail', () => {
   it('gives readers at one place the same batch, until the next event', () => {
     const tail = tailFrom(0);
     tail.push(tailEvent(1));
-    const read = (after: number, limit = 10) => tail.read({ channel: 'a', after, limit }, undefined);
+    const read = (after: number, limit = 10) => tail.read(after, limit, undefined);
     const batch = read(0);
     expect(read(0)).toBe(batch);
     expect(read(0, 11)).not.toBe(batch);
@@ -136,22 +136,22 @@ describe('LiveTail', () => {
     tail.drop(3);
     expect(idsAfter(tail, 0), 'before the oldest').toBeUndefined();
     expect(idsAfter(tail, 2)).toEqual([3, 4, 5]);
-    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+    expect(tail.read(5, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 5,
     });
     tail.start({ firstId: 1, lastId: 4 });
-    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+    expect(tail.read(5, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 5,
     });
     tail.drop(6);
-    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+    expect(tail.read(5, 1, undefined)).toMatchObject({
       firstId: 0,
       lastId: 5,
     });
     tail.push(tailEvent(6));
-    expect(tail.read({ channel: 'a', after: 5, limit: 1 }, undefined)).toMatchObject({
+    expect(tail.read(5, 1, undefined)).toMatchObject({
       firstId: 6,
       lastId: 6,
     });
@@ -198,20 +198,19 @@ describe('LiveTail', () => {
         { firstId, lastId },
       );
     const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
-    const place = (after: number) => ({ channel: 'a', after, limit: ALL });
 
     it('where it reaches what is held, page by page', () => {
       const tail = tailFrom(10);
       tail.push(tailEvent(11));
-      tail.adopt(place(2), found(3, 8));
+      tail.adopt(2, found(3, 8));
       expect(idsAfter(tail, 2), 'not up to the tail').toBeUndefined();
-      tail.adopt(place(7), found(8, 10));
+      tail.adopt(7, found(8, 10));
       expect(idsAfter(tail, 7)).toEqual([8, 9, 10, 11]);
       expect(idsAfter(tail, 6)).toBeUndefined();
-      tail.adopt(place(2), found(3, 9));
+      tail.adopt(2, found(3, 9));
       expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11]);
       expect(idsAfter(tail, 4, undefined, 2)).toEqual([5, 6]);
-      tail.adopt(place(5), found(6, 9));
+      tail.adopt(5, found(6, 9));
       tail.push(tailEvent(12));
       expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
       expect(tail.lastId).toBe(12);
@@ -220,7 +219,7 @@ describe('LiveTail', () => {
     it('but not for readers of a type, as only the store knows that of old events', () => {
       const tail = tailFrom(10);
       tail.push(tailEvent(11));
-      tail.adopt(place(7), found(8, 10));
+      tail.adopt(7, found(8, 10));
       expect(idsAfter(tail, 7, 'add')).toBeUndefined();
       expect(idsAfter(tail, 9, 'add')).toBeUndefined();
       expect(idsAfter(tail, 10, 'add')).toEqual([11]);
@@ -233,18 +232,18 @@ describe('LiveTail', () => {
     it('but no more than may be held, and drops nothing newer for it', () => {
       const tail = tailFrom(10);
       for (let id = 11; id <= 15; id++) tail.push(tailEvent(id, 'add', 40_000));
-      tail.adopt(place(8), found(9, 10, { padding: 40_000 }));
+      tail.adopt(8, found(9, 10, { padding: 40_000 }));
       expect(idsAfter(tail, 8)).toBeUndefined();
-      tail.adopt(place(9), found(10, 10, { padding: 40_000 }));
+      tail.adopt(9, found(10, 10, { padding: 40_000 }));
       expect(idsAfter(tail, 9)).toEqual([10, 11, 12, 13, 14, 15]);
     });
 
     it('but nothing before it has started, nor what begins later than was asked for', () => {
       const tail = new LiveTail();
-      tail.adopt(place(7), found(8, 10));
+      tail.adopt(7, found(8, 10));
       expect(tail.started).toBe(false);
       tail.start({ firstId: 9, lastId: 10 });
-      tail.adopt(place(7), found(9, 10, { firstId: 9 }));
+      tail.adopt(7, found(9, 10, { firstId: 9 }));
       expect(idsAfter(tail, 7)).toBeUndefined();
       expect(idsAfter(tail, 8)).toBeUndefined();
     });
@@ -252,16 +251,16 @@ describe('LiveTail', () => {
     it('but not what was dropped while the read ran', () => {
       const tail = tailFrom(10);
       tail.drop(9);
-      tail.adopt(place(7), found(8, 10));
+      tail.adopt(7, found(8, 10));
       expect(idsAfter(tail, 7)).toBeUndefined();
-      tail.adopt(place(8), found(9, 10));
+      tail.adopt(8, found(9, 10));
       expect(idsAfter(tail, 8)).toEqual([9, 10]);
     });
 
     it('for a while', () => {
       const tail = tailFrom(10);
       tail.age();
-      tail.adopt(place(7), found(8, 10));
+      tail.adopt(7, found(8, 10));
       tail.age();
       expect(idsAfter(tail, 7)).toBeUndefined();
       expect(idsAfter(tail, 10)).toEqual([]);

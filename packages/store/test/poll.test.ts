@@ -1,12 +1,20 @@
+import { getEventListeners } from 'node:events';
 import { EventsError } from '@ganomede/events-protocol';
 import { afterEach, expect, it } from 'vitest';
-import type { ReadCursor } from '../src/event-store.js';
 import { EventPage } from '../src/events/event-page.js';
 import { LiveChannels } from '../src/waiting/live-channels.js';
-import { poll } from '../src/waiting/poll.js';
+import type { PollSource, ReadCursor } from '../src/waiting/poll.js';
+import { type PollOptions, PromisedPoll } from '../src/waiting/promised-poll.js';
 
 const cursor = { channel: 'a', after: 5, limit: 10 };
-const address = { channel: 'a', type: undefined };
+const scope = { channel: 'a', type: undefined };
+
+function poll(source: PollSource, cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
+  const started = new PromisedPoll(cursor, options);
+  started.start(source, scope);
+  return started.page;
+}
+
 const away = () => Promise.reject(new EventsError('ServiceUnavailable', 'away'));
 
 const event6 = Buffer.from('{"id":6}');
@@ -17,13 +25,13 @@ let live: LiveChannels;
 afterEach(() => live.close());
 
 /** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
-function source(...reads: ((cursor: ReadCursor) => Promise<EventPage>)[]) {
+function source(...reads: ((scan: { readonly after: number }) => Promise<EventPage>)[]) {
   live = new LiveChannels({ subscribe: async () => {}, unsubscribe: () => {} });
   let count = 0;
   return {
     live,
     hooks: {},
-    read: (place: ReadCursor) => (reads[count++] ?? reads.at(-1) ?? nothing)(place),
+    scan: (scan: { readonly after: number }) => (reads[count++] ?? reads.at(-1) ?? nothing)(scan),
     get reads() {
       return count;
     },
@@ -42,12 +50,12 @@ function slowRead() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it('rejects where its first read fails', async () => {
-  await expect(poll(source(away), address, cursor, { timeoutMs: 1_000 })).rejects.toThrow('away');
+  await expect(poll(source(away), cursor, { timeoutMs: 1_000 })).rejects.toThrow('away');
 });
 
 it('waits on where the store goes away while it waits, and reads again when it is told to', async () => {
   const store = source(nothing, away, away, something);
-  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
   for (const reads of [1, 2, 3]) {
     await turn();
     expect([store.reads, live.waiting]).toEqual([reads, 1]);
@@ -58,7 +66,7 @@ it('waits on where the store goes away while it waits, and reads again when it i
 
 it('ends empty at its time where the store stays away', async () => {
   const store = source(nothing, away);
-  const polling = poll(store, address, cursor, { timeoutMs: 50 });
+  const polling = poll(store, cursor, { timeoutMs: 50 });
   await turn();
   live.reset('a');
   expect(await polling).toMatchObject({ count: 0, firstId: 1, lastId: 5 });
@@ -67,7 +75,7 @@ it('ends empty at its time where the store stays away', async () => {
 
 it('rejects with what is no matter of being away', async () => {
   const store = source(nothing, () => Promise.reject(new TypeError('a bug')));
-  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
   await turn();
   live.reset('a');
   await expect(polling).rejects.toThrow('a bug');
@@ -76,7 +84,7 @@ it('rejects with what is no matter of being away', async () => {
 it('does not trust a read that began before events may have been missed', async () => {
   const slow = slowRead();
   const store = source(slow.read, something);
-  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
   await turn();
   // Event 6 is appended, its notification lost, and the subscription confirmed anew, all under the read.
   live.reset('a');
@@ -86,10 +94,10 @@ it('does not trust a read that began before events may have been missed', async 
 
 it('does not join a read that began before events may have been missed', async () => {
   const store = source(() => new Promise(() => {}), something);
-  void poll(store, address, cursor, { timeoutMs: 10_000 });
+  void poll(store, cursor, { timeoutMs: 10_000 });
   await turn();
   live.reset('a');
-  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
   expect((await polling).texts).toEqual([event6]);
 });
 
@@ -99,11 +107,11 @@ it('ends at its time, and when it is aborted, however often events may have been
     await turn();
     return nothing();
   };
-  const timed = poll(source(resetEveryRead), address, cursor, { timeoutMs: 30 });
+  const timed = poll(source(resetEveryRead), cursor, { timeoutMs: 30 });
   expect(await timed).toMatchObject({ count: 0 });
   live.close();
   const controller = new AbortController();
-  const aborted = poll(source(resetEveryRead), address, cursor, {
+  const aborted = poll(source(resetEveryRead), cursor, {
     timeoutMs: 60_000,
     signal: controller.signal,
   });
@@ -115,7 +123,7 @@ it('ends at its time, and when it is aborted, however often events may have been
 it('remembers the last pages for those who catch up behind it', async () => {
   const texts = [4, 5, 6].map((id) => Buffer.from(`{"id":${id}}`));
   const store = source(async ({ after }) => new EventPage(texts.slice(after - 3), { firstId: 1, lastId: 6 }));
-  const from = (after: number) => poll(store, address, { ...cursor, after }, { timeoutMs: 10_000 });
+  const from = (after: number) => poll(store, { ...cursor, after }, { timeoutMs: 10_000 });
   expect((await from(5)).events).toEqual([{ id: 6 }]);
   expect((await from(3)).events).toEqual([{ id: 4 }, { id: 5 }, { id: 6 }]);
   expect(store.reads).toBe(2);
@@ -129,11 +137,27 @@ it('remembers the last pages for those who catch up behind it', async () => {
 it('does not remember a page that was read before events may have been missed', async () => {
   const slow = slowRead();
   const store = source(slow.read, something);
-  const polling = poll(store, address, cursor, { timeoutMs: 10_000 });
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
   await turn();
   live.reset('a');
   slow.answer(await something());
   expect((await polling).texts).toEqual([event6]);
-  await poll(store, address, cursor, { timeoutMs: 10_000 });
+  await poll(store, cursor, { timeoutMs: 10_000 });
   expect(store.reads).toBe(2);
 });
+
+it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(
+  'leaves nothing behind after: %s',
+  async (end) => {
+    const controller = new AbortController();
+    if (end === 'aborted before') controller.abort();
+    const store = source(end === 'failure' ? away : nothing);
+    const timeoutMs = end === 'time' ? 20 : 10_000;
+    const polling = poll(store, cursor, { timeoutMs, signal: controller.signal }).catch(() => {});
+    await turn();
+    if (end === 'event') live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+    if (end === 'abort') controller.abort();
+    await polling;
+    expect([live.waiting, getEventListeners(controller.signal, 'abort')]).toEqual([0, []]);
+  },
+);

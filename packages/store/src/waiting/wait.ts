@@ -114,7 +114,10 @@ export abstract class Wait extends Waiter {
 
   #fail(room: WaitingRoom, channel: LiveChannel, error: unknown): void {
     // Under a look that was running.
-    if (room.live.closed) return this.#over(room, channel);
+    if (room.live.closed) {
+      this.#over(room, channel);
+      return;
+    }
     room.live.release(channel);
     this.failed(error);
   }

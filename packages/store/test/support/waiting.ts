@@ -1,16 +1,15 @@
-import type { PollSignal } from '../../src/event-store.js';
 import { Waiter, type Waiters } from '../../src/waiting/waiter.js';
 
 class PromisedWaiter extends Waiter {
   readonly woken: Promise<void>;
   #resolve = () => {};
 
-  constructor(waiters: Waiters, timeoutMs: number, signal?: PollSignal) {
+  constructor(waiters: Waiters, timeoutMs: number) {
     super();
     this.woken = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.wait(waiters, timeoutMs, signal);
+    this.wait(waiters, timeoutMs);
   }
 
   protected override onWake(): void {
@@ -19,6 +18,6 @@ class PromisedWaiter extends Waiter {
 }
 
 /** Resolves when the wait has ended. */
-export function waiting(waiters: Waiters, timeoutMs: number, signal?: PollSignal): Promise<void> {
-  return new PromisedWaiter(waiters, timeoutMs, signal).woken;
+export function waiting(waiters: Waiters, timeoutMs: number): Promise<void> {
+  return new PromisedWaiter(waiters, timeoutMs).woken;
 }
