@@ -2,9 +2,9 @@ import type { Event } from '@ganomede/events-protocol';
 
 /** Where a channel begins and ends, as of a read. */
 export interface ChannelBounds {
-  /** Id of the oldest event kept; 0 where there is none. */
+  /** Id of the oldest event kept; 0 if there is none. */
   readonly firstId: number;
-  /** Newest id given; 0 where there is none. The read saw every event up to it. */
+  /** Newest id given; 0 if there is none. The read saw every event up to it. */
   readonly lastId: number;
 }
 
@@ -15,14 +15,6 @@ const OPEN = 0x5b;
 const COMMA = 0x2c;
 const CLOSE = 0x5d;
 const EMPTY = Buffer.from('[]');
-
-/**
- * Memory of its own for each page of some size would cost more than to fill it: they share slabs. A page that is
- * kept keeps its slab, so what holds on to pages (a tail, a slow reader) should do so for a short time.
- */
-const SLAB_BYTES = 256 * 1024;
-let slab = Buffer.alloc(0);
-let slabUsed = 0;
 
 /** The events found by a read, still serialised. */
 export class EventPage implements ChannelBounds {
@@ -66,40 +58,14 @@ function join(texts: readonly Buffer[]): Buffer {
   if (texts.length === 0) return EMPTY;
   let size = texts.length + 1;
   for (const text of texts) size += text.length;
-  const json = allocate(size);
+  const json = Buffer.allocUnsafe(size);
   json[0] = OPEN;
-  let place = 1;
-  for (let i = 0; i < texts.length; ) {
-    const run = runFrom(texts, i);
-    json.set(run, place);
-    const end = place + run.length;
-    do {
-      place += (texts[i++] as Buffer).length;
-      json[place++] = COMMA;
-    } while (place < end);
+  let end = 1;
+  for (const text of texts) {
+    json.set(text, end);
+    end += text.length;
+    json[end++] = COMMA;
   }
-  json[place - 1] = CLOSE;
+  json[end - 1] = CLOSE;
   return json;
-}
-
-/** Texts from the `i`th on that lie in one piece of memory, a byte apart, as those of a live tail do: one copy takes them all. */
-function runFrom(texts: readonly Buffer[], i: number): Uint8Array {
-  const first = texts[i] as Buffer;
-  const { buffer, byteOffset } = first;
-  let end = byteOffset + first.length;
-  for (let next = texts[++i]; next?.byteOffset === end + 1 && next.buffer === buffer; next = texts[++i]) {
-    end += 1 + next.length;
-  }
-  return new Uint8Array(buffer, byteOffset, end - byteOffset);
-}
-
-function allocate(size: number): Buffer {
-  // Small ones come from the slabs of Node.js.
-  if (size < Buffer.poolSize / 2 || size > SLAB_BYTES / 4) return Buffer.allocUnsafe(size);
-  if (slabUsed + size > slab.length) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  slabUsed += size;
-  return slab.subarray(slabUsed - size, slabUsed);
 }

@@ -12,9 +12,6 @@ export interface TailEvent {
 /** Bounds of one channel's tail. */
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 256 * 1024;
-/** Events are copied into blocks that grow up to this size, bytes: a page is then copied out of them in one piece. */
-const LEAST_BLOCK = 1024;
-const LARGEST_BLOCK = 64 * 1024;
 /** Pages kept for readers at the same place; a burst of waiters needs one or two. */
 const MAX_SHARED_PAGES = 16;
 
@@ -35,9 +32,6 @@ export class LiveTail {
   /** Newest id at the last `age`. */
   #aged = 0;
   readonly #pages = new Map<string, EventPage>();
-  /** Where the next event goes; with one byte between two of them. */
-  #block: Buffer | undefined;
-  #blockUsed = 0;
 
   /** Whether the tail knows where it begins. */
   get started(): boolean {
@@ -84,7 +78,7 @@ export class LiveTail {
     if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
     this.#started = true;
     if (this.#firstId === 0) this.#firstId = event.id;
-    this.#events.push({ ...event, json: this.#kept(event.json) });
+    this.#events.push({ ...event, json: Buffer.from(event.json) });
     this.#bytes += event.json.length;
     this.#pages.clear();
     this.#trim();
@@ -101,14 +95,13 @@ export class LiveTail {
     if (Math.max(firstId, this.#firstId ?? 0) > after + 1) return;
     const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);
     if (this.#events.length + older > MAX_EVENTS || this.#bytes + bytes > MAX_BYTES) return;
-    const block = Buffer.allocUnsafeSlow(bytes + older);
-    let used = 0;
-    const events = texts.slice(0, older).map((text, i): TailEvent => {
-      block.set(text, used);
-      const json = block.subarray(used, used + text.length);
-      used += text.length + 1;
-      return { id: after + 1 + i, type: '', json };
-    });
+    const events = texts.slice(0, older).map(
+      (text, i): TailEvent => ({
+        id: after + 1 + i,
+        type: '',
+        json: Buffer.from(text),
+      }),
+    );
     this.#untyped = Math.max(this.#untyped, this.#base);
     this.#events.unshift(...events);
     this.#base = after;
@@ -155,18 +148,6 @@ export class LiveTail {
     return texts;
   }
 
-  #kept(json: Buffer): Buffer {
-    if (this.#block === undefined || this.#blockUsed + json.length > this.#block.length) {
-      const size = Math.min(Math.max(2 * (this.#block?.length ?? 0), LEAST_BLOCK), LARGEST_BLOCK);
-      this.#block = Buffer.allocUnsafeSlow(Math.max(size, json.length));
-      this.#blockUsed = 0;
-    }
-    const start = this.#blockUsed;
-    this.#block.set(json, start);
-    this.#blockUsed = start + json.length + 1;
-    return this.#block.subarray(start, start + json.length);
-  }
-
   /** Drops the older half at a time, so that the cost of dropping is spread. */
   #trim(): void {
     if (this.#events.length <= MAX_EVENTS && this.#bytes <= MAX_BYTES) return;
@@ -180,7 +161,6 @@ export class LiveTail {
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
     this.#pages.clear();
-    this.#freeBlock();
   }
 
   #clear(base: number): void {
@@ -189,13 +169,5 @@ export class LiveTail {
     this.#base = base;
     this.#untyped = 0;
     this.#pages.clear();
-    this.#freeBlock();
-  }
-
-  /** A channel where nothing happens holds nothing. */
-  #freeBlock(): void {
-    if (this.#events.length > 0) return;
-    this.#block = undefined;
-    this.#blockUsed = 0;
   }
 }
