@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Append, Storage } from '../storage.js';
+import { newChannel, upTo } from './store-under-test.js';
+
+/** An append of `count` events that are filed under `add`. */
+function append(channel: string, count: number): Append {
+  const text = '"from":"test","type":"add"}';
+  const events = Array.from({ length: count }, () => ({ text, type: 'add', filed: 'add' }));
+  return { channel, events, bytes: count * text.length, maxEvents: 0, idempotency: undefined };
+}
+
+/**
+ * Registers the Vitest suite of what an engine does that no method of `EventStore` shows yet. `open` opens one in which
+ * there may be other channels already.
+ */
+export function describeStorage(name: string, open: () => Promise<Storage>): void {
+  describe(`${name}, a storage`, () => {
+    const opened: Storage[] = [];
+
+    const openForTest = async () => {
+      const storage = await open();
+      opened.push(storage);
+      const told: [what: string, channel: string, firstId: number | undefined][] = [];
+      storage.listen({
+        appended: (channel, _events, firstId) => told.push(['appended', channel, firstId]),
+        trimmed: (channel, firstId) => told.push(['trimmed', channel, firstId]),
+        missed: (channel) => told.push(['missed', channel, undefined]),
+      });
+      return { storage, told };
+    };
+
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((storage) => storage.close()));
+    });
+
+    it('lists channels in the order of their UTF-8 bytes, page by page', async () => {
+      const { storage } = await openForTest();
+      const prefix = newChannel();
+      const names = ['', '/', '/a', '/a:b', '/b', '/é', '/\u{ff5e}', '/\u{1f600}'].map((end) => prefix + end);
+      const before = await storage.channels.count();
+      for (const channel of names.toReversed()) await storage.append(append(channel, 1));
+      await expect.poll(() => storage.channels.count()).toBe(before + names.length);
+
+      // The name that all of them begin with is the first.
+      const [first = '', ...others] = names;
+      expect(await storage.channels.list({ after: first, limit: others.length })).toEqual(others);
+      for (const [i, after] of names.slice(0, -2).entries()) {
+        expect(await storage.channels.list({ after, limit: 2 })).toEqual(names.slice(i + 1, i + 3));
+      }
+    });
+
+    it('knows since when a cursor is where it is', async () => {
+      const { storage } = await openForTest();
+      const consumer = { clientId: 'mailer:1', channel: newChannel(), type: 'add' };
+      expect(await storage.cursors.load(consumer)).toBeUndefined();
+      const from = Date.now();
+      await storage.cursors.save(consumer, 5);
+      const saved = await storage.cursors.load(consumer);
+      expect(saved).toEqual({ after: 5, savedAt: expect.any(Number) });
+      expect(saved?.savedAt).toBeGreaterThanOrEqual(from);
+      expect(saved?.savedAt).toBeLessThanOrEqual(Date.now());
+
+      await expect.poll(() => Date.now()).toBeGreaterThan(saved?.savedAt ?? 0);
+      await storage.cursors.save(consumer, 5);
+      expect(await storage.cursors.load(consumer), 'saved again').toEqual(saved);
+      await storage.cursors.save(consumer, 4);
+      const moved = await storage.cursors.load(consumer);
+      expect(moved?.after).toBe(4);
+      expect(moved?.savedAt).toBeGreaterThan(saved?.savedAt ?? 0);
+      expect(await storage.cursors.load({ ...consumer, type: undefined })).toBeUndefined();
+    });
+
+    it('trims a channel to the limits, and tells it', async () => {
+      const { storage, told } = await openForTest();
+      const channel = newChannel();
+      await storage.subscriptions?.subscribe(channel);
+      await storage.append(append(channel, 3_000));
+      const { signal } = new AbortController();
+      await storage.channels.trim(channel, { maxEvents: 7, maxAgeMs: 0 }, signal);
+      for (const type of [undefined, 'add']) {
+        const page = await storage.scan({ channel, type, after: 0, limit: 100 });
+        expect(page.events.map(({ id }) => id)).toEqual(upTo(3_000, 2_994));
+      }
+      await expect.poll(() => told.at(-1)).toEqual(['trimmed', channel, 2_994]);
+      await storage.channels.trim(channel, { maxEvents: 0, maxAgeMs: 3_600_000 }, signal);
+      expect(await storage.scan({ channel, type: undefined, after: 0, limit: 1 })).toMatchObject({
+        firstId: 2_994,
+        lastId: 3_000,
+      });
+    });
+
+    it('scans both ways, bounded by an id', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      await storage.append(append(channel, 10));
+      for (const type of [undefined, 'add']) {
+        const ids = async (range: { after: number } | { before: number | undefined }) =>
+          (await storage.scan({ channel, type, limit: 3, ...range })).events.map(({ id }) => id);
+        expect(await ids({ after: 4 })).toEqual([5, 6, 7]);
+        expect(await ids({ before: 4 })).toEqual([3, 2, 1]);
+        expect(await ids({ before: undefined })).toEqual([10, 9, 8]);
+        expect(await ids({ after: 9 })).toEqual([10]);
+        expect(await ids({ before: 1 })).toEqual([]);
+      }
+    });
+  });
+}
