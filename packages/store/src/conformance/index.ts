@@ -7,6 +7,7 @@ import { describeFollow } from './follow.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
+import { describeModel } from './model.js';
 import { describePoll } from './poll.js';
 import { describeRead } from './read.js';
 import { describeRetention } from './retention.js';
@@ -49,5 +50,6 @@ export function describeEventStore(name: string, open: OpenStore): void {
     describeRetention(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
+    describeModel(openForTest);
   });
 }
