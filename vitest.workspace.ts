@@ -6,6 +6,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // Tests run on the sources of every package; only child processes and packed tarballs use dist/.
 const alias = {
   '@ganomede/events-protocol': here('packages/protocol/src/index.ts'),
+  '@ganomede/events-protocol/schemas': here('packages/protocol/src/schemas/index.ts'),
   '@ganomede/events-store/conformance': here('packages/store/src/conformance/index.ts'),
   '@ganomede/events-store/memory': here('packages/store/src/memory/index.ts'),
   '@ganomede/events-store': here('packages/store/src/index.ts'),

@@ -1,5 +1,5 @@
 // What the platform allows: a bare Fastify app with the body schema of a publish, no store, no secret, no logs.
-import { PublishBody, PublishReply } from '@ganomede/events-protocol';
+import { PublishBody, PublishReply } from '@ganomede/events-protocol/schemas';
 import Fastify from 'fastify';
 import { storedEvent } from './load/requests.mjs';
 

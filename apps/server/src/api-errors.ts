@@ -1,4 +1,5 @@
-import { ERRORS, ErrorBody, type ErrorCode } from '@ganomede/events-protocol';
+import { ERRORS, type ErrorCode } from '@ganomede/events-protocol';
+import { ErrorBody } from '@ganomede/events-protocol/schemas';
 import { type TSchema, Type } from '@sinclair/typebox';
 
 /** The answers with some statuses, as a route describes them: their codes and, in words, when. */

@@ -6,7 +6,7 @@ import {
   PublishBody,
   ReadIndexQuery,
   ReadQuery,
-} from '@ganomede/events-protocol';
+} from '@ganomede/events-protocol/schemas';
 import type { TObject } from '@sinclair/typebox';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';

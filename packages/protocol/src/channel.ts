@@ -1,12 +1,4 @@
-import { name } from './name.js';
-
-/** The name of a channel as it goes over the wire: `users/v1`, or `users/v1:add` for one type of it. */
-export const ChannelName = name('Channel', ['users/v1', 'users/v1:add']);
-
-/** Names one consumer. The server keeps one saved cursor per (clientId, channel name). */
-export const ClientId = name('Client ID', ['mailer']);
-
-/** Where a channel name points to: a sequence of events, and perhaps one type in it. */
+/** What a channel name leads to: a sequence of events, and perhaps one type in it. */
 export interface ChannelAddress {
   /** The channel that has the sequence of ids. */
   readonly channel: string;
@@ -15,7 +7,7 @@ export interface ChannelAddress {
 }
 
 /**
- * Splits a typed channel name at its first `:`, where that is neither the first nor the last character.
+ * Splits a typed channel name at its first `:`, if that is neither the first nor the last character.
  * With `typed` false every name is one opaque channel (`TYPED_CHANNELS=off`).
  */
 export function parseChannel(name: string, typed: boolean): ChannelAddress {

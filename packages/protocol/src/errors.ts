@@ -1,5 +1,3 @@
-import { type Static, Type } from '@sinclair/typebox';
-
 /** Every error that goes over the wire. `retryable`: the same request may succeed later. */
 export const ERRORS = {
   InvalidContent: { status: 400, retryable: false },
@@ -19,11 +17,28 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-export const ErrorBody = Type.Object({
-  code: Type.String({ description: 'what to branch on', examples: ['InvalidContent'] }),
-  message: Type.String({ description: 'for people: what was expected and what came' }),
-});
-export type ErrorBody = Static<typeof ErrorBody>;
+/** The body of an answer that is an error. */
+export interface ErrorBody {
+  /** What to branch on. */
+  code: string;
+  /** For people: what was expected and what came. */
+  message: string;
+}
+
+/**
+ * Whether the same request may succeed later. The table decides about its codes. Other answers come from proxies and from
+ * other versions of the server: of those the errors that name a passing state may succeed, and 5xx.
+ */
+export function isRetryable(status: number, code?: string): boolean {
+  if (code !== undefined && Object.hasOwn(ERRORS, code)) return ERRORS[code as ErrorCode].retryable;
+  return status >= 500 || PASSING_STATUSES.has(status);
+}
+
+/** 425 Too Early, and those of the table that can be tried again. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([
+  425,
+  ...Object.values(ERRORS).flatMap(({ status, retryable }) => (retryable ? [status] : [])),
+]);
 
 export interface EventsErrorOptions {
   /** What went wrong underneath: for the log, never sent. */
@@ -36,7 +51,7 @@ export interface EventsErrorOptions {
 export class EventsError extends Error {
   override readonly name = 'EventsError';
   readonly code: ErrorCode;
-  /** Seconds after which a retry can help, where that is known. */
+  /** Seconds after which a retry can help, if that is known. */
   readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, message: string, { cause, retryAfterS }: EventsErrorOptions = {}) {
@@ -48,10 +63,5 @@ export class EventsError extends Error {
   /** HTTP status. */
   get status(): number {
     return ERRORS[this.code].status;
-  }
-
-  /** True where the same request may succeed later. */
-  get retryable(): boolean {
-    return ERRORS[this.code].retryable;
   }
 }

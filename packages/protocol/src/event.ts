@@ -1,47 +1,22 @@
-import { type Static, Type } from '@sinclair/typebox';
-
-const text = (title: string, examples: string[]) =>
-  Type.String({ title, description: 'a non-empty string', minLength: 1, examples });
-
-/** Given by the server, strictly increasing within a channel, never reused. */
-export const EventId = Type.Integer({
-  title: 'id',
-  description: 'a positive integer',
-  minimum: 1,
-  maximum: Number.MAX_SAFE_INTEGER,
-});
-
-/** Milliseconds since the Unix epoch, given by the server. */
-export const Timestamp = Type.Integer({
-  title: 'timestamp',
-  description: 'milliseconds since the Unix epoch',
-  minimum: 0,
-});
-
-export const EventFrom = text('from', ['users/v1']);
-export const EventType = text('type', ['add']);
-export const EventData = Type.Union(
-  [
-    Type.Record(Type.String(), Type.Unknown(), { title: 'object' }),
-    Type.Array(Type.Unknown(), { title: 'array' }),
-  ],
-  { title: 'data', description: 'an object or an array', examples: [{ username: 'alice' }] },
-);
+/** What an event holds: an object or an array, never a scalar or null. */
+export type EventData = Record<string, unknown> | unknown[];
 
 /** What a publisher says about an event. */
-export const EventInput = Type.Object({ from: EventFrom, type: EventType, data: Type.Optional(EventData) });
-export type EventInput = Static<typeof EventInput>;
+export interface EventInput {
+  /** Who sent it; not empty. */
+  from: string;
+  /** What happened; not empty. */
+  type: string;
+  data?: EventData;
+}
 
 /** What a publisher gets back. */
-export const EventHeader = Type.Object({ id: EventId, timestamp: Timestamp });
-export type EventHeader = Static<typeof EventHeader>;
+export interface EventHeader {
+  /** Given by the server: a positive integer, strictly increasing within a channel, never reused. */
+  id: number;
+  /** Given by the server: milliseconds since the Unix epoch. */
+  timestamp: number;
+}
 
 /** What a consumer receives. */
-export const Event = Type.Object({
-  id: EventId,
-  timestamp: Timestamp,
-  from: EventFrom,
-  type: EventType,
-  data: Type.Optional(EventData),
-});
-export type Event = Static<typeof Event>;
+export interface Event extends EventHeader, EventInput {}

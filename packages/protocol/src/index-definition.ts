@@ -1,74 +1,22 @@
-import { type Static, Type } from '@sinclair/typebox';
-import { ChannelName } from './channel.js';
-import { Before } from './cursor.js';
-import { Event } from './event.js';
-import { name } from './name.js';
-import { Secret } from './requests.js';
-
-/** Names an index among all indices, whatever their channels. */
-export const IndexId = name('index ID', ['users-by-name']);
-
-/** Where in an event the indexed value is: names of own properties, and numbers of array elements, joined by dots. */
-export const IndexField = name(
-  'field',
-  ['data.username', 'type', 'data.tags.0'],
-  'a path such as data.username',
-);
+import type { Event } from './event.js';
 
 /** Finds the events of a channel by the value of a field. */
-export const IndexDefinition = Type.Object({ id: IndexId, channel: ChannelName, field: IndexField });
-export type IndexDefinition = Static<typeof IndexDefinition>;
+export interface IndexDefinition {
+  /** Names the index among all indices, whatever their channels. */
+  id: string;
+  channel: string;
+  /** Where in an event the indexed value is: a path such as `data.username`. */
+  field: string;
+}
 
-/** What is looked for: a string as it is, a number or a boolean by its JSON text. */
-export const IndexValue = Type.String({ title: 'index value', description: 'a string', examples: ['alice'] });
-
-/** Body of `POST /indices`. Other fields are ignored. */
-export const CreateIndexBody = Type.Object({
-  id: IndexId,
-  channel: ChannelName,
-  field: IndexField,
-  secret: Type.Optional(Secret),
-});
-export type CreateIndexBody = Static<typeof CreateIndexBody>;
-
-export const CreateIndexReply = Type.Literal('OK');
-export type CreateIndexReply = Static<typeof CreateIndexReply>;
-
-/** Query of `GET /indices`. */
-export const ListIndicesQuery = Type.Object({ secret: Type.Optional(Secret) });
-export type ListIndicesQuery = Static<typeof ListIndicesQuery>;
-
-/** Every definition, sorted by id. */
-export const ListIndicesReply = Type.Array(IndexDefinition);
-export type ListIndicesReply = Static<typeof ListIndicesReply>;
-
-/** Path of `GET /indices/:indexId/:indexValue`. */
-export const ReadIndexParams = Type.Object({ indexId: IndexId, indexValue: IndexValue });
-export type ReadIndexParams = Static<typeof ReadIndexParams>;
-
-/** Unlike other reads that of an index has no default: as many as the server answers at once. */
-const RowLimit = Type.Integer({
-  title: 'limit',
-  description: 'an integer from 1, the most events to return',
-  minimum: 1,
-  maximum: Number.MAX_SAFE_INTEGER,
-});
-
-/** Query of `GET /indices/:indexId/:indexValue`. */
-export const ReadIndexQuery = Type.Object({
-  secret: Type.Optional(Secret),
-  limit: Type.Optional(RowLimit),
-  before: Type.Optional(Before),
-});
-export type ReadIndexQuery = Static<typeof ReadIndexQuery>;
-
-export const ReadIndexReply = Type.Object({
-  id: IndexId,
-  field: IndexField,
-  value: IndexValue,
-  rows: Type.Array(Event, { description: 'the events whose field has the value, newest first' }),
-  next: Type.Optional(
-    Type.Integer({ description: 'where there may be more: the `before` of the next page', minimum: 1 }),
-  ),
-});
-export type ReadIndexReply = Static<typeof ReadIndexReply>;
+/** The events of an index that have one value in its field, or one page of them. */
+export interface ReadIndexReply {
+  /** Of the index. */
+  id: string;
+  field: string;
+  value: string;
+  /** Newest first. */
+  rows: Event[];
+  /** The `before` of the next page, if there may be one. */
+  next?: number;
+}

@@ -1,41 +1,20 @@
-export { BatchPublishBody, BatchPublishReply, MAX_BATCH_EVENTS } from './batch.js';
-export { type ChannelAddress, ChannelName, ClientId, parseChannel } from './channel.js';
-export { After, Before, Cursor, DEFAULT_LIMIT, Limit } from './cursor.js';
-export { ERRORS, ErrorBody, type ErrorCode, EventsError, type EventsErrorOptions } from './errors.js';
+export type { About } from './about.js';
+export { type ChannelAddress, parseChannel } from './channel.js';
 export {
-  Event,
-  EventData,
-  EventFrom,
-  EventHeader,
-  EventId,
-  EventInput,
-  EventType,
-  Timestamp,
-} from './event.js';
-export { IDEMPOTENCY_KEY_HEADER, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LENGTH } from './idempotency.js';
+  ERRORS,
+  type ErrorBody,
+  type ErrorCode,
+  EventsError,
+  type EventsErrorOptions,
+  isRetryable,
+} from './errors.js';
+export type { Event, EventData, EventHeader, EventInput } from './event.js';
+export type { IndexDefinition, ReadIndexReply } from './index-definition.js';
 export {
-  CreateIndexBody,
-  CreateIndexReply,
-  IndexDefinition,
-  IndexField,
-  IndexId,
-  IndexValue,
-  ListIndicesQuery,
-  ListIndicesReply,
-  ReadIndexParams,
-  ReadIndexQuery,
-  ReadIndexReply,
-} from './index-definition.js';
-export { LatestQuery } from './latest.js';
-export { MAX_NAME_LENGTH } from './name.js';
-export {
-  API_PREFIX,
-  FIRST_ID_HEADER,
-  LAST_ID_HEADER,
+  DEFAULT_LIMIT,
+  MAX_BATCH_EVENTS,
+  MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_STREAM_CHANNELS,
-  PublishBody,
-  PublishReply,
-  ReadQuery,
-  ReadReply,
-  Secret,
-} from './requests.js';
+} from './limits.js';
+export { MAX_NAME_LENGTH, NAME_PATTERN } from './name.js';
+export { API_PREFIX, FIRST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, LAST_ID_HEADER } from './wire.js';

@@ -1,4 +1,5 @@
-import { ChannelName, ClientId, MAX_NAME_LENGTH, parseChannel } from '@ganomede/events-protocol';
+import { MAX_NAME_LENGTH, parseChannel } from '@ganomede/events-protocol';
+import { ChannelName, ClientId } from '@ganomede/events-protocol/schemas';
 import { Value } from '@sinclair/typebox/value';
 import { describe, expect, it } from 'vitest';
 

@@ -1,14 +1,12 @@
+import { MAX_BATCH_EVENTS, MAX_IDEMPOTENCY_KEY_LENGTH, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import {
   BatchPublishBody,
   CreateIndexBody,
   IdempotencyKey,
   LatestQuery,
-  MAX_BATCH_EVENTS,
-  MAX_IDEMPOTENCY_KEY_LENGTH,
-  MAX_NAME_LENGTH,
   ReadIndexParams,
   ReadIndexQuery,
-} from '@ganomede/events-protocol';
+} from '@ganomede/events-protocol/schemas';
 import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { ChannelName } from '@ganomede/events-protocol';
+import { NAME_PATTERN } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import { indexedValue, indexKey } from '../src/indices/index-value.js';
 
@@ -81,7 +81,7 @@ describe('indexKey', () => {
     expect(new Set(keys).size).toBe(values.length);
     for (const key of keys) {
       expect(key.length).toBeLessThanOrEqual(129);
-      expect(key).toMatch(new RegExp(`^[=#](?:${ChannelName.pattern?.slice(1, -1)})$`));
+      expect(key).toMatch(new RegExp(`^[=#](?:${NAME_PATTERN.source.slice(1, -1)})$`));
     }
   });
 });

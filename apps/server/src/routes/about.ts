@@ -1,14 +1,7 @@
 import { hostname } from 'node:os';
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { About } from '@ganomede/events-protocol/schemas';
 import pkg from '../../package.json' with { type: 'json' };
-
-const About = Type.Object({
-  hostname: Type.String(),
-  type: Type.String({ description: 'the kind of service' }),
-  version: Type.String({ description: 'of the server' }),
-  description: Type.String(),
-  startDate: Type.String({ description: 'when the server started, ISO 8601' }),
-});
 
 /** `GET /about` */
 export const about: FastifyPluginAsyncTypebox = async (fastify) => {

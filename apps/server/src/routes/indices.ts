@@ -7,7 +7,7 @@ import {
   ReadIndexParams,
   ReadIndexQuery,
   ReadIndexReply,
-} from '@ganomede/events-protocol';
+} from '@ganomede/events-protocol/schemas';
 import { type EventStore, MAX_PAGE_BYTES } from '@ganomede/events-store';
 import { errorsOf } from '../api-errors.js';
 import { sendJson } from '../send-json.js';

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { DEFAULT_LIMIT, LatestQuery, ReadReply } from '@ganomede/events-protocol';
+import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
+import { LatestQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import { errorsOf } from '../api-errors.js';
 import { sendBatch } from '../send-json.js';

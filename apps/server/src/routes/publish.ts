@@ -1,12 +1,12 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox';
+import type { EventHeader } from '@ganomede/events-protocol';
 import {
   BatchPublishBody,
   BatchPublishReply,
-  type EventHeader,
   IdempotencyKey,
   PublishBody,
   PublishReply,
-} from '@ganomede/events-protocol';
+} from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import { errorsOf } from '../api-errors.js';
 import type { Metrics } from '../metrics.js';

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { DEFAULT_LIMIT, EventsError, ReadQuery, ReadReply } from '@ganomede/events-protocol';
+import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
+import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { errorsOf } from '../api-errors.js';

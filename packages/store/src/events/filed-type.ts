@@ -1,6 +1,4 @@
-import { ChannelName, type EventInput, MAX_NAME_LENGTH, parseChannel } from '@ganomede/events-protocol';
-
-const WIRE_NAME = new RegExp(ChannelName.pattern ?? '');
+import { type EventInput, MAX_NAME_LENGTH, NAME_PATTERN, parseChannel } from '@ganomede/events-protocol';
 
 /**
  * The type that an event appended to `name` is filed under, so that reading `channel:type` finds it: the one in
@@ -11,6 +9,6 @@ export function filedType(name: string, event: EventInput, typedChannels: boolea
   if (!typedChannels) return undefined;
   const { channel, type = event.type } = parseChannel(name, true);
   const typedName = `${channel}:${type}`;
-  if (typedName.length > MAX_NAME_LENGTH || !WIRE_NAME.test(type)) return undefined;
+  if (typedName.length > MAX_NAME_LENGTH || !NAME_PATTERN.test(type)) return undefined;
   return parseChannel(typedName, true).channel === channel ? type : undefined;
 }

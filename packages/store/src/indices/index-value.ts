@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ChannelName } from '@ganomede/events-protocol';
+import { NAME_PATTERN } from '@ganomede/events-protocol';
 
 /** Longest value that is part of a key as it is, in UTF-16 code units. */
 const MAX_PLAIN_LENGTH = 128;
-
-/** Without control characters and halves of surrogate pairs. */
-const PLAIN = new RegExp(ChannelName.pattern ?? '');
 
 const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
 
@@ -31,6 +28,6 @@ export function indexedValue(event: unknown, field: string): string | undefined 
  * value, or `#` and its hash where it is long or holds what not every store keeps.
  */
 export function indexKey(value: string): string {
-  if (value.length <= MAX_PLAIN_LENGTH && PLAIN.test(value)) return `=${value}`;
+  if (value.length <= MAX_PLAIN_LENGTH && NAME_PATTERN.test(value)) return `=${value}`;
   return `#${createHash('sha256').update(JSON.stringify(value)).digest('base64url')}`;
 }

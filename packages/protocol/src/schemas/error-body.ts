@@ -1,0 +1,6 @@
+import { Type } from '@sinclair/typebox';
+
+export const ErrorBody = Type.Object({
+  code: Type.String({ description: 'what to branch on', examples: ['InvalidContent'] }),
+  message: Type.String({ description: 'for people: what was expected and what came' }),
+});

@@ -1,0 +1,22 @@
+export { About } from './about.js';
+export { ErrorBody } from './error-body.js';
+export { Event, EventHeader, EventInput } from './event.js';
+export {
+  CreateIndexBody,
+  CreateIndexReply,
+  IndexDefinition,
+  ListIndicesQuery,
+  ListIndicesReply,
+  ReadIndexParams,
+  ReadIndexQuery,
+  ReadIndexReply,
+} from './indices.js';
+export { ChannelName, ClientId } from './names.js';
+export {
+  BatchPublishBody,
+  BatchPublishReply,
+  IdempotencyKey,
+  PublishBody,
+  PublishReply,
+} from './publish.js';
+export { LatestQuery, ReadQuery, ReadReply } from './read.js';

@@ -1,0 +1,46 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { MAX_BATCH_EVENTS, MAX_IDEMPOTENCY_KEY_LENGTH } from '../limits.js';
+import { IDEMPOTENCY_KEY_HEADER } from '../wire.js';
+import { EventData, EventFrom, EventHeader, EventInput, EventType } from './event.js';
+import { ChannelName, ClientId } from './names.js';
+import { Secret } from './secret.js';
+
+/** Body of `POST /events`. Other fields are ignored. */
+export const PublishBody = Type.Object({
+  clientId: ClientId,
+  channel: ChannelName,
+  secret: Type.Optional(Secret),
+  from: EventFrom,
+  type: EventType,
+  data: Type.Optional(EventData),
+});
+export type PublishBody = Static<typeof PublishBody>;
+
+export const PublishReply = EventHeader;
+
+/** Body of `POST /events` with several events: all are stored, with consecutive ids, or none. Other fields are ignored. */
+export const BatchPublishBody = Type.Object({
+  clientId: ClientId,
+  channel: ChannelName,
+  secret: Type.Optional(Secret),
+  events: Type.Array(EventInput, {
+    title: 'events',
+    description: `an array of 1 to ${MAX_BATCH_EVENTS} events`,
+    minItems: 1,
+    maxItems: MAX_BATCH_EVENTS,
+  }),
+});
+export type BatchPublishBody = Static<typeof BatchPublishBody>;
+
+/** One header for each event, in the order of the events. */
+export const BatchPublishReply = Type.Array(EventHeader);
+
+/** Value of the header `Idempotency-Key`. */
+export const IdempotencyKey = Type.String({
+  title: IDEMPOTENCY_KEY_HEADER,
+  description: `1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
+  minLength: 1,
+  maxLength: MAX_IDEMPOTENCY_KEY_LENGTH,
+  pattern: '^[\\u0020-\\u007e]*$',
+  examples: ['7f9c4b8e-5d52-4c5b-9d0e-1f6a2f0f7c1d'],
+});

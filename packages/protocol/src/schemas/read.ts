@@ -1,0 +1,65 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { DEFAULT_LIMIT, MAX_STREAM_CHANNELS } from '../limits.js';
+import { Event } from './event.js';
+import { ChannelName, ClientId } from './names.js';
+import { Secret } from './secret.js';
+
+const After = Type.Integer({
+  title: 'after',
+  description: 'an integer from 0, the id of the last event already seen',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
+/** Of pages that go backward. */
+export const Before = Type.Integer({
+  title: 'before',
+  description: 'an integer from 1, the id that all events are to lie below',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
+const Limit = Type.Integer({
+  title: 'limit',
+  description: 'an integer from 1, the most events to return',
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  default: DEFAULT_LIMIT,
+});
+
+/** Query of `GET /events`. `channel` may be repeated only if the answer is an event stream. */
+export const ReadQuery = Type.Object({
+  clientId: ClientId,
+  channel: Type.Union(
+    [ChannelName, Type.Array(ChannelName, { minItems: 1, maxItems: MAX_STREAM_CHANNELS })],
+    {
+      title: 'Channel',
+      description: ChannelName.description as string,
+    },
+  ),
+  secret: Type.Optional(Secret),
+  after: Type.Optional(After),
+  limit: Type.Optional(Limit),
+  timeout: Type.Optional(
+    Type.Integer({
+      title: 'timeout',
+      description:
+        'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+    }),
+  ),
+});
+export type ReadQuery = Static<typeof ReadQuery>;
+
+/** Query of `GET /latest`: the newest events, or the newest of those with a lower id than `before`. */
+export const LatestQuery = Type.Object({
+  channel: ChannelName,
+  secret: Type.Optional(Secret),
+  limit: Type.Optional(Limit),
+  before: Type.Optional(Before),
+});
+export type LatestQuery = Static<typeof LatestQuery>;
+
+/** Reply of `GET /events` and `GET /latest`. */
+export const ReadReply = Type.Array(Event);
