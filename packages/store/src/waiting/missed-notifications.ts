@@ -11,14 +11,14 @@ const GROUP = 1_000;
  */
 export class MissedNotifications {
   readonly #live: LiveChannels;
-  readonly #lastIds: Subscriptions['lastIds'];
+  readonly #subscriptions: Subscriptions;
   readonly #timer: NodeJS.Timeout;
   #running = false;
 
-  constructor(live: LiveChannels, { lastIds, checkEveryMs }: Subscriptions) {
+  constructor(live: LiveChannels, subscriptions: Subscriptions) {
     this.#live = live;
-    this.#lastIds = lastIds;
-    this.#timer = setInterval(() => void this.#check(), checkEveryMs).unref();
+    this.#subscriptions = subscriptions;
+    this.#timer = setInterval(() => void this.#check(), subscriptions.checkEveryMs).unref();
   }
 
   close(): void {
@@ -38,7 +38,7 @@ export class MissedNotifications {
 
   async #compare(channels: readonly LiveChannel[]): Promise<void> {
     const before = channels.map(({ tail }) => tail.lastId);
-    const lastIds = await this.#lastIds(channels.map(({ name }) => name));
+    const lastIds = await this.#subscriptions.lastIds(channels.map(({ name }) => name));
     // Notifications that came together with the answers are taken first.
     await setImmediate();
     channels.forEach((live, i) => {
