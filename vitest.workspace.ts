@@ -14,6 +14,7 @@ const alias = {
   '@ganomede/events-store-redis': here('packages/store-redis/src/index.ts'),
   '@ganomede/events-client': here('packages/client/src/index.ts'),
   '@ganomede/events-server': here('apps/server/src/index.ts'),
+  '@ganomede/events-testing': here('packages/testing/src/index.ts'),
 };
 
 const project = (
@@ -31,6 +32,7 @@ const project = (
     name,
     root: here(folder),
     include: ['**/*.test.ts'],
+    setupFiles: [here('packages/testing/src/no-leaks.ts')],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     // What is waited for comes soon or never; the second that Vitest gives is little on a busy machine.
@@ -46,6 +48,7 @@ export default defineConfig({
       project('store', 'packages/store/test'),
       project('store-lmdb', 'packages/store-lmdb/test'),
       project('store-redis', 'packages/store-redis/test'),
+      project('testing', 'packages/testing/test'),
       project('client', 'packages/client/test'),
       project('server', 'apps/server/test'),
       project('e2e', 'e2e', { globalSetup: here('e2e/built.ts'), testTimeout: 120_000 }),

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { Process } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
-import { Process } from './support/process.js';
 import { Server } from './support/server.js';
 
 /** Times differ from run to run; all else is as printed. */

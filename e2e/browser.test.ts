@@ -1,52 +1,45 @@
 // Pages in a headless Chromium: the example that shows live events, and the description that the server serves.
+
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { Process, RestartableServer, TemporaryFolder } from '@ganomede/events-testing';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../packages/store-redis/test/support/redis-server.js';
 import { findChromium } from '../scripts/chromium.mjs';
 import { root } from '../scripts/workspace.mjs';
-import { Process } from './support/process.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const SECRET = 'a secret of the end-to-end tests & more';
 
 /** How long the page may take for a step, milliseconds: a browser on a busy machine. */
 const PATIENCE_MS = 20_000;
 
-/** A server that keeps its port and its data when it is started again. */
+/** A server with a store of its own, which it keeps when it is started again. */
 class LocalServer implements AsyncDisposable {
-  readonly url: string;
-  readonly #port: number;
+  readonly #server: RestartableServer;
   readonly #folder: TemporaryFolder;
-  readonly #env: Readonly<Record<string, string>>;
-  #process: Process | undefined;
 
-  private constructor(port: number, folder: TemporaryFolder, env: Readonly<Record<string, string>>) {
-    this.#port = port;
-    this.url = `http://127.0.0.1:${port}`;
+  private constructor(server: RestartableServer, folder: TemporaryFolder) {
+    this.#server = server;
     this.#folder = folder;
-    this.#env = env;
   }
 
   static async start(env: Readonly<Record<string, string>> = { CORS_ORIGIN: '*' }): Promise<LocalServer> {
-    const server = new LocalServer(await freePort(), await TemporaryFolder.make(), env);
-    await server.start();
-    return server;
+    const folder = new TemporaryFolder();
+    const store = { EVENTS_STORE: 'embedded', DATA_DIR: join(folder.path, 'data') };
+    return new LocalServer(await RestartableServer.start({ API_SECRET: SECRET, ...store, ...env }), folder);
+  }
+
+  get url(): string {
+    return this.#server.url;
   }
 
   async start(): Promise<void> {
-    const env = { API_SECRET: SECRET, EVENTS_STORE: 'embedded', HOST: '127.0.0.1', ...this.#env };
-    const child = new Process(process.execPath, [join(root, 'apps/server/dist/bin.js')], {
-      env: { ...env, PORT: `${this.#port}`, DATA_DIR: join(this.#folder.path, 'data') },
-    });
-    this.#process = child;
-    await child.until(() => child.lines.some((line) => line.includes('"msg":"listening')));
+    await this.#server.start();
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    await this.#process?.stop(signal);
+    await this.#server.stop(signal);
   }
 
   /** Answers everything on the port with an error, as a proxy does whose server is away, until `work` has ended. */
@@ -54,7 +47,7 @@ class LocalServer implements AsyncDisposable {
     const http = createServer((_request, response) => {
       response.writeHead(502, { 'Access-Control-Allow-Origin': '*' }).end('<h1>Bad gateway</h1>');
     });
-    await once(http.listen(this.#port, '127.0.0.1'), 'listening');
+    await once(http.listen(this.#server.port, '127.0.0.1'), 'listening');
     try {
       await work();
     } finally {
@@ -73,8 +66,8 @@ class LocalServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop('SIGKILL');
-    await this.#folder[Symbol.asyncDispose]();
+    await this.#server[Symbol.asyncDispose]();
+    await this.#folder.remove();
   }
 }
 
@@ -87,7 +80,7 @@ beforeAll(async () => {
   const executablePath = await findChromium();
   if (executablePath === undefined)
     throw new Error('These tests need Chromium on the PATH: npm test tells more');
-  profile = await TemporaryFolder.make();
+  profile = new TemporaryFolder();
   browser = await chromium.launchPersistentContext(profile.path, {
     executablePath,
     headless: true,
@@ -105,7 +98,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await pages?.stop();
-  await profile?.[Symbol.asyncDispose]();
+  profile?.remove();
 });
 
 /** A page that is closed after the test, with what it asked for and complained about. */

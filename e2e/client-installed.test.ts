@@ -1,14 +1,14 @@
 // The client alone, as npm installs it: what its README says about that.
+
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
+import { run, TemporaryFolder } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
 import { pnpm } from '../scripts/pnpm.mjs';
 import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';
-import { run } from './support/process.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const env = Object.fromEntries(
   Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -18,7 +18,7 @@ it('is three packages and 3 MB', { timeout: 300_000 }, async () => {
   const readme = readFileSync(join(root, 'packages/client/README.md'), 'utf8');
   expect(readme).toContain('Three packages and 3 MB are installed');
 
-  await using folder = await TemporaryFolder.make();
+  using folder = new TemporaryFolder();
   const app = join(folder.path, 'app');
   await mkdir(app);
   await writeFile(join(app, 'package.json'), JSON.stringify({ private: true }));

@@ -1,8 +1,9 @@
 // Consumers that are killed with kill -9 in the middle of their work, and started again.
+
 import { randomUUID } from 'node:crypto';
 import { Client } from '@ganomede/events-client';
+import { Process } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
-import { Process } from './support/process.js';
 import { Server } from './support/server.js';
 
 const EVENTS = 120;

@@ -1,11 +1,12 @@
 // The example of the original's README, as it is in the package on npm, but for the import.
+
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Client } from '@ganomede/events-client';
+import { Process } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
-import { Process } from './support/process.js';
 import { Server } from './support/server.js';
 
 const original = createRequire(join(root, 'apps/server/package.json')).resolve(

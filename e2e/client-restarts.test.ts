@@ -1,141 +1,14 @@
 // Servers that are stopped, killed and started again while clients publish and consume through them.
-import { once } from 'node:events';
+
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client } from '@ganomede/events-client';
+import { Balancer, RedisServer, RestartableServer, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
-import { freePort, RedisServer } from '../packages/store-redis/test/support/redis-server.js';
-import { root } from '../scripts/workspace.mjs';
-import { Process } from './support/process.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const SECRET = 'a secret of the end-to-end tests';
 const CHANNEL = 'load/v1';
 const PUBLISHERS = 4;
-
-/** A server that keeps its port and its store when it is started again. */
-class RestartableServer implements AsyncDisposable {
-  readonly port: number;
-  readonly #env: Readonly<Record<string, string>>;
-  #process: Process | undefined;
-
-  private constructor(port: number, env: Readonly<Record<string, string>>) {
-    this.port = port;
-    this.#env = env;
-  }
-
-  static async start(env: Readonly<Record<string, string>>): Promise<RestartableServer> {
-    const server = new RestartableServer(await freePort(), env);
-    await server.start();
-    return server;
-  }
-
-  async start(): Promise<void> {
-    const env = { API_SECRET: SECRET, HOST: '127.0.0.1', PORT: `${this.port}`, ...this.#env };
-    const child = new Process(process.execPath, [join(root, 'apps/server/dist/bin.js')], { env });
-    this.#process = child;
-    await child.until(() => child.lines.some((line) => line.includes('"msg":"listening')));
-  }
-
-  /** Resolves with the exit code, null where the signal ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
-    return (await this.#process?.stop(signal)) ?? null;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop('SIGKILL');
-  }
-}
-
-/**
- * Passes requests on to servers in turn, as proxies do by default: one that cannot be connected to is skipped; a GET whose
- * server breaks off before it answers goes to the next one; a POST in the same place is answered with 502, since it may
- * have been carried out.
- */
-class Balancer implements AsyncDisposable {
-  readonly #http: http.Server;
-  readonly #ports: readonly number[];
-  /** Every so many publishes, one whose answer is lost on its way; 0: none. */
-  readonly #losesOneIn: number;
-  #turn = 0;
-  #publishes = 0;
-
-  private constructor(ports: readonly number[], losesOneIn: number) {
-    this.#ports = ports;
-    this.#losesOneIn = losesOneIn;
-    this.#http = http.createServer((request, reply) => void this.#pass(request, reply));
-  }
-
-  static async before(servers: readonly RestartableServer[], { losesOneIn = 0 } = {}): Promise<Balancer> {
-    const balancer = new Balancer(
-      servers.map(({ port }) => port),
-      losesOneIn,
-    );
-    balancer.#http.listen(0, '127.0.0.1');
-    await once(balancer.#http, 'listening');
-    return balancer;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
-  }
-
-  async #pass(request: http.IncomingMessage, reply: http.ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    try {
-      for await (const chunk of request) chunks.push(chunk);
-    } catch {
-      return;
-    }
-    const turn = this.#turn++;
-    for (let n = 0; n < this.#ports.length; n += 1) {
-      const port = this.#ports[(turn + n) % this.#ports.length] ?? 0;
-      const ended = await this.#tryOne(port, request, Buffer.concat(chunks), reply);
-      if (ended === 'answered') return;
-      if (ended === 'broken' && request.method !== 'GET') break;
-    }
-    reply.writeHead(502, { 'Content-Type': 'text/html' });
-    reply.end('<h1>502 Bad Gateway</h1>');
-  }
-
-  #tryOne(
-    port: number,
-    { method, url, headers }: http.IncomingMessage,
-    body: Buffer,
-    reply: http.ServerResponse,
-  ): Promise<'answered' | 'refused' | 'broken'> {
-    return new Promise((resolve) => {
-      const passed = http.request({ host: '127.0.0.1', port, method, path: url, headers, agent: false });
-      const hangUp = () => passed.destroy();
-      reply.on('close', hangUp);
-      passed.on('response', (answer) => {
-        if (method === 'POST' && this.#losesOneIn > 0 && ++this.#publishes % this.#losesOneIn === 0) {
-          passed.destroy();
-          resolve('broken');
-          return;
-        }
-        const { connection: _connection, ...rest } = answer.headers;
-        reply.writeHead(answer.statusCode ?? 502, rest);
-        answer.pipe(reply);
-        answer.on('error', () => reply.destroy());
-        resolve('answered');
-      });
-      passed.on('error', (error: NodeJS.ErrnoException) => {
-        reply.off('close', hangUp);
-        if (reply.destroyed) resolve('answered');
-        else resolve(error.code === 'ECONNREFUSED' ? 'refused' : 'broken');
-      });
-      passed.end(body);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#http.closeAllConnections();
-    this.#http.close();
-    await once(this.#http, 'close');
-  }
-}
 
 /** Publishers that never pause, and consumers: two with handlers, one with a loop. */
 class Load implements AsyncDisposable {
@@ -226,7 +99,7 @@ class Load implements AsyncDisposable {
 describe('two servers on one Redis, behind a balancer', () => {
   async function setUp() {
     const redis = await RedisServer.start();
-    const env = { EVENTS_STORE: 'redis', REDIS_URL: redis.url };
+    const env = { API_SECRET: SECRET, EVENTS_STORE: 'redis', REDIS_URL: redis.url };
     const servers = await Promise.all([RestartableServer.start(env), RestartableServer.start(env)]);
     return {
       servers,
@@ -281,10 +154,10 @@ describe('one server on the embedded store', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)(
     '%s, and started again: sends wait; nothing is lost, repeated or stored twice',
     async (signal) => {
-      await using folder = await TemporaryFolder.make();
-      const env = { EVENTS_STORE: 'embedded', DATA_DIR: join(folder.path, 'data') };
+      using folder = new TemporaryFolder();
+      const env = { API_SECRET: SECRET, EVENTS_STORE: 'embedded', DATA_DIR: join(folder.path, 'data') };
       await using server = await RestartableServer.start(env);
-      await using load = new Load(`http://127.0.0.1:${server.port}`);
+      await using load = new Load(server.url);
       for (let round = 0; round < 3; round += 1) {
         await load.more(100);
         expect(await server.stop(signal)).toBe(signal === 'SIGTERM' ? 0 : null);

@@ -1,15 +1,14 @@
 // What the Dockerfile does, without Docker: its commands in a copy of the repository, and what comes out of them as a server.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { freePort, Process, RedisServer, run, TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { SETTINGS } from '../apps/server/src/config.js';
-import { freePort, RedisServer } from '../packages/store-redis/test/support/redis-server.js';
 import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';
-import { Process, run } from './support/process.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const SECRET = 'a secret of the end-to-end tests';
 const DEPLOYED = '/srv/events';
@@ -55,7 +54,7 @@ describe('the Dockerfile', () => {
   let deployed: string;
 
   beforeAll(async () => {
-    folder = await TemporaryFolder.make();
+    folder = new TemporaryFolder();
     deployed = join(folder.path, 'image');
     const source = join(folder.path, 'source');
     // As `COPY . .` does: also what is new and not yet in git, but nothing that is ignored.
@@ -70,7 +69,7 @@ describe('the Dockerfile', () => {
     await rm(source, { recursive: true });
   }, 600_000);
 
-  afterAll(() => folder[Symbol.asyncDispose]());
+  afterAll(() => folder.remove());
 
   it('has the lines that are tested here', () => {
     expect(valuesOf(build, 'COPY')).toEqual(['. .']);

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Process, SlowProxy, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
-import { Process } from './support/process.js';
 import { SECRET, Server } from './support/server.js';
-import { SlowLine } from './support/slow-line.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const example = (name: 'publish' | 'consume', args: string[], env: Record<string, string>, input?: string) =>
   new Process(process.execPath, [join(root, 'examples', `${name}.mjs`), ...args], {
@@ -30,7 +28,7 @@ describe('publish.mjs', () => {
 
   it('sends each line of a file', async () => {
     await using server = await Server.start();
-    await using folder = await TemporaryFolder.make();
+    using folder = new TemporaryFolder();
     const file = join(folder.path, 'lines.txt');
     await writeFile(file, 'one\r\ntwo\n');
     const channel = randomUUID();
@@ -122,7 +120,7 @@ describe('consume.mjs', () => {
     await using publisher = example('publish', ['channel'], server.env, 'one');
     await publisher.exited();
     // The request that acknowledges the event takes 200 ms to arrive; the consumer is stopped before.
-    await using line = await SlowLine.to(server.env.EVENTS_URL, 200);
+    await using line = await SlowProxy.to(server.env.EVENTS_URL, 200);
     await using consumer = example('consume', ['channel'], { ...server.env, EVENTS_URL: line.url });
     await consumer.until(() => consumer.lines.length === 1);
     expect(await consumer.stop()).toBe(0);

@@ -1,14 +1,14 @@
 // The packages as their users get them: packed, installed with plain npm into an empty folder, and used there.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { run, TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pnpm } from '../scripts/pnpm.mjs';
 import { toolEnvironment } from '../scripts/run.mjs';
 import { publishedPackages, root } from '../scripts/workspace.mjs';
-import { run } from './support/process.js';
 import { Server } from './support/server.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 const packages = publishedPackages();
 /** What may be in a tarball. */
@@ -27,7 +27,7 @@ const tarballs = new Map<string, string>();
 const installed = (name: string) => join(folder.path, 'app', 'node_modules', name);
 
 beforeAll(async () => {
-  folder = await TemporaryFolder.make();
+  folder = new TemporaryFolder();
   const app = join(folder.path, 'app');
   await mkdir(app);
   await Promise.all(
@@ -42,7 +42,7 @@ beforeAll(async () => {
   await run('npm', ['install', ...quiet, ...tarballs.values()], { cwd: app, env });
 }, 300_000);
 
-afterAll(() => folder[Symbol.asyncDispose]());
+afterAll(() => folder.remove());
 
 describe.each(packages.map(({ name }) => name))('%s', (name) => {
   it('has a README, the licence and what was built, and nothing else', () => {

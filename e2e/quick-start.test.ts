@@ -1,12 +1,11 @@
 // The README's quick start, run as it is written, but for the port and the folder of the events.
+
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, Process, TemporaryFolder } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
-import { Process } from './support/process.js';
-import { TemporaryFolder } from './support/temporary-folder.js';
 
 /** How long anything may take, milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -35,7 +34,7 @@ it('works when pasted', async () => {
 
   const secret = blocks.map(({ text }) => /^export API_SECRET=\S+/m.exec(text)?.[0]).find(Boolean) ?? ':';
   const port = await freePort();
-  await using folder = await TemporaryFolder.make();
+  using folder = new TemporaryFolder();
   await using terminals = new Terminals({
     PORT: `${port}`,
     EVENTS_URL: `http://localhost:${port}`,
@@ -114,13 +113,3 @@ class Terminals implements AsyncDisposable {
 
 /** A shell command that runs an ES module. */
 const asCommand = (module: string) => `node --input-type=module -e '${module.replaceAll("'", `'\\''`)}'`;
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}

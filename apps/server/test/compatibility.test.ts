@@ -1,4 +1,5 @@
 // The lines of the protocol, over HTTP, that no other test has; docs/compatibility.md lists them all.
+
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -6,8 +7,8 @@ import type { Event } from '@ganomede/events-protocol';
 import { buildApp } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
+import { freePort, RedisServer } from '@ganomede/events-testing';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { freePort, RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { startProcess } from './support/process.js';
 import { BEARER, json, randomChannel, SECRET, startServer, type TestServer } from './support/server.js';
 

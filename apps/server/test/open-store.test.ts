@@ -1,9 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { openStore, readConfig } from '@ganomede/events-server';
+import { RedisServer, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { configuredSecrets } from '../src/secret.js';
 
 async function startRedis(): Promise<RedisServer> {
@@ -14,10 +11,10 @@ async function startRedis(): Promise<RedisServer> {
 
 /** Opens the store, uses it once, and closes it. */
 async function choose(env: Record<string, string>): Promise<{ description: string; warnings: string[] }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-choice-'));
-  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const folder = new TemporaryFolder();
+  onTestFinished(() => folder.remove());
   const warnings: string[] = [];
-  const { store, description } = await openStore(readConfig({ DATA_DIR: dataDir, ...env }), (message) =>
+  const { store, description } = await openStore(readConfig({ DATA_DIR: folder.path, ...env }), (message) =>
     warnings.push(message),
   );
   expect(await store.append('choice', [{ from: 'f', type: 't' }])).toHaveLength(1);

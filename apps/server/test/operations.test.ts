@@ -2,9 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { buildOperationsApp, createServices, eventsPlugin } from '@ganomede/events-server';
+import { RedisServer } from '@ganomede/events-testing';
 import Fastify from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { startProcess } from './support/process.js';
 import { randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 

@@ -4,8 +4,8 @@ import type { EventHeader } from '@ganomede/events-protocol';
 import { buildApp } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
+import { RedisServer } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { createLogger } from '../src/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import type { Event, EventHeader } from '@ganomede/events-protocol';
+import { RedisServer } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { startProcess } from './support/process.js';
 import { BEARER, SECRET, startServer } from './support/server.js';
 

@@ -1,7 +1,7 @@
+import { RedisServer, type ServerProcess } from '@ganomede/events-testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
 import { restartDelayMs } from '../src/workers.js';
-import { type ServerProcess, startProcess } from './support/process.js';
+import { startProcess } from './support/process.js';
 import { json, SECRET } from './support/server.js';
 
 async function startWorkers(workers: string): Promise<ServerProcess> {

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { buildApp } from '@ganomede/events-server';
 import { type LmdbStoreOptions, openLmdbStore } from '@ganomede/events-store-lmdb';
+import { TemporaryFolder } from '@ganomede/events-testing';
 import { cleanUp } from './setup.js';
 
 /** A real server with an embedded store, until the test is over. Resolves with its URL. */
@@ -11,9 +9,9 @@ export async function startRealServer(
   apiSecret: string,
   options: Omit<LmdbStoreOptions, 'dataDir'> = {},
 ): Promise<string> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'events-client-'));
-  cleanUp(() => rm(dataDir, { recursive: true }));
-  const store = await openLmdbStore({ dataDir, ...options });
+  const folder = new TemporaryFolder();
+  cleanUp(() => folder.remove());
+  const store = await openLmdbStore({ dataDir: folder.path, ...options });
   cleanUp(() => store.close());
   const app = buildApp({ store, config: { apiSecret, pollTimeoutMs: 2000 } });
   cleanUp(() => app.close());

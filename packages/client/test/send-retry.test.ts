@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
+import { freePort } from '@ganomede/events-testing';
 import { describe, expect, test } from 'vitest';
 import { RequestError } from '../src/index.js';
 import { cut, hang, json, type Reply, raw, reset, text } from './hostile-server.js';
@@ -8,16 +9,6 @@ import { cleanUp, clientOf, startServer } from './setup.js';
 
 const event = { from: 'a', type: 'b' };
 const header = { id: 1, timestamp: 2 };
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function failure(sent: Promise<unknown>): Promise<RequestError> {
   const error = await sent.then(

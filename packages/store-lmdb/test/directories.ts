@@ -1,17 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll } from 'vitest';
 
-const directories: string[] = [];
+const folders: TemporaryFolder[] = [];
 
 /** An empty directory that is removed after the tests of this file. */
 export function newDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'ganomede-events-'));
-  directories.push(directory);
-  return directory;
+  const folder = new TemporaryFolder();
+  folders.push(folder);
+  return folder.path;
 }
 
 afterAll(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) folder.remove();
 });

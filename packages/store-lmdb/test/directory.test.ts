@@ -9,9 +9,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { Process } from '@ganomede/events-testing';
 import { open } from 'lmdb';
 import { describe, expect, it } from 'vitest';
-import { Child } from './child.js';
 import { newDirectory } from './directories.js';
 
 const event = { from: 'test', type: 'add' };
@@ -70,19 +70,23 @@ describe('the directory of a store', () => {
 
   it('belongs to one process at a time, and is free when that has been killed', async () => {
     const dataDir = newDirectory();
-    const child = new Child('opener.mjs', [dataDir]);
+    const child = Process.node(new URL('children/opener.mjs', import.meta.url), [dataDir], {
+      keepInputOpen: true,
+    });
     expect(await child.line(0)).toBe('opened');
     expect(await problem(dataDir)).toContain('another server is using it');
-    await child.kill();
+    await child.stop('SIGKILL');
 
     const store = await openLmdbStore({ dataDir });
-    const refused = new Child('opener.mjs', [dataDir]);
+    const refused = Process.node(new URL('children/opener.mjs', import.meta.url), [dataDir], {
+      keepInputOpen: true,
+    });
     expect(JSON.parse(await refused.line(0))).toEqual({
       name: 'EventsError',
       code: 'ServiceUnavailable',
       message: `Cannot open the event store in ${dataDir}: another server is using it; stop that one, or choose another directory`,
     });
-    await refused.exited;
+    await refused.exited();
     await store.close();
   });
 

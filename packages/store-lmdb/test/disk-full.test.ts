@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { Process } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
-import { Child } from './child.js';
 import { newDirectory } from './directories.js';
 
 /** 2,000 or 4,000 KiB, as the shell counts: the kernel then cuts writes short, as on a full disk. */
@@ -11,7 +12,9 @@ const canLift = spawnSync('prlimit', ['--version']).status === 0;
 describe.skipIf(process.platform === 'win32')('a store on a full disk', () => {
   it('rejects writes, keeps what it has, and goes on once there is room', { timeout: 60_000 }, async () => {
     const dataDir = newDirectory();
-    const child = new Child('filler.mjs', [dataDir], LIMIT);
+    const filler = fileURLToPath(new URL('children/filler.mjs', import.meta.url));
+    const limited = ['-c', `${LIMIT}; exec "$@"`, 'sh', process.execPath, filler, dataDir];
+    await using child = new Process('sh', limited, { keepInputOpen: true });
     const report = JSON.parse(await child.line(0));
     const { acknowledged } = report;
     expect(report.error).toMatchObject({ name: 'EventsError', code: 'ServiceUnavailable' });
@@ -25,17 +28,16 @@ describe.skipIf(process.platform === 'win32')('a store on a full disk', () => {
 
     let stored = acknowledged.length;
     if (canLift) {
-      const { status } = spawnSync('prlimit', ['--fsize=unlimited', '--pid', String(child.process.pid)]);
+      const { status } = spawnSync('prlimit', ['--fsize=unlimited', '--pid', String(child.pid)]);
       expect(status).toBe(0);
-      child.process.stdin.write('go on\n');
+      child.write('go on\n');
       expect(JSON.parse(await child.line(1))).toEqual({
         acknowledged: [...acknowledged, stored + 1, stored + 1, stored + 2],
       });
       stored += 2;
-      await child.exited;
-      expect(child.process.exitCode).toBe(0);
+      expect(await child.exited()).toBe(0);
     } else {
-      await child.kill();
+      await child.stop('SIGKILL');
     }
 
     const store = await openLmdbStore({ dataDir });

@@ -1,7 +1,7 @@
 import type { EventStore } from '@ganomede/events-store';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { Process } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
-import { Child } from './child.js';
 import { newDirectory } from './directories.js';
 
 const ROUNDS = 20;
@@ -111,15 +111,18 @@ describe('a store whose process is killed under load', () => {
     const dataDir = newDirectory();
     const acknowledged = new Acknowledged();
     for (let round = 0; round < ROUNDS; round++) {
-      const child = new Child('publisher.mjs', [dataDir, String(round)]);
+      const child = Process.node(new URL('children/publisher.mjs', import.meta.url), [
+        dataDir,
+        String(round),
+      ]);
       // Now and then while it starts, mostly while it writes.
       if (round % 5 === 4) await new Promise((resolve) => setTimeout(resolve, Math.random() * 400));
       else {
         await child.line(1);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
       }
-      await child.kill();
-      expect(child.errors).toBe('');
+      await child.stop('SIGKILL');
+      expect(child.stderr).toBe('');
       acknowledged.take(child.lines);
 
       const store = await openLmdbStore({ dataDir });
@@ -138,10 +141,10 @@ describe('a store whose process is killed under load', () => {
   it('can be killed while it creates its files', { timeout: 60_000 }, async () => {
     for (let round = 0; round < 5; round++) {
       const dataDir = newDirectory();
-      const child = new Child('publisher.mjs', [dataDir, '0']);
+      const child = Process.node(new URL('children/publisher.mjs', import.meta.url), [dataDir, '0']);
       if (round > 0) await child.line(0);
       else await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
-      await child.kill();
+      await child.stop('SIGKILL');
       const acknowledged = new Acknowledged();
       acknowledged.take(child.lines);
       const store = await openLmdbStore({ dataDir });

@@ -1,7 +1,6 @@
+import { RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, events, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 const AWAY = { name: 'EventsError', code: 'ServiceUnavailable' };
 const LONG_MS = 15_000;

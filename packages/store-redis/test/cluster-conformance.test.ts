@@ -1,7 +1,7 @@
 import { describeEventStore } from '@ganomede/events-store/conformance';
 import { createRedisStore } from '@ganomede/events-store-redis';
+import { RedisCluster } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { RedisCluster } from './support/redis-cluster.js';
 
 let cluster: RedisCluster;
 beforeAll(async () => {

@@ -1,9 +1,7 @@
+import { RedisCluster, type RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Follower, Load } from './support/load.js';
-import { RedisCluster } from './support/redis-cluster.js';
-import type { RedisServer } from './support/redis-server.js';
 import { event, events, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let cluster: RedisCluster;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { describeEventStore } from '@ganomede/events-store/conformance';
 import { createRedisStore } from '@ganomede/events-store-redis';
+import { RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 
 let redis: RedisServer;
 beforeAll(async () => {

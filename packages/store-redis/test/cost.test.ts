@@ -1,8 +1,7 @@
+import { RedisServer, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Follower, Load } from './support/load.js';
-import { RedisServer } from './support/redis-server.js';
 import { event, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {

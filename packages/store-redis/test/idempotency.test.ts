@@ -1,10 +1,6 @@
+import { LossyProxy, Process, RedisCluster, RedisServer, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Child } from './support/child.js';
-import { LossyProxy } from './support/lossy-proxy.js';
-import { RedisCluster } from './support/redis-cluster.js';
-import { RedisServer } from './support/redis-server.js';
 import { event, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 const once = (key: string) => ({ idempotency: { clientId: 'web', key } });
 
@@ -33,17 +29,14 @@ describe('an idempotency key', () => {
       expect(await store.append('lost', [event(2)])).toMatchObject([{ id: 2 }]);
       expect(ids(await store.read({ channel: 'lost', after: 0, limit: 10 }))).toEqual([1, 2]);
     } finally {
-      proxy.stop();
+      await proxy.stop();
     }
   });
 
   it('makes it safe to send an append again that too few replicas had in time, and waits for them again', async () => {
     const master = await RedisServer.start('--repl-diskless-sync-delay', '0');
-    const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(master.port));
+    const replica = await master.startReplica();
     try {
-      await until('the replica is online', async () =>
-        (await master.admin.info('replication')).includes('state=online'),
-      );
       const options = { url: master.url, minReplicas: 1, replicaTimeoutMs: 200 };
       const [store, peer] = [await openStore(options), await openStore(options)];
       replica.pause();
@@ -109,7 +102,11 @@ describe.each([
 
   it(`that are sent ${KEYS} publishes with the same keys at once store each once, ${ROUNDS} times`, async () => {
     const address = await start();
-    const children = [1, 2].map(() => new Child('retrier.mjs', [address, String(KEYS)]));
+    const children = [1, 2].map(() =>
+      Process.node(new URL('children/retrier.mjs', import.meta.url), [address, String(KEYS)], {
+        keepInputOpen: true,
+      }),
+    );
     try {
       const store = await openStore(
         address.includes(',') ? { cluster: address.split(',') } : { url: address },
@@ -117,7 +114,7 @@ describe.each([
       await Promise.all(children.map((child) => child.line(0)));
       for (let round = 1; round <= ROUNDS; round++) {
         const channel = `once/${round}`;
-        for (const child of children) child.process.stdin.write(`${channel}\n`);
+        for (const child of children) child.write(`${channel}\n`);
         const [one, other] = await Promise.all(children.map((child) => child.line(round)));
         expect(one).toBe(other);
         const given = JSON.parse(one ?? '') as number[];
@@ -126,7 +123,7 @@ describe.each([
         expect(given.map((id) => events[id - 1]?.data)).toEqual(given.map((_, n) => ({ n })));
       }
     } finally {
-      await Promise.all(children.map((child) => child.kill()));
+      await Promise.all(children.map((child) => child.stop('SIGKILL')));
     }
   });
 });

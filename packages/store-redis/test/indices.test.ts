@@ -1,9 +1,6 @@
+import { Process, RedisCluster, RedisServer, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Child } from './support/child.js';
-import { RedisCluster } from './support/redis-cluster.js';
-import { RedisServer } from './support/redis-server.js';
 import { failure, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 const ROUNDS = 150;
 const APPENDED = 10;
@@ -41,7 +38,11 @@ describe.each([
       Array.from({ length: 2_000 }, () => user('alice')),
     );
     await writer.createIndex(index);
-    const children = [1, 2].map(() => new Child('finder.mjs', [address, index.id]));
+    const children = [1, 2].map(() =>
+      Process.node(new URL('children/finder.mjs', import.meta.url), [address, index.id], {
+        keepInputOpen: true,
+      }),
+    );
     try {
       await Promise.all(children.map((child) => child.line(0)));
       /** What each question has to find at least. */
@@ -49,7 +50,7 @@ describe.each([
       let last = 2_000;
       for (let n = 0; n < ROUNDS; n++) {
         stored.push(last);
-        for (const child of children) child.process.stdin.write(`${n} alice\n`);
+        for (const child of children) child.write(`${n} alice\n`);
         const headers = await writer.append(
           'users',
           Array.from({ length: APPENDED }, (_, i) => user(i % 2 ? 'bob' : 'alice')),
@@ -58,7 +59,7 @@ describe.each([
       }
       for (const child of children) {
         await child.line(ROUNDS);
-        expect(child.errors).toBe('');
+        expect(child.stderr).toBe('');
         for (const line of child.lines.slice(1)) {
           const space = line.indexOf(' ');
           const found = JSON.parse(line.slice(space)) as number[];
@@ -74,7 +75,7 @@ describe.each([
       const { rows } = await writer.readIndex({ id: index.id, value: 'bob', limit: 100_000 });
       expect(rows.count).toBe((ROUNDS * APPENDED) / 2);
     } finally {
-      await Promise.all(children.map((child) => child.kill()));
+      await Promise.all(children.map((child) => child.stop('SIGKILL')));
     }
   });
 });

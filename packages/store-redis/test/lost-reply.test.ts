@@ -1,23 +1,17 @@
 import { createRedisStore } from '@ganomede/events-store-redis';
+import { LossyProxy, RedisCluster, RedisServer, until } from '@ganomede/events-testing';
 import { Cluster } from 'ioredis';
 import { expect, it } from 'vitest';
-import { LossyProxy } from './support/lossy-proxy.js';
-import { RedisCluster } from './support/redis-cluster.js';
-import { RedisServer } from './support/redis-server.js';
 import { event, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 it.each([
   ['', {}],
   [', waiting for replicas', { minReplicas: 1, replicaTimeoutMs: 15_000 }],
 ])('an append whose reply is lost is rejected and stored once%s', async (_, options) => {
   const redis = await RedisServer.start('--repl-diskless-sync-delay', '0');
-  const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port));
+  const replica = await redis.startReplica();
   const proxy = await LossyProxy.start(redis.port);
   try {
-    await until('the replica is online', async () =>
-      (await redis.admin.info('replication')).includes('state=online'),
-    );
     const store = await openStore({ url: `redis://127.0.0.1:${proxy.port}`, ...options });
     const { error } = await failure(
       loseReply(proxy, () => store.append('lost', [{ from: 'MARK', type: 'add' }])),
@@ -36,7 +30,7 @@ it.each([
     expect(await store.append('lost', [event(2)])).toMatchObject([{ id: 2 }]);
     expect(ids(await store.read({ channel: 'lost', after: 0, limit: 10 }))).toEqual([1, 2]);
   } finally {
-    proxy.stop();
+    await proxy.stop();
     await Promise.all([redis.stop(), replica.stop()]);
   }
 });
@@ -68,7 +62,7 @@ it('an append to a cluster whose reply is lost is rejected and stored once', asy
     expect(client.status, 'the caller’s own client was not used').toBe('wait');
   } finally {
     await store.close();
-    for (const proxy of proxies) proxy.stop();
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
     await cluster.stop();
   }
 });

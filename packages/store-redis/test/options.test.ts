@@ -1,8 +1,7 @@
+import { RedisServer, until } from '@ganomede/events-testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {

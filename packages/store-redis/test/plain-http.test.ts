@@ -1,24 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { Process, RedisServer, until } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
-import { until } from './support/until.js';
 
-const script = fileURLToPath(new URL('../../../examples/plain-http/server.mjs', import.meta.url));
+const script = new URL('../../../examples/plain-http/server.mjs', import.meta.url);
 
 /** The example in a process of its own; `url` once it listens. */
 async function startExample(redis: RedisServer) {
-  const child = spawn(process.execPath, [script], {
-    env: { ...process.env, REDIS_URL: redis.url, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface(child.stdout)) {
-    const url = /^Listening on (\S+)$/.exec(line)?.[1];
-    if (url) return { child, url };
-  }
-  throw new Error('The example has ended');
+  const child = Process.node(script, [], { env: { REDIS_URL: redis.url, PORT: '0' } });
+  const url = /^Listening on (\S+)$/.exec(await child.line(0))?.[1] ?? '';
+  return { child, url };
 }
 
 it('the store works in a plain node:http server', async () => {
@@ -43,9 +32,9 @@ it('the store works in a plain node:http server', async () => {
     });
     one.child.kill('SIGTERM');
     expect(await (await open).json()).toEqual([]);
-    expect(await once(one.child, 'exit')).toEqual([0, null]);
+    expect(await one.child.exited()).toBe(0);
   } finally {
-    for (const { child } of [one, two]) child.kill('SIGKILL');
+    await Promise.all([one, two].map(({ child }) => child.stop('SIGKILL')));
     await redis.stop();
   }
 });

@@ -1,16 +1,12 @@
+import { RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, failure, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let master: RedisServer;
 let replica: RedisServer;
 beforeEach(async () => {
   master = await RedisServer.start('--repl-diskless-sync-delay', '0');
-  replica = await RedisServer.start('--replicaof', '127.0.0.1', String(master.port));
-  await until('the replica is online', async () =>
-    (await master.admin.info('replication')).includes('state=online'),
-  );
+  replica = await master.startReplica();
 });
 afterEach(async () => {
   await Promise.all([master?.stop(), replica?.stop()]);

@@ -1,7 +1,6 @@
+import { RedisServer, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, events, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {

@@ -1,8 +1,7 @@
 import type { EventPage, EventStore } from '@ganomede/events-store';
+import { RedisServer, until } from '@ganomede/events-testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, ids, openStore } from './support/stores.js';
-import { until } from './support/until.js';
 
 /** The server stops when the test ends. */
 async function untilTestEnds(starting: Promise<RedisServer>): Promise<RedisServer> {

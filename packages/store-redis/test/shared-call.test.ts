@@ -1,6 +1,6 @@
 import { EventsError } from '@ganomede/events-protocol';
+import { RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RedisServer } from './support/redis-server.js';
 import { event, events, ids, openStore } from './support/stores.js';
 
 let redis: RedisServer;

@@ -1,8 +1,6 @@
 import type { EventStore } from '@ganomede/events-store';
+import { Process, RedisCluster, RedisServer } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
-import { Child } from './support/child.js';
-import { RedisCluster } from './support/redis-cluster.js';
-import { RedisServer } from './support/redis-server.js';
 import { openStore } from './support/stores.js';
 
 const SERVERS = 2;
@@ -39,15 +37,16 @@ it(`${title}, on a cluster`, async () => {
 /** Servers in processes of their own; `store` looks at what they have stored. */
 async function race(address: string, store: EventStore, rounds: number): Promise<void> {
   const counts = [PUBLISHERS, EACH, FOLLOWERS, TOTAL].map(String);
-  const children = Array.from(
-    { length: SERVERS },
-    (_, n) => new Child('participant.mjs', [address, `server-${n}`, ...counts]),
+  const children = Array.from({ length: SERVERS }, (_, n) =>
+    Process.node(new URL('children/participant.mjs', import.meta.url), [address, `server-${n}`, ...counts], {
+      keepInputOpen: true,
+    }),
   );
   try {
     await Promise.all(children.map((child) => child.line(0)));
     for (let round = 1; round <= rounds; round++) {
       const channel = `race/${round}`;
-      for (const child of children) child.process.stdin.write(`${channel}\n`);
+      for (const child of children) child.write(`${channel}\n`);
       const lines = await Promise.all(children.map((child) => child.line(round)));
       const reports = lines.map((line) => JSON.parse(line) as Report);
       const expected = Array.from({ length: TOTAL }, (_, i) => i + 1);
@@ -70,6 +69,6 @@ async function race(address: string, store: EventStore, rounds: number): Promise
       expect(typed.events).toEqual(events.filter(({ type }) => type === 'type-1'));
     }
   } finally {
-    await Promise.all(children.map((child) => child.kill()));
+    await Promise.all(children.map((child) => child.stop('SIGKILL')));
   }
 }

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Event, EventHeader } from '@ganomede/events-protocol';
 import { type AppOptions, buildApp } from '@ganomede/events-server';
 import type { EventStore, StoreOptions } from '@ganomede/events-store';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { TemporaryFolder } from '@ganomede/events-testing';
 import type { FastifyInstance } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
 import { createLogger } from '../../src/logger.js';
@@ -35,8 +33,8 @@ export async function startServer(
 ): Promise<TestServer> {
   const { logger, storeOptions, ...config } = options;
   const log: string[] = [];
-  const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-server-'));
-  const store = await openLmdbStore({ dataDir, ...storeOptions });
+  const folder = new TemporaryFolder();
+  const store = await openLmdbStore({ dataDir: folder.path, ...storeOptions });
   const app = buildApp({
     store,
     config: {
@@ -53,7 +51,7 @@ export async function startServer(
     await app.close();
     expect(store.waiting, 'polls left behind').toBe(0);
     await store.close();
-    await rm(dataDir, { recursive: true });
+    folder.remove();
     expectNoSecret(log.join(''));
   });
 

@@ -1,4 +1,4 @@
-/** Resolves once `condition` holds; rejects, naming `what`, where it does not in time. */
+/** Resolves once `condition` holds; rejects, naming `what`, if it does not in time. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,

@@ -1,12 +1,12 @@
 import calculateSlot from 'cluster-key-slot';
+import { until } from '../until.js';
 import { RedisServer } from './redis-server.js';
-import { until } from './until.js';
 
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-/** A real Redis Cluster of a test's own: three masters with a replica each, on free ports. */
-export class RedisCluster {
+/** A real Redis Cluster of one's own: three masters with a replica each, on free ports. `await using` ends it. */
+export class RedisCluster implements AsyncDisposable {
   readonly servers: readonly RedisServer[];
 
   private constructor(servers: readonly RedisServer[]) {
@@ -106,6 +106,10 @@ export class RedisCluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   async #form(): Promise<void> {

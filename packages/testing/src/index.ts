@@ -1,0 +1,13 @@
+export { freePort } from './free-port.js';
+export { leaks } from './leaks.js';
+export { Process, type ProcessOptions, run } from './process.js';
+export { Balancer } from './proxies/balancer.js';
+export { LossyProxy } from './proxies/lossy-proxy.js';
+export { SlowProxy } from './proxies/slow-proxy.js';
+export { RedisCluster } from './redis/redis-cluster.js';
+export { type RedisProgram, redisProgram } from './redis/redis-program.js';
+export { RedisServer } from './redis/redis-server.js';
+export { RestartableServer } from './server/restartable-server.js';
+export { ServerProcess, type ServerProcessOptions } from './server/server-process.js';
+export { TemporaryFolder } from './temporary-folder.js';
+export { until } from './until.js';
