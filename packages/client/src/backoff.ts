@@ -4,7 +4,7 @@ export interface BackoffBounds {
   readonly baseMs: number;
   /** Where the doubling ends. */
   readonly maxMs: number;
-  /** What a retry waits (half to all of it) where trying again is not expected to help. */
+  /** What a retry waits (half to all of it) if trying again is not expected to help. */
   readonly slowMs: number;
 }
 
@@ -53,7 +53,7 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /**
  * The `Retry-After` header in milliseconds from `now` (milliseconds since the Unix epoch): whole seconds or an HTTP date
- * (RFC 9110, 10.2.3), at most one hour. Undefined where there is none, or nothing that can be understood.
+ * (RFC 9110, 10.2.3), at most one hour. Undefined if there is none, or nothing that can be understood.
  */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
@@ -66,15 +66,15 @@ export function parseRetryAfter(value: string | undefined, now: number): number 
 }
 
 /** Resolves after `ms` milliseconds, or at once when `signal` is aborted; never rejects, leaves nothing behind. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal?.aborted) return resolve();
     const done = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', done);
+      signal?.removeEventListener('abort', done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
+    signal?.addEventListener('abort', done);
   });
 }

@@ -1,7 +1,7 @@
 /** Gets the result, or the error. */
 export type Callback<Result> = (error: Error | null, result?: Result) => void;
 
-/** @throws TypeError where it is neither a function nor left out. */
+/** @throws TypeError if it is neither a function nor left out. */
 export function checkCallback(callback: unknown): void {
   if (callback != null && typeof callback !== 'function') {
     throw new TypeError(`Invalid callback: expected a function, got ${typeof callback}`);

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { EventHeader } from '@ganomede/events-protocol';
+import { wrong } from './checks.js';
 import type { Cursor } from './cursor.js';
 import type { RequestError } from './errors.js';
 
@@ -34,7 +35,7 @@ type UnlessTyped<E> = E extends { data?: infer Data }
     : unknown
   : unknown;
 
-/** Two places in a channel: where a request began and where the next one will. */
+/** Two cursors of a channel: where a request began and where the next one will. */
 export interface Cycle {
   finished: Cursor;
   next: Cursor;
@@ -67,6 +68,13 @@ export const SPECIAL_NAMES: readonly SpecialName[] = [
 
 export function isSpecial(name: string): boolean {
   return SPECIAL_NAMES.some((special) => special === name);
+}
+
+/** @throws TypeError if it is an event name that is no channel */
+export function checkNotSpecial(channel: unknown): void {
+  if (typeof channel === 'string' && isSpecial(channel)) {
+    throw wrong('channel', `none of ${SPECIAL_NAMES.join(', ')}`, channel);
+  }
 }
 
 /** The handler type of plain EventEmitters. */

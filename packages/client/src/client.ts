@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { EventEmitter, setMaxListeners } from 'node:events';
-import type { EventHeader } from '@ganomede/events-protocol';
-import { Backoff } from './backoff.js';
+import type { EventHeader, EventInput } from '@ganomede/events-protocol';
+import { Activity } from './activity.js';
+import { latest, publish, publishBatch } from './api.js';
 import { type Callback, checkCallback, settled } from './callback.js';
 import {
   type AnyChannels,
   type ChannelOf,
+  checkNotSpecial,
   type EventName,
   type Incoming,
   isSpecial,
@@ -13,34 +14,23 @@ import {
   type Outgoing,
   type PlainListener,
 } from './channel-map.js';
-import { Cursor } from './cursor.js';
+import { ChannelReaders } from './channel-readers.js';
+import { checkText } from './checks.js';
+import { emitSafely } from './emit-safely.js';
 import { type EnvironmentOptions, withEnvironment } from './environment.js';
 import { RequestError } from './errors.js';
-import { type Expected, request } from './http.js';
-import {
-  type ClientOptions,
-  checkAfter,
-  checkLimit,
-  type ResolvedOptions,
-  resolveOptions,
-} from './options.js';
-import {
-  bodyOfBatch,
-  bodyOfEvent,
-  checkChannel,
-  checkKey,
-  HEADER,
-  headersOf,
-  type SendOptions,
-} from './outgoing.js';
-import { Pace } from './pace.js';
-import { areEvents, type Page, pageAfter } from './page.js';
-import { Poller, type PollerHost } from './poller.js';
-import { retried } from './retry.js';
-import { EventStream, type StreamHost, type StreamOptions } from './stream.js';
+import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import type { EventStream, StreamOptions } from './stream.js';
 
-/** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
-const HASTY_BOUNDS = { baseMs: 50, maxMs: 1000, slowMs: 1000 };
+/** Options of `send` and `sendBatch`. */
+export interface SendOptions {
+  /**
+   * Names this very send. The server stores what comes under one key once, and answers a repetition (of this client id, on
+   * this channel, within the server's window of ten minutes by default) with the headers of the first; the same key with
+   * something else fails with `IdempotencyKeyReused`. Default: a random one for each call.
+   */
+  idempotencyKey?: string | undefined;
+}
 
 /** Gets the header of the stored event, or the error. */
 export type SendCallback = Callback<EventHeader>;
@@ -58,14 +48,9 @@ export class Client<
 > extends EventEmitter {
   readonly #clientId: string;
   readonly #options: ResolvedOptions;
-  readonly #pollers = new Map<string, Poller>();
+  readonly #activity = new Activity(() => this.#idle());
+  readonly #readers: ChannelReaders;
   readonly #abort = new AbortController();
-  readonly #pollerHost = this.#makePollerHost();
-  readonly #streamHost = this.#makeStreamHost();
-  /** The streams that are being read, by channel. */
-  readonly #streams = new Map<string, EventStream<unknown>>();
-  /** Pollers that run and requests on their way. */
-  #active = 0;
   /** Some channel was listened to since the last `drain`. */
   #listened = false;
   #closing: Promise<void> | undefined;
@@ -77,13 +62,22 @@ export class Client<
    */
   constructor(clientId: string, options: ClientOptions) {
     super();
-    if (typeof clientId !== 'string' || clientId === '') {
-      throw new TypeError(`Invalid clientId: expected a non-empty string, got ${JSON.stringify(clientId)}`);
-    }
+    checkText('clientId', clientId);
     this.#clientId = clientId;
     this.#options = resolveOptions(options);
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
+    this.#readers = new ChannelReaders({
+      clientId,
+      options: this.#options,
+      emitter: this,
+      activity: this.#activity,
+      signal: this.#abort.signal,
+      isClosed: () => this.#closing !== undefined,
+      listened: () => {
+        this.#listened = true;
+      },
+    });
   }
 
   /**
@@ -131,8 +125,11 @@ export class Client<
     ...rest: [(SendOptions | SendCallback)?, SendCallback?]
   ): Promise<EventHeader> | undefined {
     const { options, callback } = optionsAndCallback(rest);
-    const body = () => bodyOfEvent(this.#clientId, channel, event);
-    return settled(this.#publish(body, HEADER, options), callback);
+    const publication = { ...this.#publication(channel, options), event: event as EventInput };
+    return settled(
+      this.#request(channel, () => publish(this.#options, publication)),
+      callback,
+    );
   }
 
   /**
@@ -161,10 +158,11 @@ export class Client<
     ...rest: [(SendOptions | Callback<EventHeader[]>)?, Callback<EventHeader[]>?]
   ): Promise<EventHeader[]> | undefined {
     const { options, callback } = optionsAndCallback(rest);
-    const body = () => bodyOfBatch(this.#clientId, channel, events);
-    const isNothing = Array.isArray(events) && events.length === 0;
-    const sent = isNothing ? this.#nothing(channel) : this.#publish(body, headersOf(events?.length), options);
-    return settled(sent, callback);
+    const publication = { ...this.#publication(channel, options), events: events as EventInput[] };
+    return settled(
+      this.#request(channel, () => publishBatch(this.#options, publication)),
+      callback,
+    );
   }
 
   /**
@@ -180,15 +178,12 @@ export class Client<
    */
   stream<Name extends ChannelOf<Channels>>(
     channel: Name,
-    { after, limit, signal }: StreamOptions = {},
+    options: StreamOptions = {},
   ): EventStream<Incoming<Channels[Name]>> {
-    checkChannel(channel);
-    const start = after ?? this.#pollers.get(channel)?.cursor.after;
-    const cursor = new Cursor(channel, {
-      after: checkAfter(start),
-      limit: checkLimit(limit, this.#options.limit),
-    });
-    return new EventStream(this.#streamHost, cursor, this.#pace(), signal);
+    checkText('channel', channel);
+    checkNotSpecial(channel);
+    // What the events of a channel hold is the caller's promise.
+    return this.#readers.stream(channel, options) as EventStream<Incoming<Channels[Name]>>;
   }
 
   /**
@@ -210,8 +205,9 @@ export class Client<
     callback?: Callback<Incoming<Channels[ChannelOf<Channels>]>[]>,
   ): Promise<Incoming<Channels[ChannelOf<Channels>]>[]> | undefined {
     checkCallback(callback);
-    // What the events of a channel hold is the caller's promise.
-    return settled(this.#latest(channel, limit) as Promise<never>, callback);
+    const { signal } = this.#abort;
+    const events = this.#request(channel, () => latest(this.#options, { channel, limit, signal }));
+    return settled(events as Promise<never>, callback);
   }
 
   /**
@@ -282,238 +278,57 @@ export class Client<
     // EventEmitter counts the arguments.
     if (name === undefined) super.removeAllListeners();
     else super.removeAllListeners(name);
-    for (const poller of this.#pollers.values()) poller.handlersChanged();
+    this.#readers.allHandlersChanged();
     return this;
   }
 
-  /** @throws where `name` is a channel that cannot be listened to. */
+  /** @throws if `name` is a channel that cannot be listened to */
   #admit(name: string | symbol): void {
-    if (!isChannel(name)) return;
-    if (name === '') throw new TypeError('Invalid channel: expected a non-empty string, got ""');
-    if (this.#closing) throw new Error(`Cannot listen to ${JSON.stringify(name)}: the client is closed`);
-    if (this.#streams.has(name)) {
-      throw new Error(`Cannot listen to ${JSON.stringify(name)}: a stream of this client is reading it`);
-    }
+    if (isChannel(name)) this.#readers.admitHandler(name);
   }
 
   #handlersChanged(name: string | symbol): this {
-    if (!isChannel(name)) return this;
-    if (this.listenerCount(name) > 0) this.#poller(name).handlersChanged();
-    else this.#pollers.get(name)?.handlersChanged();
+    if (isChannel(name)) this.#readers.handlersChanged(name);
     return this;
   }
 
-  /** The poller of a channel, which knows its place for as long as the client lives. */
-  #poller(channel: string): Poller {
-    let poller = this.#pollers.get(channel);
-    if (!poller) {
-      const { limit } = this.#options;
-      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit }), this.#pace());
-      this.#pollers.set(channel, poller);
-    }
-    return poller;
+  #publication(channel: string, { idempotencyKey }: SendOptions = {}) {
+    return { clientId: this.#clientId, channel, idempotencyKey, signal: this.#abort.signal };
   }
 
-  #pace(): Pace {
-    return new Pace(new Backoff(this.#options.backoff), new Backoff(HASTY_BOUNDS));
-  }
-
-  #makePollerHost(): PollerHost {
-    const client = this;
-    return {
-      get closed() {
-        return client.#closing !== undefined;
-      },
-      isListening: (channel) => !client.#closing && client.listenerCount(channel) > 0,
-      read: (cursor) => client.#read(cursor, client.#abort.signal),
-      emitSafely: (name, ...args) => client.#emitSafely(name, ...args),
-      started: () => {
-        client.#listened = true;
-        client.#active += 1;
-      },
-      stopped: () => client.#finished(),
-    };
-  }
-
-  #makeStreamHost(): StreamHost {
-    return {
-      opened: (stream) => this.#opened(stream),
-      ended: (stream, cursor) => {
-        this.#streams.delete(stream.channel);
-        this.#poller(stream.channel).moveTo(cursor.after);
-      },
-      busy: () => {
-        this.#active += 1;
-      },
-      idle: () => this.#finished(),
-      read: (cursor, signal) => this.#read(cursor, signal),
-      acknowledge: (cursor) => this.#acknowledge(cursor),
-      report: (error, channel) => {
-        if (this.listenerCount('error') === 0) return false;
-        void this.#emitSafely('error', error, channel);
-        return true;
-      },
-    };
-  }
-
-  #opened(stream: EventStream<unknown>): void {
-    const name = JSON.stringify(stream.channel);
-    if (this.#closing) throw new Error(`Cannot stream ${name}: the client is closed`);
-    // Two readers of one channel would move one saved cursor, past events that the other has not finished.
-    if (this.#streams.has(stream.channel)) {
-      throw new Error(`Cannot stream ${name}: another stream of this client is reading it`);
-    }
-    if (this.listenerCount(stream.channel) > 0) {
-      throw new Error(`Cannot stream ${name}: this client listens to it already`);
-    }
-    this.#streams.set(stream.channel, stream);
-  }
-
-  #read(cursor: Cursor, signal: AbortSignal): Promise<Page> {
-    const { pollTimeoutMs, pollGraceMs } = this.#options;
-    const timeoutMs = pollTimeoutMs + pollGraceMs;
-    return this.#get(this.#options.pathname, this.#queryOf(cursor, pollTimeoutMs), pageAfter(cursor.after), {
-      timeoutMs,
-      signal,
-    });
-  }
-
-  /** A read that only says how far this client has come; where it fails, events come again another time. */
-  async #acknowledge({ channel, after }: Cursor): Promise<void> {
-    const timeoutMs = this.#options.closeTimeoutMs;
-    if (timeoutMs === 0) return;
-    const cursor = new Cursor(channel, { after, limit: 1 });
-    const anything: Expected<true> = { what: 'anything', read: () => true };
-    const limits = { timeoutMs, signal: new AbortController().signal };
-    await this.#get(this.#options.pathname, this.#queryOf(cursor, 0), anything, limits).catch(() => {});
-  }
-
-  #queryOf(cursor: Cursor, timeoutMs: number): URLSearchParams {
-    const query = new URLSearchParams({ clientId: this.#clientId });
-    for (const [name, value] of Object.entries(cursor.toQuery())) query.set(name, String(value));
-    query.set('timeout', String(timeoutMs));
-    return query;
-  }
-
-  #get<Content>(
-    path: string,
-    query: URLSearchParams,
-    expected: Expected<Content>,
-    limits: { timeoutMs: number; signal: AbortSignal },
-  ): Promise<Content> {
-    return request(this.#options, { method: 'GET', path, query, ...limits }, expected);
-  }
-
-  async #latest(channel: string, limit: number | undefined) {
-    checkChannel(channel);
-    const query = new URLSearchParams({ channel, limit: String(checkLimit(limit, 100)) });
-    const path = `${this.#options.prefix}/latest`;
-    return this.#retried((limits) => this.#get(path, query, LATEST, limits));
-  }
-
-  async #nothing(channel: unknown): Promise<[]> {
-    checkChannel(channel);
-    return [];
-  }
-
-  async #publish<Content>(
-    makeBody: () => string,
-    expected: Expected<Content>,
-    { idempotencyKey = randomUUID() }: SendOptions = {},
-  ): Promise<Content> {
-    // What is sent is the event as it is now, whatever happens to the object later.
-    const body = makeBody();
-    checkKey(idempotencyKey);
-    const headers = { 'Idempotency-Key': idempotencyKey };
-    const path = this.#options.pathname;
-    return this.#retried((limits) =>
-      request(this.#options, { method: 'POST', path, body, headers, ...limits }, expected),
-    );
-  }
-
-  async #retried<Content>(
-    attempt: (limits: { timeoutMs: number; signal: AbortSignal }) => Promise<Content>,
-  ): Promise<Content> {
+  async #request<Result>(channel: string, run: () => Promise<Result>): Promise<Result> {
+    checkNotSpecial(channel);
     if (this.#closing) {
       throw new RequestError('Cannot send: the client is closed', { code: 'Closed', maybeProcessed: false });
     }
-    this.#active += 1;
-    try {
-      const { signal } = this.#abort;
-      return await retried((timeoutMs) => attempt({ timeoutMs, signal }), {
-        timeoutMs: this.#options.sendTimeoutMs,
-        backoff: new Backoff(this.#options.backoff),
-        signal,
-      });
-    } finally {
-      this.#finished();
-    }
-  }
-
-  /** Emits; what a handler throws surfaces as an uncaught exception before the returned promise resolves. */
-  #emitSafely(name: string, ...args: unknown[]): Promise<void> | undefined {
-    try {
-      this.emit(name, ...args);
-      return undefined;
-    } catch (error) {
-      return new Promise((resolve) => {
-        process.nextTick(() => {
-          // Only reached where the process lives on.
-          setImmediate(resolve);
-          throw error;
-        });
-      });
-    }
-  }
-
-  /** A poller stopped, or a request came to its end. */
-  #finished(): void {
-    this.#active -= 1;
-    // After the callback of the `send` that has just ended, which may well begin the next one.
-    if (this.#active === 0) setImmediate(() => this.#idle());
+    return this.#activity.during(run);
   }
 
   #idle(): void {
-    if (this.#active > 0) return;
     let surfaced: Promise<void> | undefined;
     if (this.#listened) {
       this.#listened = false;
-      surfaced = this.#emitSafely('drain');
+      surfaced = emitSafely(this, 'drain');
     }
     if (this.#whenIdle) Promise.resolve(surfaced).then(this.#whenIdle);
   }
 
   async #shutDown(): Promise<void> {
-    // Counts as activity itself, so that the client becomes idle, and says so, after this and not before.
-    this.#active += 1;
     const idle = new Promise<void>((resolve) => {
       this.#whenIdle = resolve;
     });
-    // Until here `#closing` is not set: pollers would believe that they go on.
-    await undefined;
-    this.#abort.abort();
-    for (const [channel, poller] of this.#pollers) {
-      poller.handlersChanged();
-      super.removeAllListeners(channel);
-    }
-    await Promise.all([
-      ...[...this.#streams.values()].map((stream) => stream.close()),
-      ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
-    ]);
-    this.#finished();
+    // Counts as activity itself, so that the client becomes idle, and says so, after this and not before.
+    await this.#activity.during(async () => {
+      // Until here `#closing` is not set: pollers would believe that they go on.
+      await undefined;
+      this.#abort.abort();
+      this.#readers.allHandlersChanged();
+      for (const channel of this.#readers.channels) super.removeAllListeners(channel);
+      await this.#readers.close();
+    });
     await idle;
   }
-
-  async #acknowledgeLast(poller: Poller): Promise<void> {
-    const cursor = await poller.unacknowledged();
-    if (cursor) await this.#acknowledge(cursor);
-  }
 }
-
-const LATEST: Expected<object[]> = {
-  what: 'events with ascending ids',
-  read: (json) => (areEvents(json) ? json : undefined),
-};
 
 function isChannel(name: string | symbol): name is string {
   return typeof name === 'string' && !isSpecial(name);

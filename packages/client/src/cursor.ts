@@ -1,4 +1,6 @@
-/** A position within a channel. `null` is the same as leaving it out. */
+import { checkText } from './checks.js';
+
+/** How far a channel was read. `null` is the same as leaving it out. */
 export interface CursorPosition {
   /** Id of the last event already seen; without it the server goes on from the cursor that it has saved. */
   after?: number | null | undefined;
@@ -13,23 +15,21 @@ export interface CursorQuery {
   limit?: number;
 }
 
-/** A place in a channel. Immutable: `advance` makes a new one. */
+/** Where a consumer is in a channel. Immutable: `advance` makes a new one. */
 export class Cursor {
   readonly channel: string;
   readonly after: number | undefined;
   readonly limit: number | undefined;
 
-  /** @throws TypeError where `channel` is not a non-empty string. */
+  /** @throws TypeError if `channel` is not a non-empty string. */
   constructor(channel: string, { after, limit }: CursorPosition = {}) {
-    if (typeof channel !== 'string' || channel === '') {
-      throw new TypeError(`Invalid channel: expected a non-empty string, got ${JSON.stringify(channel)}`);
-    }
+    checkText('channel', channel);
     this.channel = channel;
     this.after = after ?? undefined;
     this.limit = limit ?? undefined;
   }
 
-  /** The cursor behind the event with the highest id; this very cursor where there are no events. */
+  /** The cursor behind the event with the highest id; this very cursor if there are no events. */
   advance(events?: readonly { readonly id: number }[] | null): Cursor {
     if (!Array.isArray(events) || events.length === 0) return this;
     let after = Number.NEGATIVE_INFINITY;

@@ -4,7 +4,7 @@ import { type ClientOptions, resolveOptions } from './options.js';
 export type EnvironmentOptions = Partial<ClientOptions>;
 
 /**
- * Adds `API_SECRET` as the secret and `EVENTS_URL` as the address, where the options do not have their own. An empty
+ * Adds `API_SECRET` as the secret and `EVENTS_URL` as the address, if the options do not have their own. An empty
  * variable counts as none.
  *
  * @throws TypeError that names the variable which is missing or wrong

@@ -1,13 +1,15 @@
+import { isRetryable } from '@ganomede/events-protocol';
+
 /** How much is kept of a reply that is not what was asked for, in bytes. */
 export const MAX_ERROR_BODY_BYTES = 8_192;
 
-/** Where a client and a channel's store were when they turned out not to fit together. */
+/** How far a client and a channel's store had come when they turned out not to fit together. */
 export interface ReportedPosition {
   /** Id of the last event that this client had read. */
   readonly after: number;
-  /** Id of the oldest event that the store keeps; 0 where it keeps none. */
+  /** Id of the oldest event that the store keeps; 0 if it keeps none. */
   readonly firstId: number;
-  /** The newest id that the store has given; 0 where it has given none. */
+  /** The newest id that the store has given; 0 if it has given none. */
   readonly lastId: number;
 }
 
@@ -20,15 +22,6 @@ export interface RequestFailure {
   retryAfterMs?: number | undefined;
   position?: ReportedPosition | undefined;
   cause?: unknown;
-}
-
-/**
- * Whether the same request may succeed later, by its status. Redirects are not followed, so that they are as final as a
- * wrong secret.
- */
-export function isTemporary(statusCode: number): boolean {
-  if (statusCode < 300 || statusCode >= 500) return true;
-  return statusCode === 408 || statusCode === 425 || statusCode === 429;
 }
 
 /**
@@ -47,7 +40,7 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
 
   /**
-   * The server's code where it sent one (`InvalidCredentialsError`), the system's where the connection failed
+   * The server's code if it sent one (`InvalidCredentialsError`), the system's if the connection failed
    * (`ECONNREFUSED`), otherwise one of
    * `UnexpectedStatus` (not 200, and no code in the body), `InvalidReply` (200, but not what was asked for),
    * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed),
@@ -55,10 +48,10 @@ export class RequestError extends Error {
    */
   readonly code: string;
 
-  /** The HTTP status, where a reply began to arrive. */
+  /** The HTTP status, if a reply began to arrive. */
   readonly statusCode: number | undefined;
 
-  /** What the server sent: parsed where it was a JSON error, otherwise text; its beginning, where it was long. */
+  /** What the server sent: parsed if it was a JSON error, otherwise text; its beginning if it was long. */
   readonly body: unknown;
 
   /**
@@ -84,7 +77,15 @@ export class RequestError extends Error {
   }
 }
 
-/** The same error; where an attempt before it may have been carried out, so may the request as a whole. */
+/**
+ * Whether the same request may succeed later: there was no reply, or half of one, or one that the table of the protocol
+ * says so about. Redirects are not followed, so that they are as final as a wrong secret.
+ */
+export function mayYetSucceed({ code, statusCode }: RequestError): boolean {
+  return statusCode === undefined || statusCode < 300 || isRetryable(statusCode, code);
+}
+
+/** The same error; if an attempt before it may have been carried out, so may the request as a whole. */
 export function orEarlier(error: RequestError, maybeProcessed: boolean): RequestError {
   if (!maybeProcessed || error.maybeProcessed) return error;
   return new RequestError(error.message, { ...error, maybeProcessed });

@@ -10,11 +10,10 @@ export type {
   Outgoing,
   SpecialName,
 } from './channel-map.js';
-export { Client, type SendCallback } from './client.js';
+export { Client, type SendCallback, type SendOptions } from './client.js';
 export { Cursor, type CursorPosition, type CursorQuery } from './cursor.js';
 export type { EnvironmentOptions } from './environment.js';
 export { type ReportedPosition, RequestError } from './errors.js';
 export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';
-export type { SendOptions } from './outgoing.js';
 export type { EventStream, StreamOptions } from './stream.js';

@@ -1,10 +1,9 @@
 import { type Agent as HttpAgent, validateHeaderValue } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
-import type { API_PREFIX } from '@ganomede/events-protocol';
+import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import type { BackoffBounds } from './backoff.js';
-
-// Only types are imported from the protocol: its schemas would cost every start of a consumer about 200 ms.
-const DEFAULT_PREFIX: typeof API_PREFIX = '/events/v1';
+import { checkLimit, integer, wrong } from './checks.js';
+import { addressOf, type ServerAddress } from './server-address.js';
 
 /** What `setTimeout` can count. */
 const MAX_MS = 2 ** 31 - 1;
@@ -55,24 +54,21 @@ export interface ClientOptions {
   closeTimeoutMs?: number | undefined;
 }
 
-/** Options with every default filled in and every value checked. */
-export interface ResolvedOptions {
+/** A server, as whom it is asked, and how persistently. */
+export interface Server extends ServerAddress {
   readonly secret: string;
-  readonly protocol: 'http:' | 'https:';
-  /** Without the brackets of an IPv6 address. */
-  readonly hostname: string;
-  readonly port: number;
-  /** Path of the events endpoint. */
-  readonly pathname: string;
-  /** Path of the folder that the endpoint is in, and the other endpoints too; without a slash at its end. */
-  readonly prefix: string;
   /** Undefined: the global agent. */
   readonly agent: HttpAgent | undefined;
+  readonly backoff: BackoffBounds;
+  /** When a request that is tried again and again gives up, in milliseconds. */
+  readonly sendTimeoutMs: number;
+}
+
+/** Options with every default filled in and every value checked. */
+export interface ResolvedOptions extends Server {
   readonly limit: number;
   readonly pollTimeoutMs: number;
   readonly pollGraceMs: number;
-  readonly backoff: BackoffBounds;
-  readonly sendTimeoutMs: number;
   readonly closeTimeoutMs: number;
 }
 
@@ -93,9 +89,8 @@ export function resolveOptions(
   return {
     secret,
     ...address,
-    prefix: address.pathname.slice(0, address.pathname.lastIndexOf('/')),
     agent: agentOf(options.agent, address.protocol),
-    limit: checkLimit(options.limit, 100),
+    limit: checkLimit(options.limit, DEFAULT_LIMIT),
     pollTimeoutMs: integer('pollTimeoutMs', options.pollTimeoutMs, 30_000, 0, MAX_MS / 2),
     pollGraceMs: integer('pollGraceMs', options.pollGraceMs, 10_000, 1, MAX_MS / 2),
     backoff: {
@@ -106,16 +101,6 @@ export function resolveOptions(
     sendTimeoutMs: integer('sendTimeoutMs', options.sendTimeoutMs, 30_000, 1, MAX_MS / 2),
     closeTimeoutMs: integer('closeTimeoutMs', options.closeTimeoutMs, 2000, 0, MAX_MS / 2),
   };
-}
-
-export function wrong(option: string, expected: string, got: unknown): TypeError {
-  return new TypeError(`Invalid ${option}: expected ${expected}, got ${describe(got)}`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (value === null || typeof value !== 'object') return String(value);
-  return Array.isArray(value) ? 'an array' : 'an object';
 }
 
 function secretOf(secret: unknown, name: string): string {
@@ -146,91 +131,4 @@ function agentOf(agent: unknown, protocol: string): HttpAgent | undefined {
     throw wrong('agent', `an agent for ${protocol}`, `one for ${agent.protocol}`);
   }
   return agent as unknown as HttpAgent;
-}
-
-type Address = Pick<ResolvedOptions, 'protocol' | 'hostname' | 'port' | 'pathname'>;
-
-function addressOf(options: ClientOptions, urlName: string): Address {
-  if (options.url !== undefined) return addressOfUrl(options.url, options, urlName);
-  const { hostname = 'localhost', pathname = DEFAULT_PREFIX } = options;
-  if (typeof hostname !== 'string' || hostname === '')
-    throw wrong('hostname', 'a non-empty string', hostname);
-  if (typeof pathname !== 'string' || !/^\/[!-~]*$/.test(pathname) || /[?#]/.test(pathname)) {
-    throw wrong('pathname', 'a path that begins with "/", URL-encoded, without query', pathname);
-  }
-  return {
-    protocol: protocolOf('protocol', options.protocol ?? 'http', options.protocol),
-    hostname: withoutBrackets(hostname),
-    port: integer('port', numberOf(options.port), 8000, 1, 65_535),
-    pathname: endpointOf(pathname),
-  };
-}
-
-function addressOfUrl(given: string | URL, options: ClientOptions, name: string): Address {
-  for (const part of ['protocol', 'hostname', 'port', 'pathname'] as const) {
-    if (options[part] !== undefined) {
-      throw new TypeError(`Invalid options: expected either url or ${part}, got both`);
-    }
-  }
-  let url: URL;
-  try {
-    url = new URL(given);
-  } catch {
-    throw wrong(name, 'an absolute URL such as https://events.example', String(given));
-  }
-  // The URL is not repeated here: it carries a password, or perhaps the secret.
-  if (url.username !== '' || url.password !== '') {
-    throw new TypeError(
-      `Invalid ${name}: expected no user name or password in it; the secret is an option of its own`,
-    );
-  }
-  if (url.search !== '' || url.hash !== '')
-    throw new TypeError(`Invalid ${name}: expected no query and no fragment`);
-  const protocol = protocolOf(name, url.protocol, url.protocol);
-  return {
-    protocol,
-    hostname: withoutBrackets(url.hostname),
-    port: url.port === '' ? (protocol === 'https:' ? 443 : 80) : Number(url.port),
-    pathname: endpointOf(url.pathname === '/' ? DEFAULT_PREFIX : url.pathname),
-  };
-}
-
-function protocolOf(option: string, protocol: unknown, got: unknown): 'http:' | 'https:' {
-  if (protocol === 'http' || protocol === 'http:') return 'http:';
-  if (protocol === 'https' || protocol === 'https:') return 'https:';
-  throw wrong(option, 'the protocol http or https', got);
-}
-
-/** `/events/v1` is a prefix (what versions 1.5 of the original took); anything else is the endpoint itself. */
-function endpointOf(pathname: string): string {
-  const path = pathname.length > 1 ? pathname.replace(/\/+$/, '') : pathname;
-  return /\/v\d+$/.test(path) ? `${path}/events` : path;
-}
-
-/** URLs write IPv6 addresses in brackets, `node:http` wants them bare. */
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
-}
-
-/** Ports often come from the environment, as text. */
-function numberOf(port: unknown): unknown {
-  return typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : port;
-}
-
-/** @throws TypeError where it is not a number of events */
-export function checkLimit(limit: number | undefined, fallback: number): number {
-  return integer('limit', limit, fallback, 1, Number.MAX_SAFE_INTEGER);
-}
-
-/** @throws TypeError where it is not a place in a channel */
-export function checkAfter(after: number | undefined): number | undefined {
-  return after === undefined ? undefined : integer('after', after, 0, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function integer(option: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
-    throw wrong(option, `an integer from ${min} to ${Math.floor(max)}`, value);
-  }
-  return value as number;
 }

@@ -1,26 +1,26 @@
 import type { Backoff } from './backoff.js';
-import { isTemporary, RequestError } from './errors.js';
+import { mayYetSucceed, RequestError } from './errors.js';
 
 /** An empty reply that takes less than this many milliseconds did not wait for an event. */
-const HASTY_MS = 50;
+const EARLY_REPLY_MS = 50;
 
 /** When the next read of a channel may begin. */
 export class Pace {
   readonly #failures: Backoff;
-  readonly #hasty: Backoff;
+  readonly #earlyReplies: Backoff;
   /** On the clock of `performance.now()`. */
   #notBefore = 0;
 
   /**
    * @param failures after failed reads
-   * @param hasty after empty replies that came at once, from a server that does not wait
+   * @param earlyReplies after empty replies that came at once, from a server that does not wait
    */
-  constructor(failures: Backoff, hasty: Backoff) {
+  constructor(failures: Backoff, earlyReplies: Backoff) {
     this.#failures = failures;
-    this.#hasty = hasty;
+    this.#earlyReplies = earlyReplies;
   }
 
-  /** How long the next read has to wait, in milliseconds; 0 or less where it may begin. */
+  /** How long the next read has to wait, in milliseconds; 0 or less if it may begin. */
   get pauseMs(): number {
     return this.#notBefore - performance.now();
   }
@@ -29,8 +29,8 @@ export class Pace {
   succeeded(startedAt: number, events: number): void {
     this.#failures.reset();
     const now = performance.now();
-    if (events > 0 || now - startedAt >= HASTY_MS) this.#hasty.reset();
-    else this.#notBefore = now + this.#hasty.next();
+    if (events > 0 || now - startedAt >= EARLY_REPLY_MS) this.#earlyReplies.reset();
+    else this.#notBefore = now + this.#earlyReplies.next();
   }
 
   failed(error: unknown): void {
@@ -41,6 +41,5 @@ export class Pace {
 
 /** Whether the server will say the same next time. */
 export function isRefusal(error: unknown): boolean {
-  const status = error instanceof RequestError ? error.statusCode : undefined;
-  return status !== undefined && !isTemporary(status);
+  return error instanceof RequestError && !mayYetSucceed(error);
 }

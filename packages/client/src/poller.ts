@@ -1,8 +1,9 @@
 import { sleep } from './backoff.js';
+import { isRewound } from './bounds.js';
 import { Cursor } from './cursor.js';
+import type { EventPage } from './event-page.js';
+import { LossDetector, rewoundTo } from './losses.js';
 import type { Pace } from './pace.js';
-import type { Page } from './page.js';
-import { isRewound, PositionWatch, rewoundTo } from './position.js';
 
 /** What a poller needs from its client. */
 export interface PollerHost {
@@ -11,8 +12,8 @@ export interface PollerHost {
   /** Whether the channel has handlers (and the client is open). */
   isListening(channel: string): boolean;
   /** Reads behind the cursor, waiting for the next event. */
-  read(cursor: Cursor): Promise<Page>;
-  /** Emits; where a handler threw, what is returned resolves once the error has surfaced. */
+  read(cursor: Cursor): Promise<EventPage>;
+  /** Emits; if a handler threw, what is returned resolves once the error has surfaced. */
   emitSafely(name: string, ...args: unknown[]): Promise<void> | undefined;
   /** The poller begins to run. */
   started(): void;
@@ -29,7 +30,7 @@ export interface PollerHost {
 export class Poller {
   readonly #host: PollerHost;
   readonly #pace: Pace;
-  readonly #watch = new PositionWatch();
+  readonly #losses = new LossDetector();
   #cursor: Cursor;
   /** The `after` that the server has certainly saved. */
   #acknowledged: number | undefined;
@@ -63,7 +64,7 @@ export class Poller {
     }
   }
 
-  /** Resolves once no request is left, with the cursor where the server may not know it yet. */
+  /** Resolves once no request is left, with the cursor if the server may not know it yet. */
   async unacknowledged(): Promise<Cursor | undefined> {
     await this.#run;
     return this.#cursor.after === this.#acknowledged ? undefined : this.#cursor;
@@ -98,7 +99,7 @@ export class Poller {
   async #cycle(): Promise<void> {
     const finished = this.#cursor;
     const startedAt = performance.now();
-    let page: Page;
+    let page: EventPage;
     try {
       page = await this.#host.read(finished);
     } catch (error) {
@@ -119,9 +120,9 @@ export class Poller {
     await this.#emitCycle(finished);
   }
 
-  async #reportLoss(page: Page, { channel, after }: Cursor): Promise<void> {
-    const loss = this.#watch.lossOf(after, page);
-    if (isRewound(after, page.position)) this.#cursor = this.#at(rewoundTo(page, page.position));
+  async #reportLoss(page: EventPage, { channel, after }: Cursor): Promise<void> {
+    const loss = this.#losses.lossOf(after, page);
+    if (isRewound(after, page.bounds)) this.#cursor = this.#at(rewoundTo(page, page.bounds));
     if (loss) await this.#host.emitSafely('error', loss, channel);
   }
 

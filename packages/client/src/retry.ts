@@ -1,5 +1,5 @@
 import { type Backoff, sleep } from './backoff.js';
-import { isTemporary, orEarlier, RequestError } from './errors.js';
+import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
 
 /** One attempt gets at least so many milliseconds, or all that are left. */
 const MIN_ATTEMPT_MS = 1000;
@@ -8,7 +8,7 @@ export interface RetryOptions {
   /** All attempts together may take this long, in milliseconds. */
   readonly timeoutMs: number;
   readonly backoff: Backoff;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface RetryOptions {
  * `attempt` gets how long it may take, a third of it all: a server that has stopped answering does not use up the time in
  * which another one would.
  *
- * @throws RequestError of the last attempt; its `maybeProcessed` is true where that of any attempt was.
+ * @throws RequestError of the last attempt; its `maybeProcessed` is true if that of any attempt was.
  */
 export async function retried<Content>(
   attempt: (timeoutMs: number) => Promise<Content>,
@@ -32,17 +32,13 @@ export async function retried<Content>(
       if (!(cause instanceof RequestError)) throw cause;
       const error = orEarlier(cause, maybeProcessed);
       maybeProcessed = error.maybeProcessed;
-      if (!mayYetSucceed(error)) throw error;
+      if (error.code === 'Closed' || !mayYetSucceed(error)) throw error;
       const delayMs = backoff.next(error);
       // An attempt that could only begin when the time is over helps nobody: say so now.
       if (performance.now() - startedAt + delayMs >= timeoutMs) throw gaveUp(error, attempts, timeoutMs);
       await sleep(delayMs, signal);
     }
   }
-}
-
-function mayYetSucceed({ code, statusCode }: RequestError): boolean {
-  return code !== 'Closed' && (statusCode === undefined || isTemporary(statusCode));
 }
 
 function gaveUp(error: RequestError, attempts: number, timeoutMs: number): RequestError {

@@ -1,14 +1,15 @@
 import type { Event } from '@ganomede/events-protocol';
 import { sleep } from './backoff.js';
+import { isRewound } from './bounds.js';
 import { Cursor } from './cursor.js';
+import type { EventPage } from './event-page.js';
+import { LossDetector, rewoundTo } from './losses.js';
 import { isRefusal, type Pace } from './pace.js';
-import type { Page } from './page.js';
-import { isRewound, PositionWatch, rewoundTo } from './position.js';
 
 /** Options of `client.stream`. */
 export interface StreamOptions {
   /**
-   * Begin behind this id, and save that as the place of this client id. Default: go on where this client id was; 0 begins
+   * Begin behind this id, and save it as the cursor of this client id. Default: go on behind the saved cursor; 0 begins
    * with the first event.
    */
   after?: number | undefined;
@@ -20,18 +21,18 @@ export interface StreamOptions {
 
 /** What a stream needs from its client. */
 export interface StreamHost {
-  /** The stream begins to read. @throws where it must not */
+  /** The stream begins to read. @throws if it must not */
   opened(stream: EventStream<unknown>): void;
-  /** The stream has ended, with its place in the channel. */
+  /** The stream has ended at this cursor. */
   ended(stream: EventStream<unknown>, cursor: Cursor): void;
   /** Requests begin, and are over. */
   busy(): void;
   idle(): void;
   /** Reads behind the cursor, waiting for the next event until `signal` aborts. */
-  read(cursor: Cursor, signal: AbortSignal): Promise<Page>;
-  /** Tells the server the place, if that is possible in a bounded time. Never rejects. */
+  read(cursor: Cursor, signal: AbortSignal): Promise<EventPage>;
+  /** Tells the server the cursor, if that is possible in a bounded time. Never rejects. */
   acknowledge(cursor: Cursor): Promise<void>;
-  /** Emits an error; false where nobody handles errors. */
+  /** Emits an error; false if nobody handles errors. */
   report(error: unknown, channel: string): boolean;
 }
 
@@ -41,14 +42,31 @@ const DONE = { done: true, value: undefined } as const;
  * The events of a channel, one after the other, for one `for await` loop.
  *
  * An event is finished when the loop comes back for the next one; only then may the server learn that it was read. So
- * there is one batch at a time: the request for the next one acknowledges everything before it, and begins when the loop
+ * there is one page at a time: the request for the next one acknowledges everything before it, and begins when the loop
  * has finished all of it. A slow loop makes no requests and holds no more than `limit` events.
  */
-export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable {
+export interface EventStream<E> extends AsyncIterableIterator<E>, AsyncDisposable {
+  readonly channel: string;
+  [Symbol.asyncIterator](): this;
+  /** The next event; the one before counts as finished from now on. */
+  next(): Promise<IteratorResult<E, undefined>>;
+  /** Ends the stream; an event that the loop has not come back from is not finished. */
+  return(): Promise<IteratorResult<E, undefined>>;
+  /**
+   * Ends the stream from outside. Resolves once the server knows what was finished by now, without waiting for the loop;
+   * an event that it is busy with is acknowledged when it comes back.
+   */
+  close(): Promise<void>;
+  /** The same as `return`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The stream of a client, which does the requests and keeps other readers of the channel away. */
+export class ChannelStream<E> implements EventStream<E> {
   readonly channel: string;
   readonly #host: StreamHost;
   readonly #pace: Pace;
-  readonly #watch = new PositionWatch();
+  readonly #losses = new LossDetector();
   readonly #end = new AbortController();
   readonly #signal: AbortSignal | undefined;
   readonly #stop = () => this.#end.abort();
@@ -56,7 +74,7 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
   #cursor: Cursor;
   /** The `after` that the server was told last. */
   #acknowledged: number | undefined;
-  #batch: Event[] = [];
+  #page: Event[] = [];
   /** The event that the loop is busy with. */
   #held: Event | undefined;
   #state: 'new' | 'open' | 'ended' = 'new';
@@ -76,7 +94,6 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
     return this;
   }
 
-  /** The next event; the one before counts as finished from now on. */
   next(): Promise<IteratorResult<E, undefined>> {
     return this.#inTurn(async () => {
       if (this.#held) this.#cursor = this.#at(this.#held.id);
@@ -90,7 +107,6 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
     });
   }
 
-  /** Ends the stream; an event that the loop has not come back from is not finished. */
   return(): Promise<IteratorResult<E, undefined>> {
     this.#end.abort();
     return this.#inTurn(async () => {
@@ -100,10 +116,6 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
     });
   }
 
-  /**
-   * Ends the stream from outside. Resolves once the server knows what was finished by now, without waiting for the loop;
-   * an event that it is busy with is acknowledged when it comes back.
-   */
   close(): Promise<void> {
     this.#end.abort();
     return this.#inTurn(() => this.#conclude());
@@ -126,7 +138,7 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
         await this.#conclude();
         return DONE;
       }
-      this.#held = this.#batch.shift();
+      this.#held = this.#page.shift();
       if (this.#held) return { done: false, value: this.#held };
       this.#host.busy();
       try {
@@ -152,7 +164,7 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
     if (pauseMs > 0) return sleep(pauseMs, signal);
     const startedAt = performance.now();
     const { after } = this.#cursor;
-    let page: Page;
+    let page: EventPage;
     try {
       page = await this.#host.read(this.#cursor, signal);
     } catch (error) {
@@ -164,24 +176,24 @@ export class EventStream<E> implements AsyncIterableIterator<E>, AsyncDisposable
     }
     this.#acknowledged = after;
     this.#pace.succeeded(startedAt, page.events.length);
-    const loss = this.#watch.lossOf(after, page);
-    if (isRewound(after, page.position)) {
-      this.#cursor = this.#at(rewoundTo(page, page.position));
+    const loss = this.#losses.lossOf(after, page);
+    if (isRewound(after, page.bounds)) {
+      this.#cursor = this.#at(rewoundTo(page, page.bounds));
       this.#acknowledged = this.#cursor.after;
     }
     if (loss && !this.#host.report(loss, this.channel)) {
       // Said once: the next stream goes on with what there is.
-      const { firstId, lastId } = page.position ?? { firstId: 0, lastId: 0 };
-      if (!isRewound(after, page.position)) this.#cursor = this.#at(firstId > 0 ? firstId - 1 : lastId);
+      const { firstId, lastId } = page.bounds ?? { firstId: 0, lastId: 0 };
+      if (!isRewound(after, page.bounds)) this.#cursor = this.#at(firstId > 0 ? firstId - 1 : lastId);
       throw loss;
     }
-    this.#batch = [...page.events];
+    this.#page = [...page.events];
   }
 
-  /** Ends the stream and tells the server what is finished; again where the loop comes back after that. */
+  /** Ends the stream and tells the server what is finished; again if the loop comes back after that. */
   async #conclude(): Promise<void> {
     this.#end.abort();
-    this.#batch = [];
+    this.#page = [];
     this.#signal?.removeEventListener('abort', this.#stop);
     if (this.#state === 'new') return;
     const cursor = this.#cursor;

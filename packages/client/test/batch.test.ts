@@ -54,7 +54,7 @@ describe('what cannot be sent is a TypeError, later, and makes no request', () =
     ['', events, /^Invalid channel/],
     ['drain', events, /^Invalid channel: expected none of/],
     ['a', undefined, 'Invalid events: expected an array, got undefined'],
-    ['a', { ...events }, 'Invalid events: expected an array, got object'],
+    ['a', { ...events }, 'Invalid events: expected an array, got an object'],
     ['a', [events[0], null], 'Invalid event of events[1]: expected an object with from and type'],
     ['a', [{ type: 'add' }], 'Invalid from of events[0]: expected a non-empty string'],
     ['a', [events[0], { from: 'a', type: '' }], 'Invalid type of events[1]: expected a non-empty string'],

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Backoff } from '../src/backoff.js';
 import { Cursor } from '../src/cursor.js';
 import { RequestError } from '../src/errors.js';
+import type { EventPage } from '../src/event-page.js';
 import { Pace } from '../src/pace.js';
-import type { Page } from '../src/page.js';
 import { Poller, type PollerHost } from '../src/poller.js';
 
 // The intervals alone, on a fake clock: what a poller reads comes from the test.
@@ -16,7 +16,7 @@ class Host implements PollerHost {
   running = 0;
   readonly reads: number[] = [];
   readonly emitted: string[] = [];
-  answer: () => Promise<Page> = () => Promise.reject(failure({}));
+  answer: () => Promise<EventPage> = () => Promise.reject(failure({}));
   isListening = () => this.listening && !this.closed;
   emitSafely = (name: string) => void this.emitted.push(name);
   started = () => {
@@ -31,7 +31,7 @@ class Host implements PollerHost {
   };
 }
 
-const none: Page = { events: [] };
+const none: EventPage = { events: [] };
 let startedAt = 0;
 
 function failure(fields: object): RequestError {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestError } from '../src/index.js';
-import { PositionWatch } from '../src/position.js';
+import { LossDetector } from '../src/losses.js';
 import { eventOf, events, eventsAt, type HostileServer, held } from './hostile-server.js';
 import { clientOf, emitted, recordOf, startServer } from './setup.js';
 
@@ -42,24 +42,24 @@ describe('events that are no longer kept', () => {
 
   const page = (firstId: number, lastId: number, ...ids: number[]) => ({
     events: ids.map(eventOf),
-    position: { firstId, lastId },
+    bounds: { firstId, lastId },
   });
   const code = (error: RequestError | undefined) => error?.code;
 
   test('in the gaps of a channel of one type are not missed', () => {
-    const watch = new PositionWatch();
-    expect(watch.lossOf(5, page(1, 800))).toBeUndefined();
+    const detector = new LossDetector();
+    expect(detector.lossOf(5, page(1, 800))).toBeUndefined();
     // Nothing of this type up to 800, and then everything up to 700 is dropped.
-    expect(watch.lossOf(5, page(701, 900))).toBeUndefined();
-    expect(code(watch.lossOf(5, page(950, 1000)))).toBe('EventsMissed');
-    expect(watch.lossOf(5, page(950, 1001))).toBeUndefined();
+    expect(detector.lossOf(5, page(701, 900))).toBeUndefined();
+    expect(code(detector.lossOf(5, page(950, 1000)))).toBe('EventsMissed');
+    expect(detector.lossOf(5, page(950, 1001))).toBeUndefined();
   });
 
   test('are reported once, also where their reply was not received after that', () => {
-    const watch = new PositionWatch();
-    expect(code(watch.lossOf(5, page(90, 91, 90)))).toBe('EventsMissed');
-    expect(watch.lossOf(5, page(90, 91, 90))).toBeUndefined();
-    expect(code(watch.lossOf(5, page(95, 96, 95)))).toBe('EventsMissed');
+    const detector = new LossDetector();
+    expect(code(detector.lossOf(5, page(90, 91, 90)))).toBe('EventsMissed');
+    expect(detector.lossOf(5, page(90, 91, 90))).toBeUndefined();
+    expect(code(detector.lossOf(5, page(95, 96, 95)))).toBe('EventsMissed');
   });
 
   test('shown by a reply that nobody listens to any more are reported with the next one', async () => {
@@ -78,12 +78,12 @@ describe('events that are no longer kept', () => {
   });
 
   test('while a reply was on its way are in it', () => {
-    expect(new PositionWatch().lossOf(5, page(8, 9, 6, 7, 8, 9))).toBeUndefined();
+    expect(new LossDetector().lossOf(5, page(8, 9, 6, 7, 8, 9))).toBeUndefined();
   });
 
   test('are none in a channel without events', () => {
-    expect(new PositionWatch().lossOf(0, page(0, 0))).toBeUndefined();
-    expect(new PositionWatch().lossOf(5, page(0, 9))).toBeUndefined();
+    expect(new LossDetector().lossOf(0, page(0, 0))).toBeUndefined();
+    expect(new LossDetector().lossOf(5, page(0, 9))).toBeUndefined();
   });
 });
 
@@ -189,7 +189,7 @@ describe('streams', () => {
   });
 });
 
-test.each(['x', '-1', '1.5', ''])('a header %j is no position', async (value) => {
+test.each(['x', '-1', '1.5', ''])('a header %j is no bound', async (value) => {
   const server = (await startServer()).script(events(9), ({ response }) => {
     response.writeHead(200, { 'Events-First-Id': value, 'Events-Last-Id': '1' });
     response.end(JSON.stringify([eventOf(4)]));

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { attempt, type Call, type HttpTarget, labelOf, type Reply } from './attempt.js';
 import { MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
+import { exchange, type HttpRequest, labelOf, type Reply } from './exchange.js';
+import type { Server } from './options.js';
 
 /** What a 200 reply has to be. */
 export interface Expected<Content> {
@@ -20,17 +21,17 @@ export interface Expected<Content> {
  * @throws RequestError, always
  */
 export async function request<Content>(
-  target: HttpTarget,
-  call: Call,
+  server: Server,
+  message: HttpRequest,
   expected: Expected<Content>,
 ): Promise<Content> {
   let maybeProcessed = false;
   for (;;) {
-    const outcome = await attempt(target, call);
+    const outcome = await exchange(server, message);
     if ('reply' in outcome) {
       const content = contentOf(outcome.reply, expected);
       if (content !== undefined) return content;
-      throw orEarlier(refusalOf(outcome.reply, labelOf(target, call), expected.what), maybeProcessed);
+      throw orEarlier(refusalOf(outcome.reply, labelOf(server, message), expected.what), maybeProcessed);
     }
     if (!outcome.stale) throw orEarlier(outcome.failure, maybeProcessed);
     maybeProcessed ||= outcome.failure.maybeProcessed;

@@ -1,0 +1,175 @@
+import type { EventEmitter } from 'node:events';
+import type { Activity } from './activity.js';
+import { acknowledge, read } from './api.js';
+import { Backoff } from './backoff.js';
+import { checkAfter, checkLimit } from './checks.js';
+import { Cursor } from './cursor.js';
+import { emitSafely } from './emit-safely.js';
+import type { EventPage } from './event-page.js';
+import type { ResolvedOptions } from './options.js';
+import { Pace } from './pace.js';
+import { Poller, type PollerHost } from './poller.js';
+import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
+
+/** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
+const EARLY_REPLY_BOUNDS = { baseMs: 50, maxMs: 1000, slowMs: 1000 };
+
+/** The client that the readers belong to. */
+export interface ReadersHost {
+  readonly clientId: string;
+  readonly options: ResolvedOptions;
+  /** Its event names are the channels; a channel is polled while it has handlers. */
+  readonly emitter: EventEmitter;
+  readonly activity: Activity;
+  /** Aborts when the client is closed. */
+  readonly signal: AbortSignal;
+  /** True from the moment on that closing begins. */
+  isClosed(): boolean;
+  /** A channel is listened to. */
+  listened(): void;
+}
+
+/**
+ * What reads the channels of a client: a poller if the channel has handlers, or a stream, never two at a time. They would
+ * move one saved cursor, past events that the other has not finished.
+ */
+export class ChannelReaders {
+  readonly #host: ReadersHost;
+  /** Each knows its cursor for as long as the client lives. */
+  readonly #pollers = new Map<string, Poller>();
+  /** The streams that are being read. */
+  readonly #streams = new Map<string, EventStream<unknown>>();
+  readonly #pollerHost: PollerHost;
+  readonly #streamHost: StreamHost;
+
+  constructor(host: ReadersHost) {
+    this.#host = host;
+    this.#pollerHost = this.#makePollerHost();
+    this.#streamHost = this.#makeStreamHost();
+  }
+
+  /** The channels that were listened to or streamed. */
+  get channels(): Iterable<string> {
+    return this.#pollers.keys();
+  }
+
+  /** To be called before a handler is added. @throws if the channel cannot be listened to */
+  admitHandler(channel: string): void {
+    if (channel === '') throw new TypeError('Invalid channel: expected a non-empty string, got ""');
+    let problem: string | undefined;
+    if (this.#host.isClosed()) problem = 'the client is closed';
+    else if (this.#streams.has(channel)) problem = 'a stream of this client is reading it';
+    if (problem) throw new Error(`Cannot listen to ${JSON.stringify(channel)}: ${problem}`);
+  }
+
+  /** To be called after a handler was added or removed. */
+  handlersChanged(channel: string): void {
+    if (this.#host.emitter.listenerCount(channel) > 0) this.#poller(channel).handlersChanged();
+    else this.#pollers.get(channel)?.handlersChanged();
+  }
+
+  /** To be called after the handlers of many channels were removed. */
+  allHandlersChanged(): void {
+    for (const poller of this.#pollers.values()) poller.handlersChanged();
+  }
+
+  /** A stream that begins to read when its loop does. @throws TypeError if an option is wrong */
+  stream(channel: string, { after, limit, signal }: StreamOptions): EventStream<unknown> {
+    const start = after ?? this.#pollers.get(channel)?.cursor.after;
+    const cursor = new Cursor(channel, {
+      after: checkAfter(start),
+      limit: checkLimit(limit, this.#host.options.limit),
+    });
+    return new ChannelStream(this.#streamHost, cursor, this.#pace(), signal);
+  }
+
+  /** Ends streams, waits for pollers to stop, and tells the server how far each came. */
+  async close(): Promise<void> {
+    await Promise.all([
+      ...[...this.#streams.values()].map((stream) => stream.close()),
+      ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
+    ]);
+  }
+
+  async #acknowledgeLast(poller: Poller): Promise<void> {
+    const cursor = await poller.unacknowledged();
+    if (cursor) await this.#acknowledge(cursor);
+  }
+
+  #poller(channel: string): Poller {
+    let poller = this.#pollers.get(channel);
+    if (!poller) {
+      const { limit } = this.#host.options;
+      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit }), this.#pace());
+      this.#pollers.set(channel, poller);
+    }
+    return poller;
+  }
+
+  #pace(): Pace {
+    return new Pace(new Backoff(this.#host.options.backoff), new Backoff(EARLY_REPLY_BOUNDS));
+  }
+
+  #makePollerHost(): PollerHost {
+    const { emitter, activity, signal, isClosed, listened } = this.#host;
+    return {
+      get closed() {
+        return isClosed();
+      },
+      isListening: (channel) => !isClosed() && emitter.listenerCount(channel) > 0,
+      read: (cursor) => this.#read(cursor, signal),
+      emitSafely: (name, ...args) => emitSafely(emitter, name, ...args),
+      started: () => {
+        listened();
+        activity.begin();
+      },
+      stopped: () => activity.end(),
+    };
+  }
+
+  #makeStreamHost(): StreamHost {
+    const { emitter, activity } = this.#host;
+    return {
+      opened: (stream) => this.#opened(stream),
+      ended: (stream, cursor) => {
+        this.#streams.delete(stream.channel);
+        this.#poller(stream.channel).moveTo(cursor.after);
+      },
+      busy: () => activity.begin(),
+      idle: () => activity.end(),
+      read: (cursor, signal) => this.#read(cursor, signal),
+      acknowledge: (cursor) => this.#acknowledge(cursor),
+      report: (error, channel) => {
+        if (emitter.listenerCount('error') === 0) return false;
+        void emitSafely(emitter, 'error', error, channel);
+        return true;
+      },
+    };
+  }
+
+  /** @throws if the channel cannot be streamed */
+  #opened(stream: EventStream<unknown>): void {
+    const { channel } = stream;
+    let problem: string | undefined;
+    if (this.#host.isClosed()) problem = 'the client is closed';
+    else if (this.#streams.has(channel)) problem = 'another stream of this client is reading it';
+    else if (this.#host.emitter.listenerCount(channel) > 0) problem = 'this client listens to it already';
+    if (problem) throw new Error(`Cannot stream ${JSON.stringify(channel)}: ${problem}`);
+    this.#streams.set(channel, stream);
+  }
+
+  #read({ channel, after, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+    const { clientId, options } = this.#host;
+    const { pollTimeoutMs: waitMs, pollGraceMs } = options;
+    const timeoutMs = waitMs + pollGraceMs;
+    return read(options, { clientId, channel, after, limit, waitMs, timeoutMs, signal });
+  }
+
+  /** Only says how far this client has come; if that fails, events come again another time. */
+  async #acknowledge({ channel, after }: Cursor): Promise<void> {
+    const { clientId, options } = this.#host;
+    const timeoutMs = options.closeTimeoutMs;
+    if (timeoutMs === 0) return;
+    await acknowledge(options, { clientId, channel, after, timeoutMs }).catch(() => {});
+  }
+}

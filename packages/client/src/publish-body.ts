@@ -1,0 +1,31 @@
+/** The body that publishes one event, as JSON text. @throws TypeError if it cannot be sent */
+export function bodyOfEvent(clientId: string, channel: string, event: unknown): string {
+  return JSON.stringify({ clientId, channel, ...fieldsOf(event, '') });
+}
+
+/** The body that publishes several events, as JSON text. @throws TypeError that says which one cannot be sent */
+export function bodyOfBatch(clientId: string, channel: string, events: readonly unknown[]): string {
+  return JSON.stringify({
+    clientId,
+    channel,
+    events: events.map((event, index) => fieldsOf(event, ` of events[${index}]`)),
+  });
+}
+
+function fieldsOf(event: unknown, where: string): { from: string; type: string; data?: object | undefined } {
+  if (typeof event !== 'object' || event === null) {
+    throw new TypeError(`Invalid event${where}: expected an object with from and type`);
+  }
+  const { from, type, data } = event as { from?: unknown; type?: unknown; data?: unknown };
+  if (typeof from !== 'string' || from === '') {
+    throw new TypeError(`Invalid from${where}: expected a non-empty string`);
+  }
+  if (typeof type !== 'string' || type === '') {
+    throw new TypeError(`Invalid type${where}: expected a non-empty string`);
+  }
+  if (data !== undefined && (typeof data !== 'object' || data === null)) {
+    const got = data === null ? 'null' : typeof data;
+    throw new TypeError(`Invalid data${where}: expected an object or an array, got ${got}`);
+  }
+  return { from, type, data };
+}

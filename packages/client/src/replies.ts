@@ -1,0 +1,96 @@
+import type { About, Event, EventHeader, IndexDefinition, ReadIndexReply } from '@ganomede/events-protocol';
+import { boundsOf, isRewound } from './bounds.js';
+import type { EventPage } from './event-page.js';
+import type { Expected } from './request.js';
+
+/** Whatever it is: only that it came matters. */
+export const ANYTHING: Expected<true> = { what: 'anything', read: () => true };
+
+export const HEADER: Expected<EventHeader> = {
+  what: 'an event header {id, timestamp}',
+  read: (json) => (isHeader(json) ? json : undefined),
+};
+
+export function headers(count: number): Expected<EventHeader[]> {
+  return {
+    what: `${count} event headers {id, timestamp}`,
+    read: (json) => (Array.isArray(json) && json.length === count && json.every(isHeader) ? json : undefined),
+  };
+}
+
+/** Events as the protocol has them: each id above the one before, all above `after` if the store has come so far. */
+export function eventsAfter(after: number | undefined): Expected<EventPage> {
+  return {
+    what: `events with ascending ids${after === undefined ? '' : ` above ${after}`}`,
+    read: (json, headers) => {
+      const bounds = boundsOf(headers);
+      const behind = isRewound(after, bounds) ? 0 : (after ?? 0);
+      return areAscending(json, behind) ? { events: json, bounds } : undefined;
+    },
+  };
+}
+
+export const EVENTS: Expected<Event[]> = {
+  what: 'events with ascending ids',
+  read: (json) => (areAscending(json) ? json : undefined),
+};
+
+export const OK: Expected<'OK'> = { what: '"OK"', read: (json) => (json === 'OK' ? json : undefined) };
+
+export const INDEX_DEFINITIONS: Expected<IndexDefinition[]> = {
+  what: 'index definitions {id, channel, field}',
+  read: (json) =>
+    Array.isArray(json) && json.every((index) => hasTexts(index, 'id', 'channel', 'field'))
+      ? json
+      : undefined,
+};
+
+export const INDEX_EVENTS: Expected<ReadIndexReply> = {
+  what: 'index events {id, field, value, rows}',
+  read: (json) => (isIndexPage(json) ? json : undefined),
+};
+
+export const ABOUT: Expected<About> = {
+  what: 'what the server is {hostname, type, version, description, startDate}',
+  read: (json) =>
+    hasTexts(json, 'hostname', 'type', 'version', 'description', 'startDate')
+      ? (json as unknown as About)
+      : undefined,
+};
+
+export function pong(token: string): Expected<string> {
+  const answer = `pong/${token}`;
+  return { what: JSON.stringify(answer), read: (json) => (json === answer ? answer : undefined) };
+}
+
+function isHeader(json: unknown): json is EventHeader {
+  return isObject(json) && Number.isSafeInteger(json.id) && Number.isSafeInteger(json.timestamp);
+}
+
+/** Whether these are events, each id above the one before and all above `after`. */
+function areAscending(json: unknown, after = 0): json is Event[] {
+  if (!Array.isArray(json)) return false;
+  let last = after;
+  for (const event of json) {
+    const id = typeof event === 'object' && event !== null ? event.id : undefined;
+    if (!Number.isSafeInteger(id) || id <= last) return false;
+    last = id;
+  }
+  return true;
+}
+
+function isIndexPage(json: unknown): json is ReadIndexReply {
+  if (!isObject(json) || !hasTexts(json, 'id', 'field', 'value')) return false;
+  const { rows, next } = json;
+  if (next !== undefined && !Number.isSafeInteger(next)) return false;
+  // In whatever order.
+  return Array.isArray(rows) && rows.every((event) => areAscending([event]));
+}
+
+function hasTexts(json: unknown, ...names: string[]): boolean {
+  return isObject(json) && names.every((name) => typeof json[name] === 'string');
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === 'object' && json !== null;
+}

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import * as api from '../src/api.js';
+import { resolveOptions } from '../src/options.js';
+import { json, text } from './hostile-server.js';
+import { startRealServer } from './real-server.js';
+import { startServer } from './setup.js';
+
+const SECRET = 'api-secret';
+const ASKED = { clientId: 'tester', channel: 'users/v1' };
+
+async function startApi() {
+  return resolveOptions({ url: await startRealServer(SECRET), secret: SECRET });
+}
+
+test('publishes, reads behind what was read, and waits for no longer than it says', async () => {
+  const server = await startApi();
+  const add = { from: 'users/v1', type: 'add', data: { username: 'alice' } };
+  const first = await api.publish(server, { ...ASKED, event: add });
+  const others = await api.publishBatch(server, { ...ASKED, events: [add, { from: 'x', type: 'drop' }] });
+  expect([first, ...others].map(({ id }) => id)).toEqual([1, 2, 3]);
+
+  const page = await api.read(server, { ...ASKED, after: 1, limit: 1, waitMs: 0, timeoutMs: 5000 });
+  expect(page).toEqual({ events: [{ ...others[0], ...add }], bounds: { firstId: 1, lastId: 3 } });
+
+  await api.acknowledge(server, { ...ASKED, after: 2, timeoutMs: 5000 });
+  const rest = await api.read(server, { ...ASKED, waitMs: 0, timeoutMs: 5000 });
+  expect(rest.events.map(({ id }) => id)).toEqual([3]);
+  const nothing = await api.read(server, { ...ASKED, after: 3, waitMs: 1, timeoutMs: 5000 });
+  expect(nothing).toEqual({ events: [], bounds: { firstId: 1, lastId: 3 } });
+});
+
+test('pages backward through the newest events, and through those of an index', async () => {
+  const server = await startApi();
+  const events = Array.from({ length: 4 }, () => ({ from: 'x', type: 'add', data: { name: 'alice' } }));
+  await api.publishBatch(server, { ...ASKED, events });
+  const { channel } = ASKED;
+  const ids = (rows: { id: number }[]) => rows.map(({ id }) => id);
+  expect(ids(await api.latest(server, { channel, limit: 2 }))).toEqual([3, 4]);
+  expect(ids(await api.latest(server, { channel, limit: 2, before: 3 }))).toEqual([1, 2]);
+
+  const index = { id: 'by-name', channel, field: 'data.name' };
+  expect(await api.createIndex(server, index)).toBe('OK');
+  expect(await api.listIndices(server)).toEqual([index]);
+  const page = await api.readIndex(server, { id: 'by-name', value: 'alice', limit: 3 });
+  expect([ids(page.rows), page.next]).toEqual([[4, 3, 2], 2]);
+  const last = await api.readIndex(server, { id: 'by-name', value: 'alice', limit: 3, before: 2 });
+  expect([ids(last.rows), last.next]).toEqual([[1], undefined]);
+});
+
+test('tells what the server is, and that it is there', async () => {
+  const server = await startApi();
+  expect(await api.about(server)).toMatchObject({ type: 'ganomede-events', version: expect.any(String) });
+  expect(await api.ping(server, { token: 'a/b' })).toBe('pong/a/b');
+});
+
+const SELF = { hostname: 'h', type: 't', version: '1', description: 'd', startDate: 's' };
+
+test.each([
+  ['definitions', api.listIndices, [{ id: 'i', channel: 'c' }], [{ id: 'i', channel: 'c', field: 'f' }]],
+  ['what a server is', api.about, { ...SELF, version: 1 }, SELF],
+])('takes nothing else for %s', async (_what, call, wrong, right) => {
+  const hostile = (await startServer()).script(json(wrong), json(right));
+  const server = resolveOptions({ hostname: '127.0.0.1', port: hostile.port, secret: SECRET });
+  expect(await call(server)).toEqual(right);
+  expect(hostile.requests).toHaveLength(2);
+});
+
+test('a signal ends what waits', async () => {
+  const server = await startApi();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const reading = api.read(server, { ...ASKED, after: 0, waitMs: 20_000, timeoutMs: 30_000, signal });
+  const refused = expect(reading).rejects.toMatchObject({ code: 'Closed' });
+  controller.abort();
+  await refused;
+});
+
+test('what the table of errors calls final is not tried again, whatever its status', async () => {
+  const refusal = { code: 'Conflict', message: 'there is another one' };
+  const hostile = (await startServer()).script(json(refusal, 503), text('', 500));
+  const server = resolveOptions({ hostname: '127.0.0.1', port: hostile.port, secret: SECRET });
+  await expect(api.createIndex(server, { id: 'i', channel: 'c', field: 'type' })).rejects.toMatchObject({
+    code: 'Conflict',
+  });
+  expect(hostile.requests).toHaveLength(1);
+});
