@@ -1,5 +1,4 @@
-import type { ChannelAddress } from '@ganomede/events-protocol';
-import { Batchers } from '@ganomede/events-store';
+import { Batchers, type ConsumerScope, type CursorStorage, type SavedCursor } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -15,10 +14,10 @@ interface Save {
 }
 
 /**
- * The places of consumers. Those on one channel name that are saved in one turn of the event loop, or while others
+ * The cursors of consumers. Those on one channel name that are saved in one turn of the event loop, or while others
  * are being saved there, are one command.
  */
-export class Cursors {
+export class Cursors implements CursorStorage {
   readonly #connection: Connection;
   readonly #keys: Keys;
   /** By the key of the hash. */
@@ -29,13 +28,14 @@ export class Cursors {
     this.#keys = keys;
   }
 
-  async load(clientId: string, { channel, type }: ChannelAddress): Promise<number> {
+  async load({ clientId, channel, type }: ConsumerScope): Promise<SavedCursor | undefined> {
     const key = this.#keys.cursors(channel, type);
     const subject = `load the cursor of ${JSON.stringify(clientId)} from ${key}`;
-    return Number((await this.#connection.run(key, subject, (client) => client.hget(key, clientId))) ?? 0);
+    const saved = await this.#connection.run(key, subject, (client) => client.hget(key, clientId));
+    return saved === null ? undefined : { after: Number(saved), savedAt: undefined };
   }
 
-  save(clientId: string, { channel, type }: ChannelAddress, after: number): Promise<void> {
+  save({ clientId, channel, type }: ConsumerScope, after: number): Promise<void> {
     const key = this.#keys.cursors(channel, type);
     return new Promise((resolve, reject) => {
       this.#saves.push(key, { clientId, after, bytes: clientId.length, resolve, reject });

@@ -1,15 +1,14 @@
-import { type IndexDefinition, parseChannel } from '@ganomede/events-protocol';
+import type { IndexDefinition } from '@ganomede/events-protocol';
 import {
-  checkSameIndex,
   type EventPage,
   INDEX_STEP,
+  type IndexScope,
   type IndexStep,
   type IndexStorage,
-  sortIndices,
 } from '@ganomede/events-store';
-import type { BackwardCursor, BackwardReader } from './backward-reader.js';
 import type { Connection } from './connection.js';
 import type { IndexKeys, Keys } from './keys.js';
+import type { Scanner } from './scanner.js';
 
 /**
  * The indices of a store. All definitions are in one hash, which alone says what exists. What an index holds lies
@@ -19,31 +18,20 @@ import type { IndexKeys, Keys } from './keys.js';
 export class Indices implements IndexStorage {
   readonly #connection: Connection;
   readonly #keys: Keys;
-  readonly #reader: BackwardReader;
-  readonly #typedChannels: boolean;
+  readonly #scanner: Scanner;
+  /** Definitions that are being stored. */
+  readonly #creating = new Set<Promise<unknown>>();
 
-  constructor(connection: Connection, keys: Keys, reader: BackwardReader, typedChannels: boolean) {
+  constructor(connection: Connection, keys: Keys, scanner: Scanner) {
     this.#connection = connection;
     this.#keys = keys;
-    this.#reader = reader;
-    this.#typedChannels = typedChannels;
+    this.#scanner = scanner;
   }
 
-  /** @throws EventsError `Conflict` (as a rejection) where the id has another definition. */
-  async create(index: IndexDefinition): Promise<void> {
-    const { id, channel, field } = index;
-    const key = this.#keys.indices;
-    const text = JSON.stringify({ channel, field });
-    const subject = `create index ${JSON.stringify(id)}`;
-    const created = await this.#connection.run(key, subject, (client) => client.hsetnx(key, id, text));
-    if (created === 0) checkSameIndex((await this.definition(id)) ?? index, index);
-  }
-
-  /** Sorted by id. */
-  async definitions(): Promise<IndexDefinition[]> {
-    const key = this.#keys.indices;
-    const found = await this.#connection.run(key, `read ${key}`, (client) => client.hgetall(key));
-    return sortIndices(Object.entries(found).map(([id, text]) => parseDefinition(id, text)));
+  create(index: IndexDefinition): Promise<IndexDefinition> {
+    const creating = this.#create(index).finally(() => this.#creating.delete(creating));
+    this.#creating.add(creating);
+    return creating;
   }
 
   async definition(id: string): Promise<IndexDefinition | undefined> {
@@ -53,32 +41,37 @@ export class Indices implements IndexStorage {
     return text === null ? undefined : parseDefinition(id, text);
   }
 
-  async position(index: IndexDefinition): Promise<number> {
-    const { position } = this.#keysOf(index);
+  async definitions(): Promise<IndexDefinition[]> {
+    const key = this.#keys.indices;
+    const found = await this.#connection.run(key, `read ${key}`, (client) => client.hgetall(key));
+    return Object.entries(found).map(([id, text]) => parseDefinition(id, text));
+  }
+
+  async progress(index: IndexScope): Promise<number> {
+    const { progress } = this.#keysOf(index);
     return Number(
-      (await this.#connection.run(position, `read ${position}`, (client) => client.get(position))) ?? 0,
+      (await this.#connection.run(progress, `read ${progress}`, (client) => client.get(progress))) ?? 0,
     );
   }
 
-  async advance(index: IndexDefinition, { from, to, entries }: IndexStep): Promise<number> {
-    const { position, order, value } = this.#keysOf(index);
+  async advance(index: IndexScope, { from, to, entries }: IndexStep): Promise<number> {
+    const { progress, order, value } = this.#keysOf(index);
     const lists = new Map<string, number>();
-    const declared = [position, order];
+    const declared = [progress, order];
     const args: (string | number)[] = [from, to];
     for (const { id, key } of entries) {
       const list = lists.get(key) ?? declared.push(value(key));
       lists.set(key, list);
       args.push(id, list, key);
     }
-    return this.#connection.run(position, `write ${position}`, (client) =>
+    return this.#connection.run(progress, `write ${progress}`, (client) =>
       client.eventsAdvanceIndex(declared.length, declared, args),
     );
   }
 
-  async trim(index: IndexDefinition): Promise<void> {
-    const { channel } = this.#address(index);
+  async trim(index: IndexScope): Promise<void> {
     const { order, value } = this.#keysOf(index);
-    const { channel: key } = this.#keys.of(channel);
+    const { channel: key } = this.#keys.of(index.channel);
     const subject = `trim ${order}`;
     const [first, oldest] = await this.#connection.run(key, subject, (client) =>
       Promise.all([client.hget(key, 'first'), client.lindex(order, 0)]),
@@ -94,18 +87,30 @@ export class Indices implements IndexStorage {
     );
   }
 
-  async rows(index: IndexDefinition, indexKey: string, cursor: BackwardCursor): Promise<EventPage> {
-    const list = this.#keysOf(index).value(indexKey);
-    return this.#reader.ofList(this.#address(index).channel, list, cursor);
+  rows(
+    index: IndexScope,
+    key: string,
+    range: { readonly limit: number; readonly before: number | undefined },
+  ): Promise<EventPage> {
+    return this.#scanner.list(index.channel, this.#keysOf(index).value(key), range);
   }
 
-  #keysOf(index: IndexDefinition): IndexKeys {
-    const { channel, type } = this.#address(index);
-    return this.#keys.index(channel, type, index.field);
+  /** Resolves once no definition is being stored. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#creating);
   }
 
-  #address({ channel }: IndexDefinition) {
-    return parseChannel(channel, this.#typedChannels);
+  async #create(index: IndexDefinition): Promise<IndexDefinition> {
+    const { id, channel, field } = index;
+    const key = this.#keys.indices;
+    const text = JSON.stringify({ channel, field });
+    const subject = `create index ${JSON.stringify(id)}`;
+    const created = await this.#connection.run(key, subject, (client) => client.hsetnx(key, id, text));
+    return created === 1 ? index : ((await this.definition(id)) ?? index);
+  }
+
+  #keysOf({ channel, type, field }: IndexScope): IndexKeys {
+    return this.#keys.index(channel, type, field);
   }
 }
 
@@ -114,6 +119,7 @@ function parseDefinition(id: string, text: string): IndexDefinition {
   return { id, channel, field };
 }
 
+/** Of an entry: `<id> <value>`. */
 function idOf(entry: string): number {
   return Number.parseInt(entry, 10);
 }

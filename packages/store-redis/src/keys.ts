@@ -1,14 +1,12 @@
-import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
-
 /**
  * The keys of a store. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
  * slot:
  *
  * | key | type | what |
  * | --- | --- | --- |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: id that type files were brought to (see `lua/trim-channel.lua`) |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: id that type lists were brought to (see `lua/trim-channel.lua`) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
- * | `events:{users/v1}:types` | set | the types that have a file |
+ * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
  * | `events:{users/v1}:cursors` | hash | clientId to the id of the last event seen in `users/v1` |
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
@@ -18,9 +16,9 @@ import { EventsError, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:new` | pub/sub | notifications |
- * | `events:channels` | set | the channels that were ever appended to |
+ * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
  * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
- * | `events:sweep` | string | the lease of the server that sweeps (see sweeper.ts) |
+ * | `events:sweep` | string | the lease of the server that sweeps (see sweep-lease.ts) |
  */
 export interface ChannelKeys {
   readonly channel: string;
@@ -31,15 +29,15 @@ export interface ChannelKeys {
 
 /** Keys of an index of a channel, or of one type of it, by a field. */
 export interface IndexKeys {
-  readonly position: string;
+  readonly progress: string;
   readonly order: string;
   /** `indexKey` stands for the value. */
   value(indexKey: string): string;
 }
 
 export class Keys {
-  /** The channels that were ever appended to. */
-  readonly channels: string;
+  /** The names of all channels. */
+  readonly channelList: string;
   /** The lease of the server that drops what retention does not keep. */
   readonly sweep: string;
   /** The definitions of all indices. */
@@ -52,7 +50,7 @@ export class Keys {
       throw new RangeError(`Invalid keyPrefix: expected no { or }, got ${JSON.stringify(prefix)}`);
     }
     this.#prefix = prefix;
-    this.channels = `${prefix}channels`;
+    this.channelList = `${prefix}channel-list`;
     this.indices = `${prefix}indices`;
     this.sweep = `${prefix}sweep`;
   }
@@ -85,7 +83,7 @@ export class Keys {
     const base = this.#base(channel);
     const path = [...(type === undefined ? [] : [type]), field].map(encodeURIComponent).join(':');
     return {
-      position: `${base}:index:${path}`,
+      progress: `${base}:index:${path}`,
       order: `${base}:order:${path}`,
       value: (indexKey) => `${base}:value:${path}:${indexKey}`,
     };
@@ -105,11 +103,5 @@ export class Keys {
  * counts for nothing, so braces are written as in a URL, and the sign that does so too.
  */
 function hashTag(channel: string): string {
-  if (channel === '' || channel.length > MAX_NAME_LENGTH) {
-    throw new EventsError(
-      'InvalidContent',
-      `Invalid Channel: expected 1 to ${MAX_NAME_LENGTH} characters, got ${channel.length}`,
-    );
-  }
   return channel.replace(/[%{}]/g, encodeURIComponent);
 }

@@ -30,9 +30,9 @@ export interface RedisStoreSettings extends StoreOptions {
   readonly connectTimeoutMs?: number;
   /** How long a command waits for its answer, milliseconds. Default 3 000. */
   readonly commandTimeoutMs?: number;
-  /** How often the last ids of channels with waiting polls are looked at, milliseconds, in case a notification was lost. Default 5 000. */
-  readonly safetyReadMs?: number;
-  /** Told what somebody should know who runs the store: Redis persists nothing, may evict, is away, is back. */
+  /** How often the newest ids of channels that somebody waits on are looked at, milliseconds, in case a notification was lost. Default 5 000. */
+  readonly checkNotificationsMs?: number;
+  /** Told what somebody who runs the store should know: Redis persists nothing, may evict, is away, is back. */
   readonly onWarning?: (message: string) => void;
 }
 

@@ -1,20 +1,16 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { type Subscriptions, storeClosed } from '@ganomede/events-store';
+import { type StorageListener, type Subscriptions, storeClosed } from '@ganomede/events-store';
 import type { Redis } from 'ioredis';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
+import { LastIds } from './last-ids.js';
+import { parseNotification } from './notification.js';
 
 /** How long a first subscription may take before it is given up, milliseconds. */
 const CONFIRM_MS = 2_000;
 /** Between attempts to subscribe again, milliseconds: doubled up to the longest while there is no success. */
 const RETRY_MS = 50;
 const LONGEST_RETRY_MS = 500;
-
-export interface Subscribed {
-  /** Every notification of the channel from now on arrives; those before may have been lost. */
-  confirmed(channel: string): void;
-  message(channel: string, message: Buffer): void;
-}
 
 interface Subscription {
   readonly channel: string;
@@ -32,23 +28,33 @@ interface Subscription {
  * again by itself, but not say when that is done.
  */
 export class Subscriber implements Subscriptions {
+  readonly checkEveryMs: number;
   readonly #connection: Connection;
   readonly #keys: Keys;
-  readonly #subscribed: Subscribed;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #servers = new Map<string, Redis>();
   readonly #displaced = new Set<Subscription>();
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
+  readonly #checkTimer: NodeJS.Timeout;
+  readonly #lastIds: LastIds;
+  #listener: StorageListener | undefined;
   #closed = false;
 
-  constructor(connection: Connection, keys: Keys, subscribed: Subscribed) {
+  constructor(connection: Connection, keys: Keys, checkEveryMs: number) {
     this.#connection = connection;
     this.#keys = keys;
-    this.#subscribed = subscribed;
+    this.checkEveryMs = checkEveryMs;
+    this.#lastIds = new LastIds(connection, keys);
+    this.#checkTimer = setInterval(() => this.#checkServers(), checkEveryMs).unref();
   }
 
-  /** Rejects with EventsError `ServiceUnavailable` where it is not confirmed within two seconds. */
+  /** Every channel is told as missed when it is subscribed: what came before may have been. */
+  listen(listener: StorageListener): void {
+    this.#listener = listener;
+  }
+
+  /** Rejects with EventsError `ServiceUnavailable` if it is not confirmed within two seconds. */
   subscribe(channel: string): Promise<void> {
     if (this.#closed) return Promise.reject(storeClosed());
     const name = this.#keys.notifications(channel);
@@ -84,21 +90,35 @@ export class Subscriber implements Subscriptions {
     server?.sunsubscribe(name).catch(() => {});
   }
 
-  /** Ends connections that do not answer; their channels are subscribed again on new ones. */
-  check(): void {
-    for (const server of this.#servers.values()) {
-      if (server.status === 'ready') server.ping().catch(() => server.disconnect());
-    }
-  }
+  readonly lastIds = (channels: readonly string[]) => this.#lastIds.read(channels);
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#checkTimer);
     clearTimeout(this.#retryTimer);
     for (const subscription of this.#subscriptions.values()) subscription.settle(storeClosed());
     this.#subscriptions.clear();
     this.#displaced.clear();
     for (const server of this.#servers.values()) server.disconnect();
     this.#servers.clear();
+  }
+
+  /** Ends connections that do not answer; their channels are subscribed again on new ones. */
+  #checkServers(): void {
+    for (const server of this.#servers.values()) {
+      if (server.status === 'ready') server.ping().catch(() => server.disconnect());
+    }
+  }
+
+  #tell(channel: string, message: Buffer): void {
+    const { firstId, appended, events } = parseNotification(message);
+    if (events.length > 0) {
+      this.#listener?.appended(channel, events, firstId);
+      return;
+    }
+    // Too large to be told: everybody reads them.
+    if (appended) this.#listener?.missed(channel);
+    this.#listener?.trimmed(channel, firstId);
   }
 
   async #place(subscription: Subscription): Promise<void> {
@@ -114,7 +134,7 @@ export class Subscriber implements Subscriptions {
     if (this.#subscriptions.get(name) !== subscription || subscription.attempt !== attempt) return;
     if (!confirmed || subscription.node === undefined) return this.#displace(subscription);
     this.#retryMs = RETRY_MS;
-    this.#subscribed.confirmed(channel);
+    this.#listener?.missed(channel);
     subscription.settle();
   }
 
@@ -153,7 +173,7 @@ export class Subscriber implements Subscriptions {
     });
     server.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const subscription = this.#subscriptions.get(name.toString());
-      if (subscription) this.#subscribed.message(subscription.channel, message);
+      if (subscription) this.#tell(subscription.channel, message);
     });
     return server;
   }

@@ -6,7 +6,7 @@ const AWAY = { name: 'EventsError', code: 'ServiceUnavailable' };
 const LONG_MS = 15_000;
 /** Far below every time-out; it takes a few, but the machine may be busy. */
 const AT_ONCE_MS = 500;
-/** No safety read takes place: what is found is found without it. */
+/** Nobody looks for lost notifications: what is found is found without that. */
 const NEVER_MS = 1_000_000;
 
 let redis: RedisServer;
@@ -20,7 +20,7 @@ describe('while Redis is away', () => {
     const warnings: string[] = [];
     const store = await openStore({
       url: redis.url,
-      safetyReadMs: NEVER_MS,
+      checkNotificationsMs: NEVER_MS,
       onWarning: (message) => warnings.push(message),
     });
     const channel = 'away';
@@ -77,7 +77,7 @@ describe('while Redis is away', () => {
 });
 
 it('goes on when the subscriber connections alone are cut, with what came in the meantime', async () => {
-  const store = await openStore({ url: redis.url, safetyReadMs: NEVER_MS });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: NEVER_MS });
   const publisher = await openStore({ url: redis.url });
   const channels = Array.from({ length: 20 }, (_, n) => `cut/${n}`);
   for (let round = 1; round <= 3; round++) {
@@ -93,13 +93,13 @@ it('goes on when the subscriber connections alone are cut, with what came in the
 });
 
 it('strands nobody when Redis is emptied', async () => {
-  const store = await openStore({ url: redis.url, safetyReadMs: 20 });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 20 });
   await store.append('emptied', events(5));
   const poll = store.poll({ channel: 'emptied', after: 5, limit: 10 }, { timeoutMs: LONG_MS });
   await until('the poll waits', () => store.waiting === 1);
   await redis.admin.flushall();
   await redis.admin.config('RESETSTAT');
-  // A safety read notices, and the poll reads once more.
+  // It is noticed that nothing is there, and the poll reads once more.
   await until('the poll has looked', async () => ((await redis.commandCounts()).get('lrange') ?? 0) > 0);
   await until('the poll waits again', () => store.waiting === 1);
   expect(await store.append('emptied', [event(1)])).toMatchObject([{ id: 1 }]);

@@ -70,7 +70,7 @@ it.each([
   },
 );
 
-it('answers a read of 100 events with one command for the position and one for the events', async () => {
+it('answers a read of 100 events with one command for the bounds and one for the events', async () => {
   const store = await openStore({ url: redis.url });
   const channel = 'read';
   await store.append(
@@ -83,8 +83,8 @@ it('answers a read of 100 events with one command for the position and one for t
   expect([counts.get('hmget'), counts.get('lrange')]).toEqual([1, 1]);
 });
 
-it('does not read a busy channel again where the safety read finds nothing missing', async () => {
-  const store = await openStore({ url: redis.url, safetyReadMs: 5 });
+it('does not read a busy channel again if no notification was lost', async () => {
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 5 });
   const load = new Load(await openStore({ url: redis.url }), 'busy', 4);
   const follower = new Follower(store, 'busy', 1_000);
   await until('the follower has some', () => follower.lastId > 100);

@@ -22,10 +22,10 @@ it('resolves an append once the replicas have it', async () => {
 
 it('rejects an append that too few replicas have in time, and says that it is stored', async () => {
   const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 15_000 });
-  const hasty = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 50 });
+  const impatient = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 50 });
   await store.append('replicated', [event(1)]);
   replica.pause();
-  const { error } = await failure(hasty.append('replicated', [event(2)]));
+  const { error } = await failure(impatient.append('replicated', [event(2)]));
   expect(error).toMatchObject({
     code: 'ServiceUnavailable',
     message: expect.stringMatching(

@@ -23,12 +23,12 @@ it('leaves nothing of old events but the counter, with several servers at it', a
   expect(await redis.admin.lrange('events:{old/0}:type:all', 0, -1)).toEqual(['7']);
 });
 
-it('takes the ids of dropped events out of type files', async () => {
+it('takes the ids of dropped events out of type lists', async () => {
   const store = await openStore({ url: redis.url, retention: { maxEvents: 10, maxAgeMs: 10_000 } });
   await store.append('many', [event(0, 'gone'), ...events(3_000)]);
   await store.append('many', events(5));
   await until(
-    'type files have followed',
+    'type lists have followed',
     async () => (await redis.admin.llen('events:{many}:type:add')) <= 11,
   );
   await until(
@@ -47,10 +47,10 @@ it('sweeps with one command for each idle channel and a few for all, spread over
   const retention = { maxEvents: 2, maxAgeMs: 10 * intervalMs };
   const writer = await openStore({ url: redis.url, retention });
   for (let n = 0; n < channels; n++) {
-    // More than are kept: the first sweep has type files to bring up to date.
+    // More than are kept: the first sweep has type lists to bring up to date.
     void writer.append(`idle/${n}`, [event(1, 'a'), event(2, 'b'), event(3, 'a'), event(4, 'b')]);
   }
-  await until('type files have followed', async () => {
+  await until('type lists have followed', async () => {
     const lengths = await Promise.all(
       Array.from({ length: channels }, (_, n) => redis.admin.llen(`events:{idle/${n}}:type:a`)),
     );
@@ -70,7 +70,7 @@ it('sweeps with one command for each idle channel and a few for all, spread over
   const scripts = (counts.get('evalsha') ?? 0) + (counts.get('eval') ?? 0);
   expect(scripts).toBeGreaterThan(channels);
   expect(scripts).toBeLessThanOrEqual((sweeps + 0.5) * channels);
-  const others = ['sscan', 'scard', 'get', 'set', 'pexpire'].map((name) => counts.get(name) ?? 0);
+  const others = ['zrange', 'zcard', 'get', 'set', 'pexpire'].map((name) => counts.get(name) ?? 0);
   expect(others.reduce((sum, count) => sum + count, 0)).toBeLessThan((sweeps * channels) / 10);
   const steps = progress.map((count, i) => count - (progress[i - 1] ?? 0));
   expect(Math.max(...steps)).toBeLessThan(channels / 2);

@@ -12,7 +12,7 @@ function servers({ client }: Connection): Redis[] {
 }
 
 /**
- * @throws EventsError `ServiceUnavailable` where a server is too old. One that does not tell its version is taken
+ * @throws EventsError `ServiceUnavailable` if a server is too old. One that does not tell its version is taken
  * as new enough.
  */
 export async function checkVersion(connection: Connection): Promise<void> {
@@ -28,27 +28,24 @@ export async function checkVersion(connection: Connection): Promise<void> {
   }
 }
 
-/** What somebody should know who trusts this Redis with events; nothing where it does not tell its configuration. */
-export async function notices(connection: Connection): Promise<string[]> {
+/** What somebody should know who trusts this Redis with events; nothing if it does not tell its configuration. */
+export async function findWarnings(connection: Connection): Promise<string[]> {
   const found = new Set<string>();
   await Promise.all(
     servers(connection).map(async (server) => {
       const read = async (name: string) => ((await server.config('GET', name)) as string[])[1] ?? '';
       try {
-        const [save, appendonly, policy] = await Promise.all(
-          ['save', 'appendonly', 'maxmemory-policy'].map(read),
-        );
+        const [save, appendonly, policy] = await Promise.all([
+          read('save'),
+          read('appendonly'),
+          read('maxmemory-policy'),
+        ]);
         if (save === '' && appendonly === 'no') {
           found.add(
             `Redis at ${connection.address} persists nothing: its events are gone when it restarts. Set appendonly yes.`,
           );
         }
-        if (
-          policy !== undefined &&
-          policy !== '' &&
-          policy !== 'noeviction' &&
-          !policy.startsWith('volatile-')
-        ) {
+        if (policy.startsWith('allkeys-')) {
           found.add(
             `Redis at ${connection.address} may drop events when its memory is full (maxmemory-policy ${policy}). Set maxmemory-policy noeviction.`,
           );

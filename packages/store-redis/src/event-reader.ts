@@ -1,14 +1,14 @@
-import { type ChannelAddress, EventsError } from '@ganomede/events-protocol';
-import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type ReadCursor } from '@ganomede/events-store';
+import { EventsError } from '@ganomede/events-protocol';
+import { type ChannelBounds, headerOf } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
-import type { ChannelKeys, Keys } from './keys.js';
+import type { Keys } from './keys.js';
 
-/** How many events are asked for at once: at first, and at most where they are known to be small. */
+/** How many events are asked for at once: at first, and at most if they are known to be small. */
 const FIRST_CHUNK = 100;
 const MAX_CHUNK = 1_000;
 /** About how many bytes of events one reply is to hold. */
 const REPLY_BYTES = 1024 * 1024;
-/** A typed read takes a whole stretch of the channel where at least one in so many events is of the type. */
+/** A whole stretch of the channel is read if at least one in so many of its events is wanted. */
 const SPARSE = 4;
 /** Events fetched by one script, each of which Redis walks to: with 100 it takes a few milliseconds at worst. */
 const MAX_PICKED = 100;
@@ -27,18 +27,16 @@ interface Hint {
 
 const NO_HINT: Hint = { firstId: 1, eventBytes: 0 };
 
-/** Some events of a channel, and where it began and ended before they were read. */
-interface Chunk {
-  readonly texts: readonly Buffer[];
-  /** Id of the last event that was looked at. */
-  readonly lastRead: number;
-  readonly position: ChannelBounds;
+/** Those of a channel that there is not. */
+export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0 };
+
+/** As the hash of a channel tells them: if it keeps nothing, `first` is one above `last`. */
+export function boundsOf(first: number, last: number): ChannelBounds {
+  return { firstId: first > last ? 0 : first, lastId: last };
 }
 
-export const EMPTY: ChannelBounds = { firstId: 0, lastId: 0 };
-
-/** Reads the events of a channel, or of one type of it, after a cursor: JSON texts as they are stored. */
-export class Reader {
+/** Reads the events of a channel by their ids: JSON texts as they are stored. */
+export class EventReader {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #hints = new Map<string, Hint>();
@@ -48,37 +46,16 @@ export class Reader {
     this.#keys = keys;
   }
 
-  async read({ channel, type }: ChannelAddress, { after, limit }: ReadCursor): Promise<EventPage> {
-    const keys = this.#keys.of(channel);
-    const texts: Buffer[] = [];
-    let bytes = 0;
-    let place = after;
-    for (;;) {
-      const count = Math.min(limit - texts.length, this.chunk(channel, MAX_PAGE_BYTES - bytes));
-      const {
-        texts: found,
-        lastRead,
-        position,
-      } = await (type === undefined
-        ? this.#range(channel, keys, place, count)
-        : this.#ofType(channel, keys, type, place, count));
-      for (const text of found) {
-        texts.push(text);
-        bytes += text.length;
-        if (bytes >= MAX_PAGE_BYTES) break;
-      }
-      if (texts.length >= limit || bytes >= MAX_PAGE_BYTES || lastRead >= position.lastId) {
-        return new EventPage(texts, position);
-      }
-      place = lastRead;
-    }
-  }
-
   /**
-   * Up to `count` events after `after`, in one round trip. The index of an event follows from the first id; where
+   * Up to `count` events after `after`, in one round trip. The index of an event follows from the first id; if
    * the one that is remembered is wrong, the events are not those that were asked for, and it is asked again.
    */
-  async #range(channel: string, keys: ChannelKeys, after: number, count: number): Promise<Chunk> {
+  async range(
+    channel: string,
+    after: number,
+    count: number,
+  ): Promise<{ texts: readonly Buffer[]; bounds: ChannelBounds }> {
+    const keys = this.#keys.of(channel);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const { firstId: guess } = this.#hint(channel);
       const from = Math.max(after + 1, guess);
@@ -89,21 +66,19 @@ export class Reader {
           client.lrangeBuffer(keys.events, from - guess, from - guess + count - 1),
         ]),
       );
-      if (known[1] == null) return { texts: [], lastRead: after, position: EMPTY };
+      if (known[1] == null) return { texts: [], bounds: NO_BOUNDS };
       const [first, last] = [Number(known[0]), Number(known[1])];
-      const start = Math.max(after + 1, first);
       this.#remember(channel, first, texts);
+      const start = Math.max(after + 1, first);
       const expected = Math.max(Math.min(count, last - start + 1), 0);
-      const right =
-        from === start && texts.length >= expected && (texts.length === 0 || idOf(texts[0]) === start);
-      if (!right && expected > 0) continue;
-      const found = expected === 0 && !right ? [] : texts;
-      const lastRead = Math.max(start + found.length - 1, after);
-      return {
-        texts: found,
-        lastRead,
-        position: position(first, found.length > 0 ? Math.max(last, lastRead) : last),
-      };
+      const isRight =
+        from === start &&
+        texts.length >= expected &&
+        (texts[0] === undefined || headerOf(texts[0]).id === start);
+      if (isRight && texts.length > 0) {
+        return { texts, bounds: boundsOf(first, Math.max(last, start + texts.length - 1)) };
+      }
+      if (expected === 0) return { texts: [], bounds: boundsOf(first, last) };
     }
     throw new EventsError(
       'ServiceUnavailable',
@@ -111,37 +86,17 @@ export class Reader {
     );
   }
 
-  async #ofType(
-    channel: string,
-    keys: ChannelKeys,
-    type: string,
-    after: number,
-    count: number,
-  ): Promise<Chunk> {
-    const file = this.#keys.type(channel, type);
-    const subject = `read ${file}`;
-    const [first, last, ...found] = await this.#connection.run(keys.channel, subject, (client) =>
-      client.eventsIdsOfType(keys.channel, file, after, count),
-    );
-    if (last == null) return { texts: [], lastRead: after, position: EMPTY };
-    const place = position(Number(first), Number(last));
-    const ids = found.map(Number);
-    // Nothing more of the type: the whole channel has been looked at.
-    const lastRead = ids.length < count ? place.lastId : (ids.at(-1) ?? place.lastId);
-    return { texts: await this.pick(channel, ids, Number(first)), lastRead, position: place };
-  }
-
   /** Those of the events with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. */
   async pick(channel: string, ids: readonly number[], firstId: number): Promise<Buffer[]> {
     const [lowest, highest] = [ids[0], ids.at(-1)];
     if (lowest === undefined || highest === undefined) return [];
-    const keys = this.#keys.of(channel);
     const stretch = highest - lowest + 1;
     if (stretch <= ids.length * SPARSE && stretch <= MAX_CHUNK) {
-      const { texts } = await this.#range(channel, keys, lowest - 1, stretch);
-      const base = texts.length > 0 ? idOf(texts[0]) : 0;
+      const { texts } = await this.range(channel, lowest - 1, stretch);
+      const base = texts[0] === undefined ? 0 : headerOf(texts[0]).id;
       return ids.flatMap((id) => texts[id - base] ?? []);
     }
+    const keys = this.#keys.of(channel);
     const texts: Buffer[] = [];
     for (let i = 0; i < ids.length; i += MAX_PICKED) {
       const some = ids.slice(i, i + MAX_PICKED);
@@ -176,16 +131,4 @@ export class Reader {
     const [oldest = ''] = this.#hints.keys();
     this.#hints.delete(oldest);
   }
-}
-
-/** Where nothing is kept, the first id is one above the last. */
-export function position(first: number, last: number): ChannelBounds {
-  return { firstId: first > last ? 0 : first, lastId: last };
-}
-
-const ID = /^\{"id":(\d+),/;
-
-/** Every event begins with its id. */
-function idOf(text: Buffer | undefined): number {
-  return Number(ID.exec(text?.toString('latin1', 0, 24) ?? '')?.[1]);
 }

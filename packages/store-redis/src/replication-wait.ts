@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { Batchers } from '@ganomede/events-store';
 import { APPEND_SCRIPT, type ScriptPipeline } from './commands.js';
-import type { Connection } from './connection.js';
+import type { Connection, ConnectionOptions } from './connection.js';
 import { TooFewReplicas } from './unavailable.js';
 
-/** Bounds of one round, so that its commands are run well within the time that a command may take. */
-const MAX_ROUND = { items: 1_000, bytes: 4 * 1024 * 1024 };
+/** Bounds of what waits together, so that its commands are run well within the time that a command may take. */
+const MAX_TOGETHER = { items: 1_000, bytes: 4 * 1024 * 1024 };
 
-export interface Durability {
+export interface ReplicationSettings {
   /** Replicas that have to have an append before it resolves. */
   readonly minReplicas: number;
   /** How long it waits for them, milliseconds, at least 1: Redis takes 0 for ever. */
@@ -27,21 +27,39 @@ interface Call {
 }
 
 /**
- * Runs appends that have to be on replicas, on a connection of their own. `WAIT` holds up its connection, and is
- * about everything that was written there before: a round is one pipeline with the calls of all channels of one
- * server, and one `WAIT` for all of them. What comes while it waits is the next round.
+ * Runs appends that have to be on replicas, on a connection of its own. `WAIT` holds up its connection, and is
+ * about everything that was written there before: one pipeline has the calls of all channels of one server, and one
+ * `WAIT` for all of them. What comes while it waits shares the next pipeline.
  */
-export class Rounds {
-  readonly #connection: Connection;
-  readonly #durability: Durability;
+export class ReplicationWait {
+  readonly connection: Connection;
+  readonly #settings: ReplicationSettings;
   /** By server. */
-  readonly #queues = new Batchers<Call>((server, calls) => this.#round(server, calls), MAX_ROUND);
+  readonly #queues = new Batchers<Call>((server, calls) => this.#runTogether(server, calls), MAX_TOGETHER);
   /** Servers that know the script. */
   readonly #loaded = new Set<string>();
 
-  constructor(connection: Connection, durability: Durability) {
-    this.#connection = connection;
-    this.#durability = durability;
+  private constructor(connection: Connection, settings: ReplicationSettings) {
+    this.connection = connection;
+    this.#settings = settings;
+  }
+
+  /** Connects beside the `main` connection. */
+  static async open(
+    main: Connection,
+    settings: ReplicationSettings,
+    { connectTimeoutMs, commandTimeoutMs }: Omit<ConnectionOptions, 'onWarning'>,
+  ): Promise<ReplicationWait> {
+    const connection = await main.another({
+      connectTimeoutMs,
+      // It may wait for the replicas in full and then has the time of any command left.
+      commandTimeoutMs: commandTimeoutMs + settings.replicaTimeoutMs,
+    });
+    return new ReplicationWait(connection, settings);
+  }
+
+  close(): void {
+    this.connection.close();
   }
 
   /** Resolves with the reply of the script once enough replicas have what it has written. */
@@ -52,16 +70,16 @@ export class Rounds {
   #push(call: Call): void {
     const [channel = ''] = call.keys;
     try {
-      this.#queues.push(this.#connection.pipelineOf(channel), call);
+      this.#queues.push(this.connection.pipelineOf(channel), call);
     } catch (error) {
       call.reject(error);
     }
   }
 
-  async #round(server: string, queued: readonly Call[]): Promise<void> {
+  async #runTogether(server: string, queued: readonly Call[]): Promise<void> {
     const calls = queued.filter((call) => this.#isAt(server, call));
     if (calls.length > 0) await this.#write(server, calls);
-    // Whoever appends again at once takes part in the next round.
+    // Whoever appends again at once shares the next pipeline.
     await setImmediate();
   }
 
@@ -69,8 +87,8 @@ export class Rounds {
   #isAt(server: string, call: Call): boolean {
     const [channel = ''] = call.keys;
     try {
-      this.#connection.check(channel);
-      if (this.#connection.pipelineOf(channel) === server) return true;
+      this.connection.check(channel);
+      if (this.connection.pipelineOf(channel) === server) return true;
       this.#push(call);
     } catch (error) {
       call.reject(error);
@@ -79,11 +97,11 @@ export class Rounds {
   }
 
   async #write(server: string, calls: readonly Call[]): Promise<void> {
-    const { minReplicas, replicaTimeoutMs } = this.#durability;
+    const { minReplicas, replicaTimeoutMs } = this.#settings;
     // In one pipeline: a `WAIT` by itself would be sent to any server of a cluster, which then answers for itself.
-    const pipeline = this.#connection.client.pipeline() as ScriptPipeline;
+    const pipeline = this.connection.client.pipeline() as ScriptPipeline;
     for (const [i, { keys, args }] of calls.entries()) {
-      // Not as a command of ioredis: where Redis has lost the script that would send it again, behind the `WAIT`.
+      // Not as a command of ioredis: if Redis has lost the script it would send it again, behind the `WAIT`.
       if (i > 0 || this.#loaded.has(server)) pipeline.evalsha(APPEND_SCRIPT.sha, keys.length, keys, args);
       else pipeline.eval(APPEND_SCRIPT.text, keys.length, keys, args);
     }
@@ -105,7 +123,7 @@ export class Rounds {
   }
 
   #missing(unconfirmed: Error | null | undefined, replicas: number): Error | undefined {
-    const { minReplicas } = this.#durability;
+    const { minReplicas } = this.#settings;
     // The server was made a replica meanwhile, for example.
     if (unconfirmed?.name === 'ReplyError') return new TooFewReplicas(unconfirmed.message, minReplicas);
     if (unconfirmed) return unconfirmed;
@@ -116,7 +134,7 @@ export class Rounds {
     if (error.message.startsWith('NOSCRIPT ')) this.#loaded.delete(server);
     // It is tried again at once, so it should be known by then where to.
     if (error.message.startsWith('MOVED ')) {
-      void this.#connection.refresh().then(() => call.reject(error));
+      void this.connection.refresh().then(() => call.reject(error));
     } else call.reject(error);
   }
 }

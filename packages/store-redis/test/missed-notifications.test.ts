@@ -31,15 +31,15 @@ async function storeUnheard({ admin }: RedisServer, channel: string): Promise<vo
 
 it('finds an event whose notification never came', async () => {
   const redis = await untilTestEnds(RedisServer.start());
-  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 50 });
   const [poll] = await waitForSecond(store, 'unheard');
   await storeUnheard(redis, 'unheard');
   expect(ids(await poll)).toEqual([2]);
 });
 
-it('finds it where channels lie in different slots of one server', async () => {
+it('finds it if channels lie in different slots of one server', async () => {
   const redis = await untilTestEnds(RedisServer.startCluster());
-  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 50 });
   const channels = ['a', 'b', 'c'];
   const polls = await waitForSecond(store, ...channels);
   for (const channel of channels) await storeUnheard(redis, channel);
@@ -47,9 +47,9 @@ it('finds it where channels lie in different slots of one server', async () => {
   await store.close();
 });
 
-it('finds it where something else has taken the place of another channel', async () => {
+it('finds it if something else has taken the place of another channel', async () => {
   const redis = await untilTestEnds(RedisServer.start());
-  const store = await openStore({ url: redis.url, safetyReadMs: 50 });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 50 });
   const [poll] = await waitForSecond(store, 'unheard', 'taken');
   await redis.admin.set('events:{taken}', 'no hash');
   await storeUnheard(redis, 'unheard');
@@ -58,7 +58,7 @@ it('finds it where something else has taken the place of another channel', async
 
 it('looks at two thousand channels with two commands', async () => {
   const redis = await untilTestEnds(RedisServer.start());
-  const store = await openStore({ url: redis.url, safetyReadMs: 200 });
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 200 });
   await waitForSecond(store, ...Array.from({ length: 2_000 }, (_, n) => `waited/${n}`));
   const scripts = async () => (await redis.commandCounts()).get('evalsha') ?? 0;
   await redis.admin.config('RESETSTAT');

@@ -1,0 +1,80 @@
+import type { ChannelStorage, TrimLimits } from '@ganomede/events-store';
+import type { ChannelList } from './channel-list.js';
+import type { Connection } from './connection.js';
+import type { ChannelKeys, Keys } from './keys.js';
+
+/** Most events or ids that one script drops: it takes well under a millisecond. */
+const MAX_DROPPED = 1_000;
+/** About how many types of a channel are read at a time. */
+const TYPES_AT_ONCE = 100;
+
+/**
+ * The channels that there are, and what they drop. Several servers may trim one channel at once: each step is a script
+ * that looks at the channel as it is. A channel that nothing is dropped from costs one command.
+ */
+export class Channels implements ChannelStorage {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #list: ChannelList;
+
+  constructor(connection: Connection, keys: Keys, list: ChannelList) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#list = list;
+  }
+
+  list(range: { readonly after: string; readonly limit: number }): Promise<string[]> {
+    return this.#list.names(range);
+  }
+
+  count(): Promise<number> {
+    return this.#list.count();
+  }
+
+  async trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+    const keys = this.#keys.of(channel);
+    let [dropped, firstId, typesBehind] = await this.#trimEvents(keys, limits);
+    while (dropped === MAX_DROPPED && !signal.aborted) {
+      [dropped, firstId, typesBehind] = await this.#trimEvents(keys, limits);
+    }
+    // An append may have dropped events, and left the type lists to this.
+    if (!typesBehind) return;
+    for await (const types of this.#typesOf(keys, signal)) {
+      await Promise.all(types.map((type) => this.#trimType(channel, type, signal)));
+    }
+    if (!signal.aborted) await this.#trimEvents(keys, limits, firstId);
+  }
+
+  /** `brought` is the id that every type list was brought to. The script notifies what it has dropped. */
+  #trimEvents(keys: ChannelKeys, { maxEvents, maxAgeMs }: TrimLimits, brought = 0) {
+    return this.#connection.run(keys.channel, `trim ${keys.channel}`, (client) =>
+      client.eventsTrimChannel(
+        ...[keys.channel, keys.events],
+        ...[maxEvents, maxAgeMs, MAX_DROPPED, keys.notifications, brought],
+      ),
+    );
+  }
+
+  async #trimType(channel: string, type: string, signal: AbortSignal): Promise<void> {
+    const keys = this.#keys.of(channel);
+    const list = this.#keys.type(channel, type);
+    let dropped: number;
+    do {
+      dropped = await this.#connection.run(keys.channel, `trim ${list}`, (client) =>
+        client.eventsTrimType(keys.channel, keys.types, list, type, MAX_DROPPED),
+      );
+    } while (dropped === MAX_DROPPED && !signal.aborted);
+  }
+
+  /** The types that have a list, some at a time. */
+  async *#typesOf({ types: key }: ChannelKeys, signal: AbortSignal): AsyncIterable<string[]> {
+    let cursor = '0';
+    do {
+      const [next, types] = await this.#connection.run(key, `read ${key}`, (client) =>
+        client.sscan(key, cursor, 'COUNT', TYPES_AT_ONCE),
+      );
+      yield types;
+      cursor = next;
+    } while (cursor !== '0' && !signal.aborted);
+  }
+}

@@ -1,0 +1,145 @@
+import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type Scan } from '@ganomede/events-store';
+import type { Connection } from './connection.js';
+import { boundsOf, type EventReader, NO_BOUNDS } from './event-reader.js';
+import type { Keys } from './keys.js';
+
+/** Some of the events of a scan. */
+interface Step {
+  readonly texts: readonly Buffer[];
+  readonly bounds: ChannelBounds;
+  /** Whether the scan has nothing behind them. */
+  readonly ended: boolean;
+}
+
+/** Up to `count` events on from where the last step ended. */
+type NextStep = (count: number) => Promise<Step>;
+
+/** Some ids of a scan that goes down. */
+interface DescendingIds {
+  readonly ids: readonly number[];
+  readonly bounds: ChannelBounds;
+  /** Whether there is nothing below them. */
+  readonly ended: boolean;
+}
+
+/** Up to `count` ids below `before`; undefined for the newest. */
+type FindIds = (before: number | undefined, count: number) => Promise<DescendingIds>;
+
+/** Where a scan that goes down begins, and how far it goes. */
+type Descent = { readonly limit: number; readonly before: number | undefined };
+
+/** Scans a channel, a type of it, or the events that a list names: step by step, until there are enough or they fill a page. */
+export class Scanner {
+  readonly #connection: Connection;
+  readonly #keys: Keys;
+  readonly #reader: EventReader;
+
+  constructor(connection: Connection, keys: Keys, reader: EventReader) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#reader = reader;
+  }
+
+  scan(scan: Scan): Promise<EventPage> {
+    const { channel, type, limit } = scan;
+    if ('after' in scan) {
+      const next =
+        type === undefined ? this.#up(channel, scan.after) : this.#typeUp(channel, type, scan.after);
+      return this.#page(channel, limit, next);
+    }
+    if (type !== undefined) return this.list(channel, this.#keys.type(channel, type), scan);
+    const find: FindIds = (before, count) => this.#idsOfChannel(channel, before, count);
+    return this.#page(channel, limit, this.#down(channel, find, scan.before));
+  }
+
+  /** The events of a channel whose ids are in a list, ascending there; newest first. */
+  list(channel: string, list: string, { limit, before }: Descent): Promise<EventPage> {
+    const find: FindIds = (below, count) => this.#idsOfList(channel, list, below, count);
+    return this.#page(channel, limit, this.#down(channel, find, before));
+  }
+
+  async #page(channel: string, limit: number, next: NextStep): Promise<EventPage> {
+    const texts: Buffer[] = [];
+    let bytes = 0;
+    for (;;) {
+      const count = Math.min(limit - texts.length, this.#reader.chunk(channel, MAX_PAGE_BYTES - bytes));
+      const { texts: found, bounds, ended } = await next(count);
+      for (const text of found) {
+        texts.push(text);
+        bytes += text.length;
+        if (bytes >= MAX_PAGE_BYTES) break;
+      }
+      if (ended || texts.length >= limit || bytes >= MAX_PAGE_BYTES) return new EventPage(texts, bounds);
+    }
+  }
+
+  /** The bounds are those of the last step, so that they hold its events. */
+  #up(channel: string, after: number): NextStep {
+    let cursor = after;
+    return async (count) => {
+      const { texts, bounds } = await this.#reader.range(channel, cursor, count);
+      // Where they begin follows from the bounds.
+      cursor = Math.max(cursor, bounds.firstId - 1) + texts.length;
+      return { texts, bounds, ended: texts.length === 0 || cursor >= bounds.lastId };
+    };
+  }
+
+  #typeUp(channel: string, type: string, after: number): NextStep {
+    const list = this.#keys.type(channel, type);
+    const { channel: key } = this.#keys.of(channel);
+    let cursor = after;
+    return async (count) => {
+      const [first, last, ...found] = await this.#connection.run(key, `read ${list}`, (client) =>
+        client.eventsIdsOfType(key, list, cursor, count),
+      );
+      if (last == null) return { texts: [], bounds: NO_BOUNDS, ended: true };
+      const ids = found.map(Number);
+      cursor = ids.at(-1) ?? cursor;
+      const texts = await this.#reader.pick(channel, ids, Number(first));
+      const bounds = boundsOf(Number(first), Number(last));
+      return { texts, bounds, ended: ids.length < count || cursor >= bounds.lastId };
+    };
+  }
+
+  /** The bounds are those of the first step: events that came later are not in the page. */
+  #down(channel: string, find: FindIds, before: number | undefined): NextStep {
+    let below = before;
+    let bounds: ChannelBounds | undefined;
+    return async (count) => {
+      const { ids, bounds: found, ended } = await find(below, count);
+      bounds ??= found;
+      below = ids.at(-1) ?? below;
+      const texts = await this.#reader.pick(channel, ids.toReversed(), found.firstId);
+      // What is no longer there was dropped meanwhile, and all below it too.
+      return { texts: texts.reverse(), bounds, ended: ended || texts.length < ids.length };
+    };
+  }
+
+  async #idsOfChannel(channel: string, before: number | undefined, count: number): Promise<DescendingIds> {
+    const { channel: key } = this.#keys.of(channel);
+    const known = await this.#connection.run(key, `read ${key}`, (client) =>
+      client.hmget(key, 'first', 'last'),
+    );
+    if (known[1] == null) return { ids: [], bounds: NO_BOUNDS, ended: true };
+    const [first, last] = [Number(known[0]), Number(known[1])];
+    const newest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, last);
+    const size = Math.max(Math.min(count, newest - first + 1), 0);
+    const ids = Array.from({ length: size }, (_, i) => newest - i);
+    return { ids, bounds: boundsOf(first, last), ended: newest - size < first };
+  }
+
+  async #idsOfList(
+    channel: string,
+    list: string,
+    before: number | undefined,
+    count: number,
+  ): Promise<DescendingIds> {
+    const { channel: key } = this.#keys.of(channel);
+    const [first, last, ...found] = await this.#connection.run(key, `read ${list}`, (client) =>
+      client.eventsNewestIds(key, list, before ?? 0, count),
+    );
+    if (last == null) return { ids: [], bounds: NO_BOUNDS, ended: true };
+    const ids = found.map(Number);
+    return { ids, bounds: boundsOf(Number(first), Number(last)), ended: ids.length < count };
+  }
+}
