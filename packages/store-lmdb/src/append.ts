@@ -1,47 +1,60 @@
-import type { EventHeader } from '@ganomede/events-protocol';
-import { type SerialisedEvent, type Retention, type TailEvent, tooMany } from '@ganomede/events-store';
+import {
+  type Append,
+  type AppendOutcome,
+  eventText,
+  excess,
+  type SerialisedEvent,
+  type TailEvent,
+} from '@ganomede/events-store';
 import type { Draft } from './commit-queue.js';
+import { findFirstUse, recordFirstUse } from './idempotency-records.js';
 import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
 
-export interface Appended {
-  readonly headers: EventHeader[];
-  /** To be gone through once: events of a channel that nobody follows need not be made. */
-  readonly tail: Iterable<TailEvent>;
-  /** Oldest id that the channel keeps now. */
-  readonly firstId: number;
+export interface PlannedAppend {
+  readonly outcome: AppendOutcome;
+  /** Undefined if nothing is stored. */
+  readonly appended?: {
+    /** To be gone through once: events of a channel that nobody follows need not be made. */
+    readonly tail: Iterable<TailEvent>;
+    /** Oldest id that the channel keeps now. */
+    readonly firstId: number;
+  };
 }
 
 const NOTHING = Buffer.alloc(0);
 
-/** Gives the events the next ids of the channel and adds all that has to be stored to the draft. */
-export function planAppend(
-  draft: Draft,
-  channel: string,
-  events: readonly SerialisedEvent[],
-  retention: Retention,
-): Appended {
+/** Decides what becomes of an append, and adds all that has to be stored for it to the draft. */
+export function planAppend(draft: Draft, append: Append): PlannedAppend {
+  const { channel, events, maxEvents, idempotency } = append;
+  const now = Date.now();
+  const firstUse = idempotency && findFirstUse(draft, idempotency, now);
+  if (firstUse) return { outcome: firstUse };
+
   const record = draft.channel(channel) ?? {
     number: newChannelNumber(draft, channel),
     firstId: 1,
     lastId: 0,
     time: 0,
   };
-  const { number, lastId } = record;
-  const timestamp = Math.max(Date.now(), record.time);
-  const headers: EventHeader[] = [];
+  const { number } = record;
+  const firstGiven = record.lastId + 1;
+  const timestamp = Math.max(now, record.time);
   const jsons: Buffer[] = [];
-  let id = lastId;
+  let id = record.lastId;
   for (const { text, filed } of events) {
     id++;
-    const json = Buffer.from(`{"id":${id},"timestamp":${timestamp},${text}`);
+    const json = eventText(id, timestamp, text);
     draft.add(eventKey(number, id), json);
     if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
-    headers.push({ id, timestamp });
     jsons.push(json);
   }
-  const firstId = record.firstId + tooMany(id - record.firstId + 1, retention);
+  const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
   draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp });
-  return { headers, tail: tailEvents(lastId + 1, events, jsons), firstId };
+  if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
+  return {
+    outcome: { kind: 'appended', firstId: firstGiven, timestamp },
+    appended: { tail: tailEvents(firstGiven, events, jsons), firstId },
+  };
 }
 
 function* tailEvents(

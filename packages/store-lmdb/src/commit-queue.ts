@@ -1,4 +1,4 @@
-import { Batcher, storeClosed } from '@ganomede/events-store';
+import { Batcher } from '@ganomede/events-store';
 import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
 import type { Change, Database, Entry } from './database.js';
 import { channelKey, type Key } from './keys.js';
@@ -82,7 +82,6 @@ export class CommitQueue {
   readonly #database: Database;
   readonly #dataDir: string;
   readonly #queue = new Batcher<Queued>((writes) => this.#commit(writes), MAX_COMMIT);
-  #closed = false;
 
   constructor(database: Database, dataDir: string) {
     this.#database = database;
@@ -91,7 +90,6 @@ export class CommitQueue {
 
   /** Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored. */
   write<T>({ subject, bytes, plan, committed }: Write<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(storeClosed());
     return new Promise((resolve, reject) => {
       let result: T;
       this.#queue.push({
@@ -109,9 +107,8 @@ export class CommitQueue {
     });
   }
 
-  /** Takes no more writes, and resolves once those that are queued have ended. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Resolves once the writes that are queued have ended. */
+  async idle(): Promise<void> {
     await this.#queue.running;
   }
 

@@ -2,11 +2,8 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { checkDataFile } from './data-file.js';
-import { FORMAT, type Key } from './keys.js';
+import type { Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
-
-/** The version of the layout in keys.ts. A later one may read this one; this one knows no other. */
-const FORMAT_VERSION = '2';
 
 export interface Entry {
   readonly key: Key;
@@ -26,8 +23,7 @@ export class Database {
   /**
    * Opens `<dataDir>/events.mdb`, or creates it.
    *
-   * @throws EventsError `ServiceUnavailable` where the file is something else, is damaged, or has a layout of
-   * another version.
+   * @throws EventsError `ServiceUnavailable` if the file is something else or is damaged
    */
   constructor(dataDir: string) {
     checkDataFile(dataDir);
@@ -45,12 +41,6 @@ export class Database {
       });
     } catch (cause) {
       throw cannotOpen(dataDir, 'events.mdb cannot be opened', cause);
-    }
-    try {
-      this.#checkFormat(dataDir);
-    } catch (error) {
-      this.#root.close().catch(() => {});
-      throw error;
     }
   }
 
@@ -93,26 +83,20 @@ export class Database {
     return this.#root.close();
   }
 
-  #checkFormat(dataDir: string): void {
-    const found = this.get(FORMAT)?.toString();
-    if (found === FORMAT_VERSION) return;
-    if (found !== undefined) {
-      throw cannotOpen(dataDir, `its events have format ${found}, expected format ${FORMAT_VERSION}`);
-    }
-    for (const _ of this.#root.getKeys({ limit: 1 })) {
-      throw cannotOpen(dataDir, 'events.mdb is a database of another program');
-    }
-    try {
-      this.#root.putSync(FORMAT, Buffer.from(FORMAT_VERSION));
-      syncDirectory(dataDir);
-      syncDirectory(dirname(dataDir));
-    } catch (cause) {
-      throw cannotOpen(dataDir, 'events.mdb cannot be written', cause);
-    }
+  get isEmpty(): boolean {
+    for (const _ of this.#root.getKeys({ limit: 1 })) return false;
+    return true;
+  }
+
+  /** Writes the first entry of a new file, and makes the names of the file and of its directory as durable as what is in them. */
+  putFirst({ key, value }: Entry, dataDir: string): void {
+    this.#root.putSync(key, value);
+    syncDirectory(dataDir);
+    syncDirectory(dirname(dataDir));
   }
 }
 
-/** Creates the directory of a store where it does not exist. */
+/** Creates the directory of a store if it does not exist. */
 export function createDirectory(dataDir: string): void {
   try {
     // Events are for nobody else on this machine.

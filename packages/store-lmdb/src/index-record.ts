@@ -3,15 +3,15 @@ export interface IndexRecord {
   /** Stands for the channel and the field in the keys of its entries. */
   readonly number: number;
   /** Id of the last event that it has looked at. */
-  readonly position: number;
+  readonly progress: number;
 }
 
-/** Stored as `<number> <position>`. */
-export function encodeIndex({ number, position }: IndexRecord): Buffer {
-  return Buffer.from(`${number} ${position}`);
+/** Stored as `<number> <progress>`. */
+export function encodeIndex({ number, progress }: IndexRecord): Buffer {
+  return Buffer.from(`${number} ${progress}`);
 }
 
 export function decodeIndex(value: Buffer): IndexRecord {
-  const [number, position] = value.toString('latin1').split(' ');
-  return { number: Number(number), position: Number(position) };
+  const [number, progress] = value.toString('latin1').split(' ');
+  return { number: Number(number), progress: Number(progress) };
 }

@@ -1,12 +1,10 @@
-import type { ChannelAddress, IndexDefinition } from '@ganomede/events-protocol';
+import type { IndexDefinition } from '@ganomede/events-protocol';
 import {
-  checkSameIndex,
   EventPage,
   INDEX_STEP,
+  type IndexScope,
   type IndexStep,
   type IndexStorage,
-  type LatestCursor,
-  sortIndices,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
@@ -15,14 +13,13 @@ import { decodeIndex, encodeIndex, type IndexRecord } from './index-record.js';
 import {
   DEFINITIONS,
   definitionKey,
-  eventKey,
   INDEX_COUNT,
   indexEventKey,
   indexRecordKey,
   indexValueKey,
   type Key,
 } from './keys.js';
-import { positionOf, take, UNKNOWN_CHANNEL } from './read.js';
+import { boundsOf, eventsOf, firstTexts, UNKNOWN_CHANNEL } from './scan.js';
 import { cannotRead } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -32,23 +29,14 @@ export class Indices implements IndexStorage {
   readonly #database: Database;
   readonly #commits: CommitQueue;
   readonly #dataDir: string;
-  readonly #address: (name: string) => ChannelAddress;
 
-  /** `address` says where a channel name points to, and throws where the store is closed. */
-  constructor(
-    database: Database,
-    commits: CommitQueue,
-    dataDir: string,
-    address: (name: string) => ChannelAddress,
-  ) {
+  constructor(database: Database, commits: CommitQueue, dataDir: string) {
     this.#database = database;
     this.#commits = commits;
     this.#dataDir = dataDir;
-    this.#address = address;
   }
 
-  /** @throws EventsError `Conflict` (as a rejection) where the id has another definition. */
-  async create(index: IndexDefinition): Promise<void> {
+  async create(index: IndexDefinition): Promise<IndexDefinition> {
     const { id, channel, field } = index;
     const key = definitionKey(id);
     const stored = await this.#commits.write({
@@ -60,15 +48,15 @@ export class Indices implements IndexStorage {
         return known;
       },
     });
-    if (stored) checkSameIndex(decodeDefinition(id, stored), index);
+    return stored ? decodeDefinition(id, stored) : index;
   }
 
-  /** Sorted by id. */
-  definitions(): IndexDefinition[] {
-    return this.#reading('the indices', () => {
-      const entries = [...this.#database.range(...DEFINITIONS)];
-      return sortIndices(entries.map(({ key, value }) => decodeDefinition(String(key[1]), value)));
-    });
+  async definitions(): Promise<IndexDefinition[]> {
+    return this.#reading('the indices', () =>
+      [...this.#database.range(...DEFINITIONS)].map(({ key, value }) =>
+        decodeDefinition(String(key[1]), value),
+      ),
+    );
   }
 
   async definition(id: string): Promise<IndexDefinition | undefined> {
@@ -78,34 +66,34 @@ export class Indices implements IndexStorage {
     });
   }
 
-  async position(index: IndexDefinition): Promise<number> {
-    return this.#read(index, (_channel, record) => record.position);
+  async progress(index: IndexScope): Promise<number> {
+    return this.#read(index, (_channel, record) => record.progress);
   }
 
-  async advance(index: IndexDefinition, { from, to, entries }: IndexStep): Promise<number> {
-    const key = this.#key(index);
+  async advance(index: IndexScope, { from, to, entries }: IndexStep): Promise<number> {
+    const key = keyOf(index);
     return this.#commits.write({
-      subject: `index ${JSON.stringify(index.id)}`,
+      subject: `an index of channel ${JSON.stringify(index.channel)}`,
       bytes: entries.reduce((sum, entry) => sum + 2 * entry.key.length, 0),
       plan: (draft) => {
         const stored = draft.get(key);
-        const { number, position } = stored ? decodeIndex(stored) : NEW_INDEX;
-        if (position !== from) return position;
+        const { number, progress } = stored ? decodeIndex(stored) : NEW_INDEX;
+        if (progress !== from) return progress;
         const own = number || newIndexNumber(draft);
         for (const { id, key: value } of entries) {
           draft.add(indexValueKey(own, value, id), NOTHING);
           draft.add(indexEventKey(own, id), Buffer.from(value));
         }
-        draft.set(key, encodeIndex({ number: own, position: to }));
+        draft.set(key, encodeIndex({ number: own, progress: to }));
         return to;
       },
     });
   }
 
-  async trim(index: IndexDefinition): Promise<void> {
+  async trim(index: IndexScope): Promise<void> {
     if (this.#dropped(index).length === 0) return;
     await this.#commits.write({
-      subject: `the removal of old entries of index ${JSON.stringify(index.id)}`,
+      subject: `the removal of old entries of an index of channel ${JSON.stringify(index.channel)}`,
       bytes: 0,
       plan: (draft) => {
         for (const key of this.#dropped(index)) draft.remove(key);
@@ -114,32 +102,28 @@ export class Indices implements IndexStorage {
   }
 
   async rows(
-    index: IndexDefinition,
+    index: IndexScope,
     value: string,
-    { limit, before = Number.MAX_SAFE_INTEGER }: Omit<LatestCursor, 'channel'>,
+    { limit, before = Number.MAX_SAFE_INTEGER }: { limit: number; before: number | undefined },
   ): Promise<EventPage> {
     return this.#read(index, (channel, { number }) => {
       if (channel === undefined) return UNKNOWN_CHANNEL;
       const { firstId, lastId } = channel;
       const newest = Math.min(before - 1, lastId);
-      if (newest < firstId) return new EventPage([], positionOf(channel));
-      const ids = this.#database.rangeBackward(
+      if (newest < firstId) return new EventPage([], boundsOf(channel));
+      const entries = this.#database.rangeBackward(
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventPage(take(this.#events(channel, ids), limit), positionOf(channel));
+      return new EventPage(
+        firstTexts(eventsOf(this.#database, channel.number, entries), limit),
+        boundsOf(channel),
+      );
     });
   }
 
-  *#events({ number }: ChannelRecord, entries: Iterable<{ readonly key: Key }>): Iterable<Buffer> {
-    for (const { key } of entries) {
-      const text = this.#database.get(eventKey(number, key.at(-1) as number));
-      if (text !== undefined) yield text;
-    }
-  }
-
   /** Keys of the entries of events that the channel has dropped; at most one step. */
-  #dropped(index: IndexDefinition): Key[] {
+  #dropped(index: IndexScope): Key[] {
     return this.#read(index, (channel, { number }) => {
       const keys: Key[] = [];
       const { firstId = 1 } = channel ?? {};
@@ -155,18 +139,11 @@ export class Indices implements IndexStorage {
     });
   }
 
-  #key({ channel: name, field }: IndexDefinition): Key {
-    const { channel, type } = this.#address(name);
-    return indexRecordKey(channel, type, field);
-  }
-
   /** One turn of the event loop sees one snapshot. */
-  #read<T>(index: IndexDefinition, read: (channel: ChannelRecord | undefined, record: IndexRecord) => T): T {
-    const key = this.#key(index);
-    const { channel } = this.#address(index.channel);
-    return this.#reading(`index ${JSON.stringify(index.id)}`, () => {
-      const record = this.#database.get(key);
-      return read(readChannel(this.#database, channel), record ? decodeIndex(record) : NEW_INDEX);
+  #read<T>(index: IndexScope, read: (channel: ChannelRecord | undefined, record: IndexRecord) => T): T {
+    return this.#reading(`an index of channel ${JSON.stringify(index.channel)}`, () => {
+      const record = this.#database.get(keyOf(index));
+      return read(readChannel(this.#database, index.channel), record ? decodeIndex(record) : NEW_INDEX);
     });
   }
 
@@ -180,7 +157,11 @@ export class Indices implements IndexStorage {
 }
 
 /** Numbers are given from 1. */
-const NEW_INDEX: IndexRecord = { number: 0, position: 0 };
+const NEW_INDEX: IndexRecord = { number: 0, progress: 0 };
+
+function keyOf({ channel, type, field }: IndexScope): Key {
+  return indexRecordKey(channel, type, field);
+}
 
 function newIndexNumber(draft: Draft): number {
   const number = Number(draft.get(INDEX_COUNT) ?? 0) + 1;

@@ -63,14 +63,17 @@ export const indexValueKey = (indexNumber: number, value: string, id: number): K
 /** The value of an event in an index, so that it is found when the event is dropped. */
 export const indexEventKey = (indexNumber: number, id: number): Key => ['w', indexNumber, id];
 
-/** An idempotency key that was used (see idempotency-keys.ts). */
+/** An idempotency record that was used (see idempotency-records.ts). */
 export const idempotencyKey = (scope: string): Key => ['o', scope];
 
-/** Nothing: the key says when the idempotency key is to be forgotten, milliseconds since the Unix epoch. */
+/** Nothing: the key says when the idempotency record is to be forgotten, milliseconds since the Unix epoch. */
 export const expiryKey = (expires: number, scope: string): Key => ['x', expires, scope];
 
 /** Before the keys of all that are to be forgotten at `expires` or later. */
 export const expiriesFrom = (expires: number): Key => ['x', expires];
 
-/** The saved cursor of a consumer on a channel name, as decimal text. */
-export const cursorKey = (clientId: string, channel: string): Key => ['p', clientId, channel];
+/**
+ * The saved cursor of a consumer (see cursors.ts) on a channel name, `channel:type` included. Those on one name lie
+ * together.
+ */
+export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];

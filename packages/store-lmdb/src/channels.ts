@@ -1,0 +1,140 @@
+import { setImmediate } from 'node:timers/promises';
+import { type ChannelStorage, headerOf, type TrimLimits } from '@ganomede/events-store';
+import { type ChannelRecord, readChannel } from './channel-record.js';
+import type { CommitQueue, Draft } from './commit-queue.js';
+import type { Database } from './database.js';
+import {
+  CHANNEL_COUNT,
+  CHANNELS_END,
+  channelNumberKey,
+  eventKey,
+  type Key,
+  typeKey,
+  typesEnd,
+} from './keys.js';
+
+/** Most events that one commit drops or removes: writes wait for it. */
+const MAX_STEP = 1_000;
+/** Types of a channel that are looked at before others have their turn on the event loop. */
+const TYPES_A_TURN = 500;
+
+/**
+ * Lists and trims channels. Trimming moves the first id of a channel; what lies below it is removed afterwards, a step at
+ * a time.
+ */
+export class Channels implements ChannelStorage {
+  readonly #database: Database;
+  readonly #commits: CommitQueue;
+  readonly #trimmed: (channel: string, firstId: number) => void;
+
+  /** `trimmed` is called with the oldest id that a channel keeps, above the last if it keeps none. */
+  constructor(database: Database, commits: CommitQueue, trimmed: (channel: string, firstId: number) => void) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#trimmed = trimmed;
+  }
+
+  async list({ after, limit }: { after: string; limit: number }): Promise<string[]> {
+    // The first one may be `after` itself.
+    const keys = this.#keys(channelNumberKey(after), CHANNELS_END, limit + 1);
+    return keys
+      .map((key) => String(key[1]))
+      .filter((name) => name !== after)
+      .slice(0, limit);
+  }
+
+  async count(): Promise<number> {
+    return Number(this.#database.get(CHANNEL_COUNT) ?? 0);
+  }
+
+  async trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#hasSomethingToDrop(channel, limits)) await this.#drop(channel, limits);
+    await this.#removeLeftovers(channel, signal);
+  }
+
+  #hasSomethingToDrop(channel: string, limits: TrimLimits): boolean {
+    const record = readChannel(this.#database, channel);
+    return record !== undefined && this.#expired(record, limits, 1) > 0;
+  }
+
+  async #drop(channel: string, limits: TrimLimits): Promise<void> {
+    await this.#commits.write({
+      subject: `the first id of channel ${JSON.stringify(channel)}`,
+      bytes: 0,
+      plan: (draft: Draft) => {
+        const record = draft.channel(channel) as ChannelRecord;
+        const firstId = record.firstId + this.#expired(record, limits, MAX_STEP);
+        draft.setChannel(channel, { ...record, firstId });
+        return firstId;
+      },
+      committed: (firstId) => this.#trimmed(channel, firstId),
+    });
+  }
+
+  /** How many of the oldest events are too many or too old; at most `most`. */
+  #expired(
+    { number, firstId, lastId }: ChannelRecord,
+    { maxAgeMs, maxEvents }: TrimLimits,
+    most: number,
+  ): number {
+    const kept = lastId - firstId + 1;
+    let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
+    if (!maxAgeMs) return count;
+    const oldest = Date.now() - maxAgeMs;
+    while (count < Math.min(kept, most)) {
+      const event = this.#database.get(eventKey(number, firstId + count));
+      if (event === undefined || headerOf(event).timestamp >= oldest) break;
+      count++;
+    }
+    return count;
+  }
+
+  /**
+   * Removes the events below the first id, and before them their entries in lists of types: as long as one such event
+   * is there, the work is not done, whenever it was broken off.
+   */
+  async #removeLeftovers(channel: string, signal: AbortSignal): Promise<void> {
+    const record = readChannel(this.#database, channel);
+    if (record === undefined) return;
+    const { number, firstId } = record;
+    const events: [Key, Key] = [eventKey(number, 0), eventKey(number, firstId)];
+    if (this.#keys(...events, 1).length === 0) return;
+
+    // Type by type: whatever is first beyond one of them belongs to the next.
+    let from = typeKey(number, '', 0);
+    for (let seen = 1; ; seen++) {
+      const [next] = this.#keys(from, typesEnd(number), 1);
+      if (next === undefined) break;
+      const type = String(next[2]);
+      await this.#removeAll(channel, typeKey(number, type, 0), typeKey(number, type, firstId), signal);
+      if (signal.aborted) return;
+      from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
+      if (seen % TYPES_A_TURN === 0) await setImmediate();
+    }
+    await this.#removeAll(channel, ...events, signal);
+  }
+
+  /** Removes what lies between two keys, a step at a time. */
+  async #removeAll(channel: string, start: Key, end: Key, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const keys = this.#keys(start, end, MAX_STEP);
+      if (keys.length === 0) return;
+      await this.#commits.write({
+        subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
+        bytes: 0,
+        plan: (draft: Draft) => {
+          for (const key of keys) draft.remove(key);
+        },
+      });
+    }
+  }
+
+  #keys(start: Key, end: Key, count: number): Key[] {
+    const keys: Key[] = [];
+    for (const { key } of this.#database.range(start, end)) {
+      keys.push(key);
+      if (keys.length >= count) break;
+    }
+    return keys;
+  }
+}

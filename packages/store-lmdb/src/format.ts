@@ -1,0 +1,65 @@
+import { encodeCursor } from './cursors.js';
+import type { Change, Database } from './database.js';
+import { cursorKey, expiryKey, FORMAT, idempotencyKey } from './keys.js';
+import { cannotOpen } from './storage-error.js';
+
+/** The version of the layout in keys.ts. */
+const VERSION = '3';
+
+/**
+ * Makes sure that a database has the layout of keys.ts: a new one is given its version, one of format 2 is brought over in
+ * one transaction.
+ *
+ * @throws EventsError `ServiceUnavailable` (as a rejection) if it has another format, is a database of another program, or
+ * cannot be written
+ */
+export async function bringToFormat(database: Database, dataDir: string): Promise<void> {
+  const found = database.get(FORMAT)?.toString();
+  if (found === VERSION) return;
+  const version = { key: FORMAT, value: Buffer.from(VERSION) };
+  if (found === '2') {
+    try {
+      await database.commit([...changesFromFormat2(database), version]);
+    } catch (cause) {
+      throw cannotOpen(dataDir, `its events have format 2 and cannot be brought to format ${VERSION}`, cause);
+    }
+    return;
+  }
+  if (found !== undefined) {
+    throw cannotOpen(dataDir, `its events have format ${found}, expected format ${VERSION}`);
+  }
+  if (!database.isEmpty) throw cannotOpen(dataDir, 'events.mdb is a database of another program');
+  try {
+    database.putFirst(version, dataDir);
+  } catch (cause) {
+    throw cannotOpen(dataDir, 'events.mdb cannot be written', cause);
+  }
+}
+
+/** Characters of a hash that are kept since format 3. */
+const HASH_LENGTH = 22;
+
+/**
+ * What has to be written so that a database of format 2 has format 3. There a cursor lay at its client id before the
+ * channel name, without the time when it was saved, and the hashes of idempotency records were 43 characters long.
+ */
+function* changesFromFormat2(database: Database): Iterable<Change> {
+  for (const { key, value } of database.range(['p'], ['q'])) {
+    const [, clientId, name] = key.map(String);
+    yield { key, value: undefined };
+    const cursor = { after: Number(value), savedAt: undefined };
+    yield { key: cursorKey(name ?? '', clientId ?? ''), value: encodeCursor(cursor) };
+  }
+  for (const { key, value } of database.range(['o'], ['p'])) {
+    const [expires, firstId, timestamp, fingerprint = ''] = value.toString('latin1').split(' ');
+    yield { key, value: undefined };
+    yield {
+      key: idempotencyKey(String(key[1]).slice(0, HASH_LENGTH)),
+      value: Buffer.from(`${expires} ${firstId} ${timestamp} ${fingerprint.slice(0, HASH_LENGTH)}`),
+    };
+  }
+  for (const { key, value } of database.range(['x'], ['y'])) {
+    yield { key, value: undefined };
+    yield { key: expiryKey(Number(key[1]), String(key[2]).slice(0, HASH_LENGTH)), value };
+  }
+}

@@ -1,0 +1,113 @@
+import type { AppendOutcome, IdempotencyRecord } from '@ganomede/events-store';
+import type { CommitQueue, Draft } from './commit-queue.js';
+import type { Database } from './database.js';
+import { expiriesFrom, expiryKey, idempotencyKey, type Key } from './keys.js';
+
+/** Most records that one commit removes: writes wait for it. */
+const MAX_STEP = 500;
+
+const NOTHING = Buffer.alloc(0);
+
+/** The first append that used a record. */
+interface FirstUse {
+  /** When it is forgotten, milliseconds since the Unix epoch. */
+  readonly expires: number;
+  readonly firstId: number;
+  readonly timestamp: number;
+  readonly fingerprint: string;
+}
+
+/** What became of the append that used the record first, if it did so in time; in this draft too. `now`: milliseconds since the Unix epoch. */
+export function findFirstUse(
+  draft: Draft,
+  { scope, fingerprint }: IdempotencyRecord,
+  now: number,
+): AppendOutcome | undefined {
+  const stored = draft.get(idempotencyKey(scope));
+  const firstUse = stored && decodeFirstUse(stored);
+  if (firstUse === undefined || firstUse.expires <= now) return undefined;
+  if (firstUse.fingerprint !== fingerprint) return { kind: 'key-reused' };
+  return { kind: 'repeated', firstId: firstUse.firstId, timestamp: firstUse.timestamp };
+}
+
+/** To be written by the transaction that writes the events. */
+export function recordFirstUse(
+  draft: Draft,
+  { scope, fingerprint, windowMs }: IdempotencyRecord,
+  { firstId, timestamp }: Pick<FirstUse, 'firstId' | 'timestamp'>,
+  now: number,
+): void {
+  const expires = now + windowMs;
+  draft.set(idempotencyKey(scope), encodeFirstUse({ expires, firstId, timestamp, fingerprint }));
+  draft.add(expiryKey(expires, scope), NOTHING);
+}
+
+/** Removes the records that have expired, a step at a time, beside other writes. */
+export class ExpiredRecords {
+  readonly #database: Database;
+  readonly #commits: CommitQueue;
+  #removing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(database: Database, commits: CommitQueue) {
+    this.#database = database;
+    this.#commits = commits;
+  }
+
+  /** Does nothing while it runs. */
+  remove(): void {
+    if (this.#closed) return;
+    this.#removing ??= this.#remove()
+      .catch(() => {
+        // The disk is full or away; the next time.
+      })
+      .finally(() => {
+        this.#removing = undefined;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#removing;
+  }
+
+  async #remove(): Promise<void> {
+    while (!this.#closed && this.#expired().length > 0) {
+      await this.#commits.write({
+        subject: 'the removal of old idempotency records',
+        bytes: 0,
+        plan: (draft) => {
+          for (const key of this.#expired()) {
+            draft.remove(key);
+            const [, expires, scope] = key;
+            const stored = draft.get(idempotencyKey(String(scope)));
+            // It may have been used again since.
+            if (stored && decodeFirstUse(stored).expires === expires) {
+              draft.remove(idempotencyKey(String(scope)));
+            }
+          }
+        },
+      });
+    }
+  }
+
+  /** Keys of the oldest that have expired; at most one step. */
+  #expired(): Key[] {
+    const keys: Key[] = [];
+    for (const { key } of this.#database.range(expiriesFrom(0), expiriesFrom(Date.now()))) {
+      keys.push(key);
+      if (keys.length >= MAX_STEP) break;
+    }
+    return keys;
+  }
+}
+
+/** Stored as `<expires> <first id> <timestamp> <fingerprint>`. */
+function encodeFirstUse({ expires, firstId, timestamp, fingerprint }: FirstUse): Buffer {
+  return Buffer.from(`${expires} ${firstId} ${timestamp} ${fingerprint}`);
+}
+
+function decodeFirstUse(value: Buffer): FirstUse {
+  const [expires, firstId, timestamp, fingerprint = ''] = value.toString('latin1').split(' ');
+  return { expires: Number(expires), firstId: Number(firstId), timestamp: Number(timestamp), fingerprint };
+}

@@ -1,0 +1,100 @@
+import { resolve } from 'node:path';
+import type {
+  Append,
+  AppendOutcome,
+  EventPage,
+  Scan,
+  Storage,
+  StorageListener,
+} from '@ganomede/events-store';
+import { planAppend } from './append.js';
+import { Channels } from './channels.js';
+import { CommitQueue } from './commit-queue.js';
+import { Cursors } from './cursors.js';
+import { createDirectory, Database } from './database.js';
+import { type DirectoryLock, lockDirectory } from './directory-lock.js';
+import { bringToFormat } from './format.js';
+import { ExpiredRecords } from './idempotency-records.js';
+import { Indices } from './indices.js';
+import { scanEvents } from './scan.js';
+import { cannotRead } from './storage-error.js';
+
+/** Events, cursors and indices in one LMDB file of this machine. Its keys are in keys.ts. */
+export class LmdbStorage implements Storage {
+  readonly cursors: Cursors;
+  readonly indices: Indices;
+  readonly channels: Channels;
+  readonly #dataDir: string;
+  readonly #lock: DirectoryLock;
+  readonly #database: Database;
+  readonly #commits: CommitQueue;
+  readonly #expired: ExpiredRecords;
+  #listener: StorageListener | undefined;
+
+  private constructor(dataDir: string, lock: DirectoryLock, database: Database) {
+    this.#dataDir = dataDir;
+    this.#lock = lock;
+    this.#database = database;
+    this.#commits = new CommitQueue(database, dataDir);
+    this.#expired = new ExpiredRecords(database, this.#commits);
+    this.#expired.remove();
+    this.cursors = new Cursors(database, this.#commits, dataDir);
+    this.indices = new Indices(database, this.#commits, dataDir);
+    this.channels = new Channels(database, this.#commits, (channel, firstId) =>
+      this.#listener?.trimmed(channel, firstId),
+    );
+  }
+
+  /** @throws EventsError `ServiceUnavailable` (as a rejection) if the directory cannot be used */
+  static async open(dataDir: string): Promise<LmdbStorage> {
+    const path = resolve(dataDir);
+    createDirectory(path);
+    const lock = lockDirectory(path);
+    let database: Database | undefined;
+    try {
+      database = new Database(path);
+      await bringToFormat(database, path);
+      return new LmdbStorage(path, lock, database);
+    } catch (error) {
+      database?.close().catch(() => {});
+      lock.release();
+      throw error;
+    }
+  }
+
+  listen(listener: StorageListener): void {
+    this.#listener = listener;
+  }
+
+  async append(append: Append): Promise<AppendOutcome> {
+    const { channel, events, bytes, idempotency } = append;
+    const { outcome } = await this.#commits.write({
+      subject: `${events.length} event(s) of channel ${JSON.stringify(channel)}`,
+      bytes,
+      plan: (draft) => planAppend(draft, append),
+      committed: ({ appended }) => {
+        if (appended) this.#listener?.appended(channel, appended.tail, appended.firstId);
+      },
+    });
+    if (idempotency) this.#expired.remove();
+    return outcome;
+  }
+
+  async scan(scan: Scan): Promise<EventPage> {
+    try {
+      return scanEvents(this.#database, scan);
+    } catch (cause) {
+      throw cannotRead(this.#dataDir, `channel ${JSON.stringify(scan.channel)}`, cause);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#expired.close();
+    await this.#commits.idle();
+    try {
+      await this.#database.close();
+    } finally {
+      this.#lock.release();
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type Scan } from '@ganomede/events-store';
+import { type ChannelRecord, readChannel } from './channel-record.js';
+import type { Database } from './database.js';
+import { eventKey, type Key, typeKey } from './keys.js';
+
+/** What a scan finds. One turn of the event loop sees one snapshot. */
+export function scanEvents(database: Database, scan: Scan): EventPage {
+  const record = readChannel(database, scan.channel);
+  if (record === undefined) return UNKNOWN_CHANNEL;
+  const found = 'after' in scan ? after(database, record, scan) : before(database, record, scan);
+  return new EventPage(firstTexts(found, scan.limit), boundsOf(record));
+}
+
+export const UNKNOWN_CHANNEL = new EventPage([], { firstId: 0, lastId: 0 });
+
+/** If nothing is kept, the first id of the record is one above the last. */
+export function boundsOf({ firstId, lastId }: ChannelRecord): ChannelBounds {
+  return { firstId: firstId > lastId ? 0 : firstId, lastId };
+}
+
+/** At most `limit`, and no more than fit into a page. */
+export function firstTexts(found: Iterable<Buffer>, limit: number): Buffer[] {
+  const texts: Buffer[] = [];
+  let bytes = 0;
+  for (const text of found) {
+    texts.push(text);
+    bytes += text.length;
+    if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
+  }
+  return texts;
+}
+
+/** The events that the last parts of keys name. */
+export function* eventsOf(
+  database: Database,
+  channelNumber: number,
+  entries: Iterable<{ readonly key: Key }>,
+): Iterable<Buffer> {
+  for (const { key } of entries) {
+    const text = database.get(eventKey(channelNumber, key.at(-1) as number));
+    if (text !== undefined) yield text;
+  }
+}
+
+function* after(
+  database: Database,
+  { number, firstId, lastId }: ChannelRecord,
+  scan: Scan & { readonly after: number },
+): Iterable<Buffer> {
+  const from = Math.max(scan.after + 1, firstId);
+  if (from > lastId) return;
+  if (scan.type === undefined) {
+    // Their ids have no gap, and a get costs less than a step of a range.
+    for (let id = from; id <= lastId; id++) yield eventOf(database, number, id);
+    return;
+  }
+  const entries = database.range(typeKey(number, scan.type, from), typeKey(number, scan.type, lastId + 1));
+  yield* eventsOf(database, number, entries);
+}
+
+function* before(
+  database: Database,
+  { number, firstId, lastId }: ChannelRecord,
+  scan: Scan & { readonly before: number | undefined },
+): Iterable<Buffer> {
+  const newest = Math.min((scan.before ?? Number.MAX_SAFE_INTEGER) - 1, lastId);
+  if (newest < firstId) return;
+  if (scan.type === undefined) {
+    for (let id = newest; id >= firstId; id--) yield eventOf(database, number, id);
+    return;
+  }
+  const entries = database.rangeBackward(
+    typeKey(number, scan.type, newest),
+    typeKey(number, scan.type, firstId - 1),
+  );
+  yield* eventsOf(database, number, entries);
+}
+
+/** @throws Error if the file has lost it */
+function eventOf(database: Database, channelNumber: number, id: number): Buffer {
+  const text = database.get(eventKey(channelNumber, id));
+  if (text === undefined) throw new Error(`events.mdb is damaged: event ${id} is missing`);
+  return text;
+}
