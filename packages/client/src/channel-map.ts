@@ -1,8 +1,16 @@
 import type { EventEmitter } from 'node:events';
-import type { EventHeader } from '@ganomede/events-protocol';
 import { wrong } from './checks.js';
 import type { Cursor } from './cursor.js';
 import type { RequestError } from './errors.js';
+
+/**
+ * What the server gives an event: its id, and when it was stored, in milliseconds since the Unix epoch. The same as the
+ * protocol's, spelt out so that the declarations of this package stand alone.
+ */
+export interface EventHeader {
+  id: number;
+  timestamp: number;
+}
 
 /** The events of a channel that nothing more is known about. */
 export interface AnyEvent {

@@ -1,4 +1,5 @@
 import { validateHeaderValue } from 'node:http';
+import { IDEMPOTENCY_KEY_HEADER } from '@ganomede/events-protocol';
 
 /** The error about an argument or an option that is not what it should be. */
 export function wrong(name: string, expected: string, got: unknown): TypeError {
@@ -39,7 +40,7 @@ export function checkAfter(after: number | undefined): number | undefined {
 export function checkIdempotencyKey(key: unknown): asserts key is string {
   checkText('idempotencyKey', key);
   try {
-    validateHeaderValue('Idempotency-Key', key);
+    validateHeaderValue(IDEMPOTENCY_KEY_HEADER, key);
   } catch {
     throw wrong('idempotencyKey', 'characters that an HTTP header can carry', key);
   }

@@ -1,5 +1,5 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
-import type { EventHeader, EventInput } from '@ganomede/events-protocol';
+import type { EventInput } from '@ganomede/events-protocol';
 import { Activity } from './activity.js';
 import { latest, publish, publishBatch } from './api.js';
 import { type Callback, checkCallback, settled } from './callback.js';
@@ -7,6 +7,7 @@ import {
   type AnyChannels,
   type ChannelOf,
   checkNotSpecial,
+  type EventHeader,
   type EventName,
   type Incoming,
   isSpecial,
@@ -96,9 +97,9 @@ export class Client<
   /**
    * Publishes an event. Resolves, or calls back, once it is stored and every reader can see it.
    *
-   * What fails is sent again, for at most `sendTimeoutMs`, where another attempt may succeed. All attempts carry one
+   * What fails is sent again, for at most `sendTimeoutMs`, as long as another attempt may succeed. All attempts carry one
    * `Idempotency-Key`, by which the server stores the event once. Several events that are on their way at the same time may
-   * be stored in any order; await one before sending the next where the order matters, or use `sendBatch`.
+   * be stored in any order; await one before sending the next if the order matters, or use `sendBatch`.
    *
    * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
    * promise that nobody looks at is never an unhandled rejection.
@@ -174,7 +175,7 @@ export class Client<
    *
    * While a stream reads a channel, this client can neither listen to it nor read it with a second stream.
    *
-   * @throws TypeError where an argument is wrong
+   * @throws TypeError if an argument is wrong
    */
   stream<Name extends ChannelOf<Channels>>(
     channel: Name,

@@ -55,8 +55,8 @@ export class RequestError extends Error {
   readonly body: unknown;
 
   /**
-   * False where the server certainly did not carry out the request: it refused it, or never received all of it.
-   * True where it may have, and only the answer was lost. After a failed `send`: whether the event may be stored.
+   * False if the server certainly did not carry out the request: it refused it, or never received all of it.
+   * True if it may have, and only the answer was lost. After a failed `send`: whether the event may be stored.
    */
   readonly maybeProcessed: boolean;
 

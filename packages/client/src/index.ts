@@ -1,3 +1,5 @@
+import './async-disposable.js';
+
 export type { Callback } from './callback.js';
 export type {
   AnyChannels,

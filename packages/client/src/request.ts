@@ -7,7 +7,7 @@ import type { Server } from './options.js';
 export interface Expected<Content> {
   /** In words, for the message of the error. */
   readonly what: string;
-  /** What the JSON of a reply holds; undefined where it is something else. */
+  /** What the JSON of a reply holds; undefined if it is something else. */
   read(json: unknown, headers: IncomingHttpHeaders): Content | undefined;
 }
 
@@ -45,10 +45,10 @@ function contentOf<Content>({ statusCode, headers, body }: Reply, expected: Expe
 }
 
 /** What is wrong with a reply that is not what was expected. */
-function refusalOf({ statusCode, retryAfterMs, body }: Reply, where: string, what: string): RequestError {
+function refusalOf({ statusCode, retryAfterMs, body }: Reply, label: string, what: string): RequestError {
   const text = body.toString('utf8');
   if (statusCode === 200) {
-    return new RequestError(`${where}: expected ${what}, got ${excerpt(text)}`, {
+    return new RequestError(`${label}: expected ${what}, got ${excerpt(text)}`, {
       code: 'InvalidReply',
       statusCode,
       body: text.slice(0, MAX_ERROR_BODY_BYTES),
@@ -58,7 +58,7 @@ function refusalOf({ statusCode, retryAfterMs, body }: Reply, where: string, wha
   const json = parsed(text);
   const { code, message } = described(json);
   const problem = code === undefined ? `expected status 200, got ${statusCode}` : `${statusCode} ${code}`;
-  return new RequestError(`${where}: ${problem}: ${message ?? excerpt(text)}`, {
+  return new RequestError(`${label}: ${problem}: ${message ?? excerpt(text)}`, {
     code: code ?? 'UnexpectedStatus',
     statusCode,
     body: json ?? text.slice(0, MAX_ERROR_BODY_BYTES),
@@ -67,7 +67,7 @@ function refusalOf({ statusCode, retryAfterMs, body }: Reply, where: string, wha
   });
 }
 
-/** Undefined where the text is not JSON. */
+/** Undefined if the text is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

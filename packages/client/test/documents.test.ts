@@ -8,7 +8,9 @@ import * as door from '../src/index.js';
 import { startRealServer } from './real-server.js';
 import { cleanUp } from './setup.js';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+const guide = read('README.md');
+const reference = read('docs/reference.md');
 const SECRET = 'my-api-secret-token';
 
 interface Block {
@@ -19,13 +21,15 @@ interface Block {
   readonly prints: readonly string[];
 }
 
-const blocks: Block[] = readme.split(/^(?=##+ )/m).flatMap((section) =>
-  [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = '']) => ({
-    heading: /^#+ (.*)/.exec(section)?.[1] ?? '',
-    language,
-    code,
-    prints: [...code.matchAll(/^\/\/ → (.*)$/gm)].map(([, line = '']) => line),
-  })),
+const blocks: Block[] = [guide, reference].flatMap((text) =>
+  text.split(/^(?=##+ )/m).flatMap((section) =>
+    [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = '']) => ({
+      heading: /^#+ (.*)/.exec(section)?.[1] ?? '',
+      language,
+      code,
+      prints: [...code.matchAll(/^\/\/ → (.*)$/gm)].map(([, line = '']) => line),
+    })),
+  ),
 );
 const programs = blocks.filter(({ language }) => language !== 'sh');
 
@@ -152,9 +156,9 @@ describe('nothing is left out', () => {
   ])('every field of %s', (name) => {
     const fields = fieldsOf(name);
     expect(fields).not.toEqual([]);
-    expect(fields.filter((field) => !new RegExp(`\`[^\`\n]*\\b${field}\\b[^\`\n]*\``).test(readme))).toEqual(
-      [],
-    );
+    expect(
+      fields.filter((field) => !new RegExp(`\`[^\`\n]*\\b${field}\\b[^\`\n]*\``).test(reference)),
+    ).toEqual([]);
   });
 
   test('every method', () => {
@@ -162,12 +166,12 @@ describe('nothing is left out', () => {
       .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
       .filter((name) => name !== 'constructor');
     expect(methods).toContain('stream');
-    expect(methods.filter((name) => !new RegExp(`\`[^\`\n]*\\b${name}\\b`).test(readme))).toEqual([]);
+    expect(methods.filter((name) => !new RegExp(`\`[^\`\n]*\\b${name}\\b`).test(reference))).toEqual([]);
   });
 
   test('every special event', () => {
     const names = ['newListener', 'removeListener', 'error', 'drain', 'cycle'];
-    expect(names.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+    expect(names.filter((name) => !reference.includes(`\`${name}\``))).toEqual([]);
   });
 
   test('every code of an error', () => {
@@ -178,17 +182,29 @@ describe('nothing is left out', () => {
       ...[...source.matchAll(/: '(ConnectionFailed)'/g)].map(([, code = '']) => code),
     ]);
     expect(codes.size).toBeGreaterThan(6);
-    expect([...codes].filter((code) => !readme.includes(`\`${code}\``))).toEqual([]);
+    expect([...codes].filter((code) => !reference.includes(`\`${code}\``))).toEqual([]);
   });
+});
 
-  test('every link within it', () => {
-    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+describe('every link', () => {
+  const anchorsOf = (text: string) =>
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
       title
         .toLowerCase()
         .replace(/[^\w\- ]/g, '')
         .replaceAll(' ', '-'),
     );
-    const links = [...readme.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor = '']) => anchor);
-    expect(links.filter((anchor) => !anchors.includes(anchor))).toEqual([]);
+
+  test.each([
+    { from: 'README.md', text: guide, targets: { '': guide, 'docs/reference.md': reference } },
+    { from: 'docs/reference.md', text: reference, targets: { '': reference, '../README.md': guide } },
+  ])('within $from and to the other leads somewhere', ({ text, targets }) => {
+    const links = [...text.matchAll(/\]\((?!https:)([^)#]*)(?:#([^)]*))?\)/g)];
+    expect(links).not.toEqual([]);
+    const dead = links.filter(([, file = '', anchor]) => {
+      const target = (targets as Record<string, string>)[file];
+      return target === undefined || (anchor !== undefined && !anchorsOf(target).includes(anchor));
+    });
+    expect(dead.map(([link]) => link)).toEqual([]);
   });
 });
