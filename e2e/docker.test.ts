@@ -4,7 +4,7 @@ import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { SETTINGS } from '../apps/server/src/config.js';
+import { SETTINGS } from '../apps/server/src/process/config.js';
 import { freePort, RedisServer } from '../packages/store-redis/test/support/redis-server.js';
 import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';

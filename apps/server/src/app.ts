@@ -2,18 +2,18 @@ import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { withDefaults } from './config.js';
+import { createServices, type Services } from './app-context.js';
 import { manners, operationsRoutes, protocolRoutes, type RouteSettings } from './events-plugin.js';
-import { describeRoutes } from './plugins/description.js';
 import { errors, sendError } from './plugins/errors.js';
+import { describeRoutes } from './plugins/openapi-document.js';
 import { requestLog } from './plugins/request-log.js';
 import { unusedConnections } from './plugins/unused-connections.js';
+import { withDefaults } from './process/config.js';
 import { requestIds } from './request-id.js';
 import { RequestLogger } from './request-logger.js';
 import { about } from './routes/about.js';
 import { latest } from './routes/latest.js';
 import { openapi } from './routes/openapi.js';
-import { createServices, type Services } from './services.js';
 
 export interface AppOptions {
   /** Stays the caller's: closing the app does not close it. */

@@ -2,25 +2,25 @@ import cors from '@fastify/cors';
 import { FIRST_ID_HEADER, LAST_ID_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { type Config, withDefaults } from './config.js';
+import { createServices, type Services, type StatsDSettings } from './app-context.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
-import { describeRoutes } from './plugins/description.js';
 import { errors } from './plugins/errors.js';
-import { polls } from './plugins/polls.js';
+import { describeRoutes } from './plugins/openapi-document.js';
 import { requestLog } from './plugins/request-log.js';
 import { requestMetrics } from './plugins/request-metrics.js';
 import { validation } from './plugins/validation.js';
+import { polls } from './plugins/waiting-requests.js';
+import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
 import { health } from './routes/health.js';
-import { indices } from './routes/indices.js';
 import { latest } from './routes/latest.js';
+import { prometheus } from './routes/metrics.js';
 import { openapi } from './routes/openapi.js';
 import { ping } from './routes/ping.js';
-import { prometheus } from './routes/prometheus.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
-import { createServices, type Services, type StatsDSettings } from './services.js';
+import { indices } from './routes/read-index.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../src/config.js';
-import { help } from '../src/help.js';
-import { apiSecret } from '../src/secret.js';
+import { SETTINGS } from '../src/process/config.js';
+import { help } from '../src/process/help.js';
+import { apiSecret } from '../src/process/secret.js';
 
 function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
   try {

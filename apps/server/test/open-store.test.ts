@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openStore, readConfig } from '@ganomede/events-server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
-import { configuredSecrets } from '../src/secret.js';
+import { configuredSecrets } from '../src/process/secret.js';
 
 async function startRedis(): Promise<RedisServer> {
   const redis = await RedisServer.start();

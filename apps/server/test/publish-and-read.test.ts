@@ -6,7 +6,7 @@ import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
-import { createLogger } from '../src/logger.js';
+import { createLogger } from '../src/process/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('POST /events', () => {

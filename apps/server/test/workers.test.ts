@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { RedisServer } from '../../../packages/store-redis/test/support/redis-server.js';
-import { restartDelayMs } from '../src/workers.js';
+import { restartDelayMs } from '../src/process/workers.js';
 import { type ServerProcess, startProcess } from './support/process.js';
 import { json, SECRET } from './support/server.js';
 

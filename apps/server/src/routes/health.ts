@@ -1,7 +1,7 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import { EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
+import { errorsOf } from '../answers/error-schemas.js';
 
 /** What the server is doing, for those who have to tell others. */
 export interface Lifecycle {

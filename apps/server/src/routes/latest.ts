@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, LatestQuery, ReadReply } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
-import { sendBatch } from '../send-json.js';
+import { errorsOf } from '../answers/error-schemas.js';
+import { sendBatch } from '../answers/json.js';
 
 export interface LatestOptions {
   readonly store: EventStore;

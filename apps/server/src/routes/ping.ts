@@ -1,5 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import { sendJson } from '../send-json.js';
+import { sendJson } from '../answers/json.js';
 
 const Token = Type.Object({ token: Type.String({ title: 'token', description: 'any text' }) });
 

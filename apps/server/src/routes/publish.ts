@@ -8,9 +8,9 @@ import {
   PublishReply,
 } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
-import type { Metrics } from '../metrics.js';
-import { sendJson } from '../send-json.js';
+import { errorsOf } from '../answers/error-schemas.js';
+import { sendJson } from '../answers/json.js';
+import type { Metrics } from '../metrics/metrics.js';
 
 export interface PublishOptions {
   readonly store: EventStore;

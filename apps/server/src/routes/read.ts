@@ -2,11 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError, ReadQuery, ReadReply } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
-import { errorsOf } from '../api-errors.js';
-import { parsePlaces, type StreamPlaces, sendEventStream } from '../event-stream.js';
-import type { Metrics } from '../metrics.js';
-import type { RunningPoll } from '../plugins/polls.js';
-import { PollAnswer } from '../poll-answer.js';
+import { errorsOf } from '../answers/error-schemas.js';
+import { parsePlaces, type StreamPlaces, sendEventStream } from '../answers/event-stream.js';
+import { PollAnswer } from '../answers/waiting-poll.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { RunningPoll } from '../plugins/waiting-requests.js';
 
 export interface ReadOptions {
   readonly store: EventStore;

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyPluginAsync } from 'fastify';
 import type { Registry } from 'prom-client';
-import { errorsOf } from '../api-errors.js';
+import { errorsOf } from '../answers/error-schemas.js';
 
 const schema = {
   operationId: 'metrics',

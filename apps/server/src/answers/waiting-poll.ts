@@ -1,8 +1,8 @@
 import type { EventBatch } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
-import type { Metrics } from './metrics.js';
-import type { RunningPoll } from './plugins/polls.js';
-import { sendBatch } from './send-json.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { RunningPoll } from '../plugins/waiting-requests.js';
+import { sendBatch } from './json.js';
 
 /**
  * Answers a poll, once, when it has its events and the cursor is saved. An object and not an async function, as tens of

@@ -2,14 +2,14 @@ import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import pkg from '../package.json' with { type: 'json' };
-import { buildApp, buildOperationsApp } from './app.js';
+import pkg from '../../package.json' with { type: 'json' };
+import { buildApp, buildOperationsApp } from '../app.js';
+import { createServices } from '../app-context.js';
+import { figuresOfAllWorkers } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { openStore } from './open-store.js';
 import { type ApiSecret, welcome } from './secret.js';
-import { createServices } from './services.js';
 import { stopOnSignal } from './shutdown.js';
-import { figuresOfAllWorkers } from './worker-metrics.js';
 import { tellListening } from './workers.js';
 
 /** Runs the server in this process until a signal stops it. */

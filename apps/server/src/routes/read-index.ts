@@ -9,8 +9,8 @@ import {
   ReadIndexReply,
 } from '@ganomede/events-protocol';
 import { type EventStore, MAX_BATCH_BYTES } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
-import { sendJson } from '../send-json.js';
+import { errorsOf } from '../answers/error-schemas.js';
+import { sendJson } from '../answers/json.js';
 
 export interface IndicesOptions {
   readonly store: EventStore;

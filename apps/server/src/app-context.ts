@@ -1,8 +1,9 @@
 import type { EventStore } from '@ganomede/events-store';
 import { StatsD } from 'hot-shots';
 import type { Registry } from 'prom-client';
-import type { Config } from './config.js';
-import { Metrics, measureStore } from './metrics.js';
+import { measureStore } from './metrics/measured-store.js';
+import { Metrics } from './metrics/metrics.js';
+import type { Config } from './process/config.js';
 import type { Lifecycle } from './routes/health.js';
 
 /** What all routes of one server share. */

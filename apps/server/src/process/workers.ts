@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import { collectFigures } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { type ApiSecret, welcome } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
-import { collectFigures } from './worker-metrics.js';
 
 /** A worker that ran for longer than this had started well, milliseconds. */
 const STEADY_MS = 10_000;
