@@ -1,5 +1,5 @@
 export { type AppOptions, buildApp, buildOperationsApp } from './app.js';
-export { createServices, type Services } from './app-context.js';
+export { type AppContext, createAppContext } from './app-context.js';
 export { type EventsPluginOptions, eventsPlugin, type RouteSettings } from './events-plugin.js';
 export { type Config, ConfigError, readConfig } from './process/config.js';
 export { type OpenedStore, openStore } from './process/open-store.js';

@@ -1,6 +1,8 @@
 import { once, setMaxListeners } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import type { EventBatch, EventStore, PollSignal } from '@ganomede/events-store';
+import type { EventBatch, EventStore } from '@ganomede/events-store';
+import type { FastifyReply } from 'fastify';
+import type { Metrics } from '../metrics/metrics.js';
+import type { WaitingRequest } from './waiting-requests.js';
 
 /** A comment is sent this often, so that neither end nor a proxy takes the connection for dead, milliseconds. */
 const HEARTBEAT_MS = 15_000;
@@ -11,100 +13,132 @@ const SLOW_READER_MS = 15_000;
 /** Most events read at a time, over all channels: bounds what is held for a slow reader. */
 const READ_LIMIT = 100;
 
-/** The places of a stream in its channels, in the order in which it was asked for them: the last event's id of each. */
-export type StreamPlaces = Map<string, number>;
+/** Where a stream is in each of its channels, in the order in which it was asked for them: the last event's id. */
+export type StreamCursors = Map<string, number>;
 
-export interface EventStreamOptions {
+/** What all event streams of a server share. */
+export interface EventStreamContext {
+  readonly store: Pick<EventStore, 'poll'>;
   /** How long to wait at the store at a time, milliseconds. */
   readonly pollTimeoutMs: number;
-  readonly signal: PollSignal;
-  /** Told how many events were sent. */
-  readonly onSent: (count: number) => void;
+  readonly metrics: Pick<Metrics, 'delivered'>;
 }
 
 /**
- * Sends the events of one or several channels as server-sent events until `signal` aborts. Rejects where a reader
- * is too slow or the store fails; the client then resumes from the last id it has seen.
+ * The events of one or several channels as server-sent events, until it is stopped.
  *
- * The id of a message is the event's id, or, with several channels, the places in all of them in the order of the
+ * The id of a message is the event's id, or, with several channels, the cursors in all of them in the order of the
  * request (`12,7`), so that the server need not remember anything; the message's name is then the channel.
  */
-export async function sendEventStream(
-  response: ServerResponse,
-  store: EventStore,
-  places: StreamPlaces,
-  { pollTimeoutMs, signal, onSent }: EventStreamOptions,
-): Promise<void> {
-  const ended = new AbortController();
-  setMaxListeners(0, ended.signal);
-  const end = () => ended.abort();
-  const listener = { handleEvent: end };
-  signal.addEventListener('abort', listener, { once: true });
-  if (signal.aborted) end();
-  const heartbeat = setInterval(() => response.write(':\n\n'), HEARTBEAT_MS);
-  const limit = Math.ceil(READ_LIMIT / places.size);
+export class EventStream implements WaitingRequest {
+  readonly #reply: FastifyReply;
+  readonly #context: EventStreamContext;
+  readonly #ended = new AbortController();
   /** While the reader has not taken what was sent: nothing more is read for it, in any channel. */
-  let taken: Promise<void> | undefined;
-  let failure: unknown;
+  #taken: Promise<void> | undefined;
+  #failure: unknown;
 
-  const send = (text: string) => {
-    if (response.write(text)) return;
-    taken ??= drained(response, ended.signal)
-      .catch((error: unknown) => {
-        failure = error;
-        end();
-      })
-      .finally(() => {
-        taken = undefined;
-      });
-  };
-  const follow = async (channel: string) => {
+  constructor(reply: FastifyReply, context: EventStreamContext) {
+    this.#reply = reply;
+    this.#context = context;
+    // Each channel listens.
+    setMaxListeners(0, this.#ended.signal);
+  }
+
+  stop(): void {
+    this.#ended.abort();
+  }
+
+  /**
+   * Resolves once the stream has ended. If its reader is too slow or the store fails, the connection is cut, and the
+   * client resumes from the last id that it has seen.
+   */
+  async send(cursors: StreamCursors): Promise<void> {
+    const { raw, log } = this.#reply;
+    this.#sendHead();
+    try {
+      await this.#sendEvents(cursors);
+      raw.end();
+    } catch (error) {
+      log.warn({ err: error }, 'an event stream ended early');
+      raw.destroy();
+    }
+  }
+
+  #sendHead(): void {
+    const reply = this.#reply;
+    reply.hijack();
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    reply.raw.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+  }
+
+  async #sendEvents(cursors: StreamCursors): Promise<void> {
+    const heartbeat = setInterval(() => this.#reply.raw.write(':\n\n'), HEARTBEAT_MS);
+    try {
+      this.#write(`retry: ${RETRY_MS}\n\n`);
+      await Promise.all([...cursors.keys()].map((channel) => this.#follow(channel, cursors)));
+      if (this.#failure !== undefined) throw this.#failure;
+    } finally {
+      this.stop();
+      clearInterval(heartbeat);
+    }
+  }
+
+  async #follow(channel: string, cursors: StreamCursors): Promise<void> {
+    const { store, pollTimeoutMs, metrics } = this.#context;
+    const { signal } = this.#ended;
+    const limit = Math.ceil(READ_LIMIT / cursors.size);
     for (;;) {
-      await taken;
-      if (ended.signal.aborted) return;
-      const after = places.get(channel) ?? 0;
-      const batch = await store.poll(
-        { channel, after, limit },
-        { timeoutMs: pollTimeoutMs, signal: ended.signal },
-      );
-      await taken;
-      if (batch.count > 0) {
-        send(messages(batch, channel, places));
-        onSent(batch.count);
-      } else if (batch.lastId < after) {
+      await this.#taken;
+      if (signal.aborted) return;
+      const after = cursors.get(channel) ?? 0;
+      const page = await store.poll({ channel, after, limit }, { timeoutMs: pollTimeoutMs, signal });
+      await this.#taken;
+      if (page.count > 0) {
+        this.#write(messages(page, channel, cursors));
+        metrics.delivered.inc(page.count);
+      } else if (page.lastId < after) {
         // The store has lost events; what it gets next is new.
-        places.set(channel, batch.lastId);
+        cursors.set(channel, page.lastId);
       }
     }
-  };
-  try {
-    send(`retry: ${RETRY_MS}\n\n`);
-    await Promise.all([...places.keys()].map(follow));
-    if (failure !== undefined) throw failure;
-  } finally {
-    end();
-    clearInterval(heartbeat);
-    signal.removeEventListener('abort', listener);
+  }
+
+  #write(text: string): void {
+    if (this.#reply.raw.write(text)) return;
+    this.#taken ??= this.#drained().finally(() => {
+      this.#taken = undefined;
+    });
+  }
+
+  /** Resolves once the reader has taken what was sent, or the stream has ended, also because that took too long. */
+  async #drained(): Promise<void> {
+    const { signal } = this.#ended;
+    try {
+      const tooSlow = AbortSignal.timeout(SLOW_READER_MS);
+      await once(this.#reply.raw, 'drain', { signal: AbortSignal.any([signal, tooSlow]) });
+    } catch (cause) {
+      if (signal.aborted) return;
+      this.#failure = new Error('The reader of an event stream is too slow', { cause });
+      this.stop();
+    }
   }
 }
 
-/** Resolves once the reader has taken what was sent, or the stream has ended; rejects where that takes too long. */
-async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  try {
-    await once(response, 'drain', { signal: AbortSignal.any([signal, AbortSignal.timeout(SLOW_READER_MS)]) });
-  } catch (cause) {
-    if (!signal.aborted) throw new Error('The reader of an event stream is too slow', { cause });
-  }
-}
-
-/** The batch as messages; moves the places on. */
-function messages(batch: EventBatch, channel: string, places: StreamPlaces): string {
-  const name = places.size > 1 ? `event: ${channel}\n` : '';
+/** The events as messages; moves the cursors on. */
+function messages(page: EventBatch, channel: string, cursors: StreamCursors): string {
+  const name = cursors.size > 1 ? `event: ${channel}\n` : '';
   let text = '';
-  for (const event of batch.texts) {
+  for (const event of page.texts) {
     const json = event.toString();
-    places.set(channel, idOf(json));
-    text += `id: ${[...places.values()].join(',')}\n${name}data: ${json}\n\n`;
+    cursors.set(channel, idOf(json));
+    text += `id: ${[...cursors.values()].join(',')}\n${name}data: ${json}\n\n`;
   }
   return text;
 }
@@ -114,8 +148,11 @@ function idOf(json: string): number {
   return Number.parseInt(json.slice('{"id":'.length), 10);
 }
 
-/** The places that a `Last-Event-ID` stands for; undefined where it is of no stream of these channels. */
-export function parsePlaces(lastEventId: string, channels: readonly string[]): StreamPlaces | undefined {
+/** The cursors that a `Last-Event-ID` stands for; undefined if it is of no stream of these channels. */
+export function parseLastEventId(
+  lastEventId: string,
+  channels: readonly string[],
+): StreamCursors | undefined {
   const ids = lastEventId.split(',');
   if (ids.length !== channels.length || !ids.every((id) => /^\d{1,15}$/.test(id))) return undefined;
   return new Map(channels.map((channel, i) => [channel, Number(ids[i])]));

@@ -28,7 +28,7 @@ export class Metrics {
     registry: this.registry,
   });
   /** By route, then method. */
-  readonly #routes = new Map<string, Map<string, RouteFigures>>();
+  readonly #routes = new Map<string, Map<string, RouteMetrics>>();
 
   /** Counts the process too (memory, CPU, event-loop lag), and the polls that wait at the store. */
   constructor(store: EventStore) {
@@ -50,15 +50,15 @@ export class Metrics {
 
   /** Counts an answer. */
   answered(method: string, route: string, status: number, seconds: number): void {
-    const methods = this.#routes.get(route) ?? new Map<string, RouteFigures>();
+    const methods = this.#routes.get(route) ?? new Map<string, RouteMetrics>();
     if (methods.size === 0) this.#routes.set(route, methods);
-    let figures = methods.get(method);
-    if (figures === undefined) {
-      figures = { durations: this.#latency.of({ method, route }), uncounted: new Map() };
-      methods.set(method, figures);
+    let answers = methods.get(method);
+    if (answers === undefined) {
+      answers = { durations: this.#latency.of({ method, route }), uncounted: new Map() };
+      methods.set(method, answers);
     }
-    figures.durations.observe(seconds);
-    figures.uncounted.set(status, (figures.uncounted.get(status) ?? 0) + 1);
+    answers.durations.observe(seconds);
+    answers.uncounted.set(status, (answers.uncounted.get(status) ?? 0) + 1);
   }
 
   #countRequests(requests: Counter<RequestLabel>): void {
@@ -73,7 +73,7 @@ export class Metrics {
 
 type RequestLabel = 'method' | 'route' | 'status';
 
-interface RouteFigures {
+interface RouteMetrics {
   readonly durations: Durations;
   /** How many answers of each status have come since the last collection. */
   readonly uncounted: Map<number, number>;

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
-import { collectFigures } from '../metrics/worker-metrics.js';
+import { collectWorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { type ApiSecret, welcome } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
@@ -80,7 +80,7 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
     for (const worker of started.keys()) worker.process.kill('SIGKILL');
   });
 
-  collectFigures();
+  collectWorkerMetrics();
   logger.info({ workers: count }, `starting ${count} workers`);
   for (let i = 0; i < count; i++) start();
 }

@@ -5,18 +5,18 @@ import { errorsOf } from '../answers/error-schemas.js';
 
 const schema = {
   operationId: 'metrics',
-  summary: 'Figures for Prometheus',
+  summary: 'Metrics for Prometheus',
   tags: ['operations'],
   produces: ['text/plain'],
   response: { 200: Type.String({ description: 'Prometheus text' }), ...errorsOf(503) },
 };
 
 /** `GET /metrics` */
-export const prometheus: FastifyPluginAsync<{ figures: Pick<Registry, 'metrics' | 'contentType'> }> = async (
+export const metrics: FastifyPluginAsync<{ registry: Pick<Registry, 'metrics' | 'contentType'> }> = async (
   fastify,
-  { figures },
+  { registry },
 ) => {
-  fastify.get('/metrics', { schema }, async (_request, reply) =>
-    reply.header('content-type', figures.contentType).send(await figures.metrics()),
+  fastify.get('/metrics', { config: { access: 'open' }, schema }, async (_request, reply) =>
+    reply.header('content-type', registry.contentType).send(await registry.metrics()),
   );
 };

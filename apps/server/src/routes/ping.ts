@@ -8,6 +8,7 @@ export const ping: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.route({
     method: ['GET', 'HEAD'],
     url: '/ping/:token',
+    config: { access: 'open' },
     schema: {
       summary: 'Is the server there?',
       tags: ['server'],
