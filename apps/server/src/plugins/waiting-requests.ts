@@ -11,7 +11,7 @@ export interface WaitingRequestsOptions {
 export const waitingRequests = fp(
   async (fastify: FastifyInstance, { maxWaitingPolls }: WaitingRequestsOptions) => {
     const waiting = new WaitingRequests(maxWaitingPolls);
-    fastify.decorate('waitingRequests', { getter: () => waiting });
+    fastify.decorate('waitingRequests', waiting);
     fastify.addHook('preClose', async () => waiting.stop());
   },
 );
