@@ -90,7 +90,7 @@ describe('apiSecret', () => {
 });
 
 it('--help and the table of the README name every setting, with its default', async () => {
-  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
   for (const setting of Object.values(SETTINGS)) {
     const value = (setting.schema as { default?: unknown }).default;
     const shown = typeof value === 'boolean' ? (value ? 'on' : 'off') : value;

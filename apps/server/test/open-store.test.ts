@@ -63,7 +63,7 @@ describe('the store', () => {
 
   it('cannot be two Redis at a time', async () => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1', REDIS_CLUSTER_NODES: '127.0.0.1:1' };
-    await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing where REDIS_URL is set/);
+    await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing if REDIS_URL is set/);
   });
 });
 

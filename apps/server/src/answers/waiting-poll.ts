@@ -40,7 +40,7 @@ export class WaitingPoll implements WaitingRequest, PollSignal {
     this.#context = context;
   }
 
-  /** @throws TemporaryRefusal if as many wait as may; whatever fails later is the answer. */
+  /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
   start({ clientId, channel, after, limit, timeoutMs }: PollQuery): void {
     const { store, waitingRequests } = this.#context;
     waitingRequests.enter(this, this.#reply);

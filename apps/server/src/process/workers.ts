@@ -32,7 +32,7 @@ export function restartDelayMs(crashes: number): number {
 
 /**
  * Runs the server in `count` processes on one port. A worker that crashes is replaced, with back-off when they
- * keep crashing; where none comes up at all, this process ends too. Signals reach all of them.
+ * keep crashing; if none comes up at all, this process ends too. Signals reach all of them.
  */
 export function superviseWorkers(config: Config, secret: ApiSecret, count: number, logger: Logger): void {
   let stopping = false;
