@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { freePort, Process, RedisServer, run, TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { SETTINGS } from '../apps/server/src/config.js';
+import { SETTINGS } from '../apps/server/src/process/config.js';
 import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';
 

@@ -2,18 +2,15 @@ import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { withDefaults } from './config.js';
-import { manners, operationsRoutes, protocolRoutes, type RouteSettings } from './events-plugin.js';
-import { describeRoutes } from './plugins/description.js';
-import { errors, sendError } from './plugins/errors.js';
+import fp from 'fastify-plugin';
+import { type AppContext, createAppContext } from './app-context.js';
+import { assemble, operationsRoutes, type RouteSettings } from './events-plugin.js';
+import { errors } from './plugins/errors.js';
 import { requestLog } from './plugins/request-log.js';
+import { unknownRoutes } from './plugins/unknown-routes.js';
 import { unusedConnections } from './plugins/unused-connections.js';
 import { requestIds } from './request-id.js';
 import { RequestLogger } from './request-logger.js';
-import { about } from './routes/about.js';
-import { latest } from './routes/latest.js';
-import { openapi } from './routes/openapi.js';
-import { createServices, type Services } from './services.js';
 
 export interface AppOptions {
   /** Stays the caller's: closing the app does not close it. */
@@ -21,8 +18,8 @@ export interface AppOptions {
   readonly config: RouteSettings;
   /** Default: nothing is logged. */
   readonly logger?: FastifyBaseLogger;
-  /** What this app shares with `buildOperationsApp`. Default: services of its own. */
-  readonly services?: Services;
+  /** What this app shares with `buildOperationsApp`. Default: a context of its own. */
+  readonly context?: AppContext;
   /** Whether it has `/health` and `/metrics`, default true. */
   readonly operations?: boolean;
 }
@@ -34,51 +31,34 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** The server: every route of the protocol under `/events/v1`, and what belongs to the root. Not yet listening. */
 export function buildApp(options: AppOptions): FastifyInstance {
   const { store, config, logger, operations = true } = options;
-  const services = options.services ?? createServices(store, config);
+  const context = options.context ?? createAppContext(store, config);
   const app = createFastify(logger);
-  app.register(describeRoutes);
   app.register(
-    async (fastify) => {
-      await manners(fastify, services, config);
-      await protocolRoutes(fastify, services, config);
-      fastify.refuseOtherMethods();
-      await fastify.register(openapi);
-    },
-    { prefix: API_PREFIX },
+    fp(async (fastify) =>
+      assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations }),
+    ),
   );
-  app.register(async (fastify) => {
-    await manners(fastify, services, config);
-    await fastify.register(async (aliases) => {
-      aliases.addHook('onRoute', (route) => {
-        route.schema = { ...route.schema, hide: true };
-      });
-      await aliases.register(about);
-      await aliases.register(latest, {
-        store: services.store,
-        maxLimit: withDefaults(config).maxLimit,
-      });
-    });
-    if (operations) await operationsRoutes(fastify, services);
-    fastify.refuseOtherMethods();
-  });
   return app;
 }
 
 /** Health and metrics alone, for a port of their own (`METRICS_PORT`). */
-export function buildOperationsApp(services: Services, logger?: FastifyBaseLogger): FastifyInstance {
+export function buildOperationsApp(context: AppContext, logger?: FastifyBaseLogger): FastifyInstance {
   const app = createFastify(logger);
-  app.register(async (fastify) => {
-    await fastify.register(requestLog);
-    await fastify.register(errors);
-    await operationsRoutes(fastify, services);
-    fastify.refuseOtherMethods();
-  });
+  app.register(
+    fp(async (fastify) => {
+      await fastify.register(requestLog);
+      await fastify.register(errors);
+      await fastify.register(unknownRoutes);
+      await operationsRoutes(fastify, context);
+      fastify.refuseOtherMethods();
+    }),
+  );
   return app;
 }
 
 function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
   const requestId = requestIds();
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     // plugins/request-log.ts says it in one line, without the query.
     logController: new LogController({ disableRequestLogging: true }),
@@ -96,7 +76,7 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);
-      sendError(error, request, reply);
+      app.answerError(error, request, reply);
     },
     clientErrorHandler: (error, socket) => refuseMessage(error, socket, requestId()),
   });

@@ -4,13 +4,13 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
 import pkg from '../package.json' with { type: 'json' };
-import { type Config, ConfigError, readConfig } from './config.js';
-import { help } from './help.js';
-import { createLogger, logDestination } from './logger.js';
-import { chooseStore } from './open-store.js';
-import { apiSecret, configuredSecrets } from './secret.js';
-import { serve } from './serve.js';
-import { superviseWorkers } from './workers.js';
+import { type Config, ConfigError, readConfig } from './process/config.js';
+import { help } from './process/help.js';
+import { createLogger, logDestination } from './process/logger.js';
+import { chooseStore } from './process/open-store.js';
+import { apiSecret, configuredSecrets } from './process/secret.js';
+import { serve } from './process/serve.js';
+import { superviseWorkers } from './process/workers.js';
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigError)

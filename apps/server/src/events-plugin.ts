@@ -2,25 +2,31 @@ import cors from '@fastify/cors';
 import { FIRST_ID_HEADER, LAST_ID_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { type Config, withDefaults } from './config.js';
+import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
+import { access } from './plugins/access.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
-import { describeRoutes } from './plugins/description.js';
 import { errors } from './plugins/errors.js';
-import { polls } from './plugins/polls.js';
+import { openapiDocument } from './plugins/openapi-document.js';
 import { requestLog } from './plugins/request-log.js';
 import { requestMetrics } from './plugins/request-metrics.js';
+import { stopping } from './plugins/stopping.js';
+import { unknownRoutes } from './plugins/unknown-routes.js';
 import { validation } from './plugins/validation.js';
+import { waitingRequests } from './plugins/waiting-requests.js';
+import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
-import { health } from './routes/health.js';
-import { indices } from './routes/indices.js';
+import { createIndex } from './routes/create-index.js';
+import { healthLive } from './routes/health-live.js';
+import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
+import { listIndices } from './routes/list-indices.js';
+import { metrics } from './routes/metrics.js';
 import { openapi } from './routes/openapi.js';
 import { ping } from './routes/ping.js';
-import { prometheus } from './routes/prometheus.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
-import { createServices, type Services, type StatsDSettings } from './services.js';
+import { readIndex } from './routes/read-index.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -50,19 +56,51 @@ export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
   fastify,
   { store, ...settings },
 ) => {
-  const services = createServices(store, settings);
-  await describeRoutes(fastify);
-  await manners(fastify, services, settings);
-  await protocolRoutes(fastify, services, settings);
-  await operationsRoutes(fastify, services);
-  fastify.refuseOtherMethods();
-  await fastify.register(openapi);
+  const context = createAppContext(store, settings);
+  await assemble(fastify, context, settings, { prefix: '', aliases: false, operations: true });
 };
 
-/** How every route answers, whatever it does: errors, secrets, logs, figures, the end of waiting. */
-export async function manners(
+/** Which routes a server has, and where. */
+export interface Routes {
+  /** What the paths of the protocol begin with, below the prefix of the plugin. */
+  readonly prefix: string;
+  /** Whether it answers at `/latest` and `/about` without the prefix too, as the original does. */
+  readonly aliases: boolean;
+  /** Whether it has `/health` and `/metrics`. */
+  readonly operations: boolean;
+}
+
+/** The one assembly, of the plugin and of the app: what concerns every request, once, and then the routes. */
+export async function assemble(
   fastify: FastifyInstance,
-  services: Services,
+  context: AppContext,
+  settings: RouteSettings,
+  { prefix, aliases, operations }: Routes,
+): Promise<void> {
+  const { maxLimit } = withDefaults(settings);
+  const stopObserving = context.metrics.observe(context.store);
+  fastify.addHook('onClose', async () => stopObserving());
+  await fastify.register(openapiDocument);
+  await requestPlugins(fastify, context, settings);
+  await fastify.register((scope) => protocolRoutes(scope, context, settings), { prefix });
+  if (aliases) {
+    await fastify.register(async (scope) => {
+      scope.addHook('onRoute', (route) => {
+        route.schema = { ...route.schema, hide: true };
+      });
+      await scope.register(about);
+      await scope.register(latest, { store: context.store, maxLimit });
+    });
+  }
+  if (operations) await operationsRoutes(fastify, context);
+  fastify.refuseOtherMethods();
+  await fastify.register(openapi, { prefix });
+}
+
+/** What concerns every request, whatever its route. */
+async function requestPlugins(
+  fastify: FastifyInstance,
+  { metrics, statsd, lifecycle }: AppContext,
   settings: RouteSettings,
 ): Promise<void> {
   const { apiSecret, apiSecretPrevious, allowQuerySecret, maxBodyBytes, maxWaitingPolls, corsOrigin } =
@@ -72,7 +110,7 @@ export async function manners(
   }
   const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
   await fastify.register(requestLog);
-  await fastify.register(requestMetrics, services);
+  await fastify.register(requestMetrics, { metrics, statsd });
   if (corsOrigin !== undefined) {
     await fastify.register(cors, {
       origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
@@ -81,22 +119,28 @@ export async function manners(
     });
   }
   await fastify.register(errors);
+  await fastify.register(unknownRoutes);
   await fastify.register(validation);
   await fastify.register(authentication, { secrets, allowQuerySecret });
-  await fastify.register(polls, { maxWaitingPolls, lifecycle: services.lifecycle });
+  await fastify.register(access);
+  await fastify.register(stopping, { lifecycle });
+  await fastify.register(waitingRequests, { maxWaitingPolls });
   await fastify.register(bodies, { maxBodyBytes });
 }
 
+/** Every route of the protocol. */
 export async function protocolRoutes(
   fastify: FastifyInstance,
-  { store, metrics }: Services,
-  settings: RouteSettings,
+  { store, metrics }: Pick<AppContext, 'store' | 'metrics'>,
+  settings: Partial<Pick<Config, 'pollTimeoutMs' | 'maxLimit'>>,
 ): Promise<void> {
   const { pollTimeoutMs, maxLimit } = withDefaults(settings);
   await fastify.register(publish, { store, metrics });
   await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
   await fastify.register(latest, { store, maxLimit });
-  await fastify.register(indices, { store, maxLimit });
+  await fastify.register(createIndex, { store });
+  await fastify.register(listIndices, { store });
+  await fastify.register(readIndex, { store, maxLimit });
   await fastify.register(ping);
   await fastify.register(about);
 }
@@ -104,8 +148,9 @@ export async function protocolRoutes(
 /** What those who run the server look at; no secret is needed. */
 export async function operationsRoutes(
   fastify: FastifyInstance,
-  { store, figures, lifecycle }: Services,
+  { store, registry, lifecycle }: AppContext,
 ): Promise<void> {
-  await fastify.register(health, { store, lifecycle });
-  await fastify.register(prometheus, { figures });
+  await fastify.register(healthLive);
+  await fastify.register(healthReady, { store, lifecycle });
+  await fastify.register(metrics, { registry });
 }

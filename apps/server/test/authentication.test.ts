@@ -100,6 +100,16 @@ it('cannot be guessed quickly from one address, which does not hold up who knows
   expect((await fetch(url, json({ ...event, secret: SECRET }))).status).toBe(200);
 });
 
+it('is guessed as rarely where an address has two names', async () => {
+  const server = await startServer();
+  const status = async (path: string) =>
+    (await fetch(`${server.origin}${path}?channel=x`, { headers: { Authorization: 'Bearer wrong' } })).status;
+  for (let i = 0; i < 10; i++) {
+    expect([await status('/latest'), await status('/events/v1/latest')]).toEqual([401, 401]);
+  }
+  expect([await status('/latest'), await status('/events/v1/latest')]).toEqual([429, 429]);
+});
+
 it('a page of an allowed origin may use the server, another may not', async () => {
   const server = await startServer({ corsOrigin: 'https://one.example, https://two.example' });
   const allowed = async (origin: string) => {

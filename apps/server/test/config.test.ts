@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../src/config.js';
-import { help } from '../src/help.js';
-import { apiSecret } from '../src/secret.js';
+import { SETTINGS } from '../src/process/config.js';
+import { help } from '../src/process/help.js';
+import { apiSecret } from '../src/process/secret.js';
 
 function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
   try {
@@ -90,7 +90,7 @@ describe('apiSecret', () => {
 });
 
 it('--help and the table of the README name every setting, with its default', async () => {
-  const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
   for (const setting of Object.values(SETTINGS)) {
     const value = (setting.schema as { default?: unknown }).default;
     const shown = typeof value === 'boolean' ? (value ? 'on' : 'off') : value;

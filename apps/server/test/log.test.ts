@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '../src/logger.js';
+import { createLogger } from '../src/process/logger.js';
 import { json, SECRET, startServer } from './support/server.js';
 
 const encoded = encodeURIComponent(SECRET);

@@ -1,7 +1,7 @@
 import { openStore, readConfig } from '@ganomede/events-server';
 import { RedisServer, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { configuredSecrets } from '../src/secret.js';
+import { configuredSecrets } from '../src/process/secret.js';
 
 async function startRedis(): Promise<RedisServer> {
   const redis = await RedisServer.start();
@@ -60,7 +60,7 @@ describe('the store', () => {
 
   it('cannot be two Redis at a time', async () => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1', REDIS_CLUSTER_NODES: '127.0.0.1:1' };
-    await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing where REDIS_URL is set/);
+    await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing if REDIS_URL is set/);
   });
 });
 

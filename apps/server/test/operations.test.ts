@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { buildOperationsApp, createServices, eventsPlugin } from '@ganomede/events-server';
+import { buildOperationsApp, createAppContext, eventsPlugin } from '@ganomede/events-server';
 import { RedisServer } from '@ganomede/events-testing';
 import Fastify from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -127,7 +127,7 @@ it('all of it can be mounted in another Fastify app, under any prefix', async ()
 
 it('the app of health and metrics has nothing else', async () => {
   const { store } = await startServer();
-  const app = buildOperationsApp(createServices(store, {}));
+  const app = buildOperationsApp(createAppContext(store, {}));
   onTestFinished(() => app.close());
   expect((await app.inject('/health/live')).statusCode).toBe(200);
   expect((await app.inject('/events/v1/events')).statusCode).toBe(404);

@@ -6,7 +6,7 @@ import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisServer } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createLogger } from '../src/logger.js';
+import { createLogger } from '../src/process/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('POST /events', () => {
@@ -152,7 +152,7 @@ describe('GET /events', () => {
   });
 });
 
-it('answers 503 with Retry-After where as many polls wait as may', async () => {
+it('answers 503 with Retry-After if too many polls wait', async () => {
   const server = await startServer({ maxWaitingPolls: 2 });
   const channel = randomChannel();
   const polls = [server.read(channel), server.read(channel)];
@@ -160,7 +160,10 @@ it('answers 503 with Retry-After where as many polls wait as may', async () => {
   const response = await server.fetch(`/events?clientId=c&channel=${channel}`);
   expect(response.status).toBe(503);
   expect(response.headers.get('retry-after')).toBe('1');
-  expect(await response.json()).toMatchObject({ code: 'ServiceUnavailable' });
+  expect(await response.json()).toEqual({
+    code: 'ServiceUnavailable',
+    message: 'This server already has 2 waiting polls, its limit (MAX_WAITING_POLLS)',
+  });
   await server.publish(channel);
   for (const events of await Promise.all(polls)) expect(events).toHaveLength(1);
 });

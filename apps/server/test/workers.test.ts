@@ -1,6 +1,6 @@
 import { RedisServer, type ServerProcess } from '@ganomede/events-testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { restartDelayMs } from '../src/workers.js';
+import { restartDelayMs } from '../src/process/workers.js';
 import { startProcess } from './support/process.js';
 import { json, SECRET } from './support/server.js';
 

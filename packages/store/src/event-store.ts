@@ -77,7 +77,7 @@ export class EventStore {
   readonly #indexReader: IndexReader;
   readonly #missed: MissedNotifications | undefined;
   readonly #sweeper: Sweeper;
-  readonly #observers: StoreObserver[] = [];
+  readonly #observers = new Set<StoreObserver>();
   #closing: Promise<void> | undefined;
 
   /** Use `openEventStore`. */
@@ -103,9 +103,10 @@ export class EventStore {
     return this.#live.waiting;
   }
 
-  /** From now on `observer` is told of every call that has ended, except those that wait. */
-  observe(observer: StoreObserver): void {
-    this.#observers.push(observer);
+  /** From now on `observer` is told of every call that has ended, except those that wait; until what is returned is called. */
+  observe(observer: StoreObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
 
   /**
@@ -178,18 +179,18 @@ export class EventStore {
    * being lower than `after` tells the consumer that the store has lost events.
    */
   poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
-    const poll = new PromisedPoll(cursor, options);
-    this.start(poll);
+    const poll = new PromisedPoll(options);
+    this.start(poll, cursor);
     return poll.page;
   }
 
   /** Does what `poll` does for those who have an object for each request anyway: tens of thousands may wait at once. */
-  start(poll: Poll): void {
+  start(poll: Poll, cursor: ReadCursor): void {
     try {
-      const scope = this.#scope(poll.cursor.channel);
+      const scope = this.#scope(cursor.channel);
       // What is in memory could answer, but there is no knowing whether it is the newest.
       this.#storage.assertReachable?.(scope.channel);
-      poll.start(this.#polls, scope);
+      poll.start(this.#polls, scope, cursor);
     } catch (error) {
       poll.refuse(error);
     }
@@ -291,7 +292,7 @@ export class EventStore {
   #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
     const started = performance.now();
     const running = work();
-    if (this.#observers.length === 0) return running;
+    if (this.#observers.size === 0) return running;
     const ended = (error: unknown) => {
       const durationMs = performance.now() - started;
       for (const observer of this.#observers) observer(call, durationMs, error);

@@ -10,8 +10,8 @@ const cursor = { channel: 'a', after: 5, limit: 10 };
 const scope = { channel: 'a', type: undefined };
 
 function poll(source: PollSource, cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
-  const started = new PromisedPoll(cursor, options);
-  started.start(source, scope);
+  const started = new PromisedPoll(options);
+  started.start(source, scope, cursor);
   return started.page;
 }
 

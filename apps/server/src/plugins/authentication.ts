@@ -3,6 +3,7 @@ import rateLimit from '@fastify/rate-limit';
 import { EventsError } from '@ganomede/events-protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Identity } from './access.js';
 
 /** Failed attempts per address before they are answered with 429, and the time after which they are forgotten. */
 const MAX_FAILURES = 20;
@@ -17,9 +18,12 @@ export interface AuthenticationOptions {
   readonly allowQuerySecret: boolean;
 }
 
+/** Whoever knows the secret may do everything. */
+const HOLDER_OF_SECRET: Identity = { check: () => undefined };
+
 /**
- * `authenticate` refuses who does not know a secret: `Authorization: Bearer`, the query, or the body.
- * Failures are limited per address; who knows the secret is never held up by them.
+ * `authenticate` finds out who sends a request, by the secret in `Authorization: Bearer`, the query, or the body, and
+ * refuses everybody else. Failures are limited per address; whoever knows the secret is never held up by them.
  */
 export const authentication = fp(async (fastify: FastifyInstance, options: AuthenticationOptions) => {
   const accepted = options.secrets.map(equals);
@@ -29,13 +33,7 @@ export const authentication = fp(async (fastify: FastifyInstance, options: Authe
   await fastify.register(rateLimit, { global: false, max: MAX_FAILURES, timeWindow: FAILURE_WINDOW_MS });
   const countFailure = fastify.createRateLimit();
 
-  fastify.addHook('onRoute', (route) => {
-    if (route.preValidation === fastify.authenticate) {
-      route.schema = { ...route.schema, security: [{ bearer: [] }, { query: [] }] };
-    }
-  });
-
-  const isAllowed = (request: FastifyRequest) => {
+  const knowsSecret = (request: FastifyRequest) => {
     const { query, body } = request as { query: Secretive; body: Secretive | undefined | null };
     if (matches(bearer(request.headers.authorization)) || matches(body?.secret)) return true;
     return options.allowQuerySecret && matches(query.secret);
@@ -50,9 +48,14 @@ export const authentication = fp(async (fastify: FastifyInstance, options: Authe
     throw new EventsError('InvalidCredentialsError', 'Invalid credentials');
   };
 
+  fastify.decorateRequest('identity', null);
   fastify.decorate('authenticate', (request, _reply, done) => {
-    if (isAllowed(request)) done();
-    else refuse(request).catch(done);
+    if (knowsSecret(request)) {
+      request.identity = HOLDER_OF_SECRET;
+      done();
+    } else {
+      refuse(request).catch(done);
+    }
   });
 });
 
@@ -81,7 +84,7 @@ function bearer(header: string | undefined): string | undefined {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** A `preValidation` hook: before the request is checked in any other way. */
+    /** A `preValidation` hook, before the request is checked in any other way: sets its `identity` or refuses it. */
     authenticate(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void;
   }
 }

@@ -1,102 +1,34 @@
-import { ERRORS, type ErrorBody, type ErrorCode, EventsError } from '@ganomede/events-protocol';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, type ErrorCode, EventsError } from '@ganomede/events-protocol';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { isStoreFailure, sendError } from '../answers/errors.js';
 
-/** Seconds after which a client may try again where the store is away. */
-const RETRY_AFTER_S = 1;
-
-/** Every error as `{ code, message }` of the protocol's table; unknown routes and methods too. */
+/** Every error is answered as one of the protocol's table; what is not in it is logged and answered as `Internal`. */
 export const errors = fp(async (fastify: FastifyInstance) => {
-  const methods = new Map<string, Set<string>>();
-  fastify.addHook('onRoute', ({ url, method }) => {
-    const known = methods.get(url) ?? new Set();
-    for (const name of [method].flat()) known.add(name);
-    methods.set(url, known);
-  });
+  const logFailure = failureLog();
 
-  fastify.setErrorHandler((error: FastifyError, request, reply) => sendError(error, request, reply));
-  fastify.setNotFoundHandler(refuseUnknown);
-  // Before the body is read, so that nothing about the body can come first.
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (request.is404) refuseUnknown(request);
-    else done();
+  fastify.decorate('answerError', (error, request, reply) => {
+    const known = error instanceof EventsError ? error : fromFastify(error);
+    logFailure(known, request.log);
+    return sendError(reply, known);
   });
-
-  fastify.decorate('refuseOtherMethods', () => {
-    for (const [url, known] of [...methods]) {
-      const others = fastify.supportedMethods.filter((method) => !known.has(method));
-      const allow = [...known].join(', ');
-      fastify.route({
-        url: url.slice(fastify.prefix.length),
-        method: others,
-        schema: { hide: true },
-        onRequest: async (request, reply) => {
-          reply.header('Allow', allow);
-          throw new EventsError(
-            'MethodNotAllowed',
-            `${request.method} is not allowed here, expected one of: ${allow}`,
-          );
-        },
-        handler: () => undefined,
-      });
-    }
-  });
+  fastify.setErrorHandler(fastify.answerError);
 });
 
-function refuseUnknown(request: FastifyRequest): never {
-  throw new EventsError('ResourceNotFound', `${pathOf(request.url)} does not exist`);
-}
+/** A store that is away fails every request; the log says so at most this often, milliseconds. */
+const STORE_FAILURE_EVERY_MS = 1_000;
 
-/** The path of a URL: no query, so no secret. */
-export function pathOf(url: string): string {
-  const end = url.indexOf('?');
-  return end === -1 ? url : url.slice(0, end);
-}
-
-/** Answers with an error of the table; what is not in it is logged and answered as `Internal`. */
-export function sendError(
-  error: FastifyError | EventsError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  const known = error instanceof EventsError ? error : fromFastify(error);
-  logFailure(known, request);
-  const retryAfterS = known.retryAfterS ?? (known.code === 'ServiceUnavailable' ? RETRY_AFTER_S : undefined);
-  if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
-  if (known.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
-  const body: ErrorBody = { code: known.code, message: messageOf(known) };
-  // Serialised here: an error is the same whatever the schema of the route's answers.
-  return reply
-    .code(known.status)
-    .header('content-type', 'application/json; charset=utf-8')
-    .serializer(JSON.stringify)
-    .send(body);
-}
-
-/** What underlies a failure is for the log: addresses, paths and the like are nobody else's business. */
-function messageOf(error: EventsError): string {
-  if (!isOfStore(error)) return error.message;
-  return 'The event store is away or cannot write. What was sent may have been stored: send it again with the same Idempotency-Key';
-}
-
-/** An unavailable store fails every request; this often the log says so, milliseconds. */
-const REPEAT_MS = 1_000;
-let unavailableLoggedAt = Number.NEGATIVE_INFINITY;
-
-function logFailure(error: EventsError, { log }: FastifyRequest): void {
-  const { code, status, cause, message } = error;
-  if (status < 500) return;
-  if (code !== 'ServiceUnavailable') {
-    log.error({ err: cause, code }, message);
-  } else if (isOfStore(error) && performance.now() - unavailableLoggedAt >= REPEAT_MS) {
-    unavailableLoggedAt = performance.now();
-    log.error({ code }, message);
-  }
-}
-
-/** The server itself says when to come back; a store that is away does not know. */
-function isOfStore({ code, retryAfterS }: EventsError): boolean {
-  return code === 'ServiceUnavailable' && retryAfterS === undefined;
+function failureLog(): (error: EventsError, log: FastifyBaseLogger) => void {
+  let storeFailureLoggedAt = Number.NEGATIVE_INFINITY;
+  return (error, log) => {
+    const { code, cause, message } = error;
+    if (code === 'Internal') {
+      log.error({ err: cause, code }, message);
+    } else if (isStoreFailure(error) && performance.now() - storeFailureLoggedAt >= STORE_FAILURE_EVERY_MS) {
+      storeFailureLoggedAt = performance.now();
+      log.error({ code }, message);
+    }
+  };
 }
 
 const CODE_BY_STATUS = new Map<number, ErrorCode>(
@@ -123,7 +55,7 @@ function fromFastify(error: FastifyError): EventsError {
     return new EventsError('InvalidContent', 'Invalid URL: it cannot be decoded');
   const code = CODE_BY_STATUS.get(statusCode) ?? 'InvalidContent';
   if (code !== 'InvalidContent') return new EventsError(code, error.message, { cause: error });
-  // The parser's own words quote the body, and the secret may stand there.
+  // The parser's own words quote the body, and the secret may be in it.
   return new EventsError(
     'InvalidContent',
     'Invalid JSON: the body cannot be read as JSON, or has a "__proto__" or a "constructor.prototype" in it',
@@ -133,7 +65,11 @@ function fromFastify(error: FastifyError): EventsError {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Answers 405 for the methods that the routes registered so far do not have. Call it after them. */
-    refuseOtherMethods(): void;
+    /** Logs an error if it is the server's fault, and answers with it. */
+    answerError(
+      error: FastifyError | EventsError,
+      request: FastifyRequest,
+      reply: FastifyReply,
+    ): FastifyReply;
   }
 }

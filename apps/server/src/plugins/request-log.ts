@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { pathOf } from './errors.js';
+import { pathOf } from './unknown-routes.js';
 
 /** One line per request: its path without the query, status and time. Successes at `debug`, refusals at `info`. */
 export const requestLog = fp(async (fastify: FastifyInstance) => {

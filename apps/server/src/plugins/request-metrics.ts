@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { StatsD } from 'hot-shots';
-import type { Metrics } from '../metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
 
 export interface RequestMetricsOptions {
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'answered'>;
   readonly statsd: StatsD | undefined;
 }
 
-/** Counts every answer, for Prometheus and, where it is configured, StatsD. */
+/** Counts every answer, for Prometheus and, if it is configured, StatsD. */
 export const requestMetrics = fp(
   async (fastify: FastifyInstance, { metrics, statsd }: RequestMetricsOptions) => {
     fastify.addHook('onResponse', (request, reply, done) => {

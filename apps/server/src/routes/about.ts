@@ -15,6 +15,7 @@ export const about: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get(
     '/about',
     {
+      config: { access: 'open' },
       schema: {
         operationId: 'about',
         summary: 'What the server is',

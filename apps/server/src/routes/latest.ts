@@ -2,11 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import { LatestQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
-import { sendBatch } from '../send-json.js';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../answers/error-schemas.js';
+import { sendPage } from '../answers/json.js';
+import type { Access } from '../plugins/access.js';
 
 export interface LatestOptions {
-  readonly store: EventStore;
+  readonly store: Pick<EventStore, 'latest'>;
   readonly maxLimit: number;
 }
 
@@ -19,10 +21,15 @@ const schema = {
   response: { 200: ReadReply, ...errorsOf(400, 401, 429, 503) },
 };
 
+const access: Access = {
+  action: 'read',
+  channelOf: ({ query }: FastifyRequest<{ Querystring: LatestQuery }>) => query.channel,
+};
+
 /** `GET /latest` */
 export const latest: FastifyPluginAsyncTypebox<LatestOptions> = async (fastify, { store, maxLimit }) => {
-  fastify.get('/latest', { preValidation: fastify.authenticate, schema }, async (request, reply) => {
+  fastify.get('/latest', { config: { access }, schema }, async (request, reply) => {
     const { channel, limit = DEFAULT_LIMIT, before } = request.query;
-    return sendBatch(reply, await store.latest({ channel, limit: Math.min(limit, maxLimit), before }));
+    return sendPage(reply, await store.latest({ channel, limit: Math.min(limit, maxLimit), before }));
   });
 };

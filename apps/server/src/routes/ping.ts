@@ -1,5 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import { sendJson } from '../send-json.js';
+import { sendJson } from '../answers/json.js';
 
 const Token = Type.Object({ token: Type.String({ title: 'token', description: 'any text' }) });
 
@@ -8,6 +8,7 @@ export const ping: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.route({
     method: ['GET', 'HEAD'],
     url: '/ping/:token',
+    config: { access: 'open' },
     schema: {
       summary: 'Is the server there?',
       tags: ['server'],

@@ -1,4 +1,4 @@
-import { type FastifyPluginAsyncTypebox, type Static, Type } from '@fastify/type-provider-typebox';
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
 import type { EventHeader } from '@ganomede/events-protocol';
 import {
   BatchPublishBody,
@@ -8,16 +8,16 @@ import {
   PublishReply,
 } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
-import { errorsOf } from '../api-errors.js';
-import type { Metrics } from '../metrics.js';
-import { sendJson } from '../send-json.js';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../answers/error-schemas.js';
+import { sendJson } from '../answers/json.js';
+import type { Metrics } from '../metrics/metrics.js';
+import type { Access } from '../plugins/access.js';
 
 export interface PublishOptions {
-  readonly store: EventStore;
-  readonly metrics: Metrics;
+  readonly store: Pick<EventStore, 'append'>;
+  readonly metrics: Pick<Metrics, 'published'>;
 }
-
-const PublishHeaders = Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) });
 
 const schema = {
   operationId: 'publish',
@@ -26,7 +26,7 @@ const schema = {
     'Answers once the event is stored. With `events` all of them are stored, with consecutive ids, or none. ' +
     'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing.',
   tags: ['events'],
-  headers: PublishHeaders,
+  headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: Type.Union([BatchPublishBody, PublishBody]),
   response: {
     200: Type.Union([PublishReply, BatchPublishReply]),
@@ -34,9 +34,14 @@ const schema = {
   },
 };
 
+const access: Access = {
+  action: 'publish',
+  channelOf: ({ body }: FastifyRequest<{ Body: PublishBody | BatchPublishBody }>) => body.channel,
+};
+
 /** `POST /events` */
 export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify, { store, metrics }) => {
-  fastify.post('/events', { preValidation: fastify.authenticate, schema }, async (request, reply) => {
+  fastify.post('/events', { config: { access }, schema }, async (request, reply) => {
     const isBatch = 'events' in request.body;
     const appending = append(request.body, request.headers['idempotency-key']);
     // The store has its JSON text: thousands of objects that need not be kept while it writes.
@@ -46,10 +51,7 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify
     return sendJson(reply, JSON.stringify(isBatch ? headers : headers[0]));
   });
 
-  function append(
-    body: Static<typeof PublishBody> | Static<typeof BatchPublishBody>,
-    key: string | undefined,
-  ): Promise<EventHeader[]> {
+  function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
     return store.append(
       body.channel,
       'events' in body ? body.events : [body],

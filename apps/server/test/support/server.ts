@@ -7,7 +7,7 @@ import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { TemporaryFolder } from '@ganomede/events-testing';
 import type { FastifyInstance } from 'fastify';
 import { expect, onTestFinished } from 'vitest';
-import { createLogger } from '../../src/logger.js';
+import { createLogger } from '../../src/process/logger.js';
 
 export const SECRET = 'a secret of the tests';
 export const BEARER = { Authorization: `Bearer ${SECRET}` };

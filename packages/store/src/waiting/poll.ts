@@ -24,21 +24,13 @@ export interface PollSource extends WaitingRoom {
  * the page that it finds. What the tail of the channel holds already is answered at once.
  */
 export abstract class Poll extends Wait {
-  /** As it was asked for. */
-  readonly cursor: ReadCursor;
-  /** What is asked for now. A poll that has found nothing goes on behind what it has looked through. */
-  #after: number;
+  /** A poll that has found nothing goes on behind what it has looked through. */
+  #after = 0;
+  #limit = 0;
   #type: string | undefined;
   #source: PollSource | undefined;
   /** What the last look has found: nothing. */
   #empty: EventPage | undefined;
-
-  /** `timeoutMs`: the longest wait, milliseconds; 0 does not wait. */
-  constructor(cursor: ReadCursor, timeoutMs: number) {
-    super(timeoutMs);
-    this.cursor = cursor;
-    this.#after = cursor.after;
-  }
 
   /**
    * Called once, with what was found; an empty page if the time is over, it was stopped, or the store closes. Perhaps
@@ -47,12 +39,14 @@ export abstract class Poll extends Wait {
   protected abstract found(page: EventPage): void;
 
   /** Called by the store that it is started at. */
-  start(source: PollSource, { channel, type }: ChannelScope): void {
+  start(source: PollSource, { channel, type }: ChannelScope, { after, limit }: ReadCursor): void {
     this.#source = source;
     this.#type = type;
+    this.#after = after;
+    this.#limit = limit;
     if (this.timeoutMs > 0) this.begin(source, channel);
     else
-      source.scan({ channel, type, after: this.#after, limit: this.cursor.limit }).then(
+      source.scan({ channel, type, after, limit }).then(
         (page) => this.found(page),
         (error: unknown) => this.failed(error),
       );
@@ -64,7 +58,7 @@ export abstract class Poll extends Wait {
   }
 
   protected override peek({ tail }: LiveChannel): boolean {
-    const kept = tail.read(this.#after, this.cursor.limit, this.#type);
+    const kept = tail.read(this.#after, this.#limit, this.#type);
     if (kept === undefined || kept.count === 0) return false;
     this.found(kept);
     return true;
@@ -73,7 +67,7 @@ export abstract class Poll extends Wait {
   protected override async look(channel: LiveChannel): Promise<boolean> {
     const { tail, resets } = channel;
     const after = this.#after;
-    const kept = tail.read(after, this.cursor.limit, this.#type);
+    const kept = tail.read(after, this.#limit, this.#type);
     const page = kept ?? (await this.#readTogether(channel, after));
     const isCurrent = channel.resets === resets;
     if (page.count > 0) {
@@ -102,7 +96,7 @@ export abstract class Poll extends Wait {
   /** Joins those who read the store at the same cursor. */
   #readTogether(live: LiveChannel, after: number): Promise<EventPage> {
     const source = this.#source as PollSource;
-    const { limit } = this.cursor;
+    const limit = this.#limit;
     const type = this.#type;
     return live.share(`${after} ${limit} ${type ?? ''}`, () =>
       source.scan({ channel: live.name, type, after, limit }),

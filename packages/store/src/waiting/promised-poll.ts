@@ -1,5 +1,5 @@
 import type { EventPage } from '../events/event-page.js';
-import { Poll, type ReadCursor } from './poll.js';
+import { Poll } from './poll.js';
 
 export interface PollOptions {
   /** Longest wait in milliseconds; 0 answers at once. */
@@ -16,8 +16,8 @@ export class PromisedPoll extends Poll {
   #resolve!: (page: EventPage) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(cursor: ReadCursor, { timeoutMs, signal }: PollOptions) {
-    super(cursor, timeoutMs);
+  constructor({ timeoutMs, signal }: PollOptions) {
+    super(timeoutMs);
     this.page = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -20,7 +20,7 @@ export interface WaitingRoom {
  * While it waits this object is all there is of it: an async function that waits holds three times as much.
  */
 export abstract class Wait extends Waiter {
-  /** The longest wait, milliseconds. */
+  /** The longest wait, milliseconds; 0 does not wait. */
   readonly timeoutMs: number;
   #room: WaitingRoom | undefined;
   #channel: LiveChannel | undefined;

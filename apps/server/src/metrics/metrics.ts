@@ -1,4 +1,4 @@
-import type { EventStore } from '@ganomede/events-store';
+import type { EventStore, StoreCall } from '@ganomede/events-store';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 
@@ -15,7 +15,7 @@ export class Metrics {
     help: 'Events sent to consumers',
     registers: [this.registry],
   });
-  readonly storeCalls = new DurationHistogram({
+  readonly #storeCalls = new DurationHistogram({
     name: 'events_store_call_duration_seconds',
     help: 'Round trips to the store, by call and outcome',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
@@ -28,7 +28,7 @@ export class Metrics {
     registry: this.registry,
   });
   /** By route, then method. */
-  readonly #routes = new Map<string, Map<string, RouteFigures>>();
+  readonly #routes = new Map<string, Map<string, RouteMetrics>>();
 
   /** Counts the process too (memory, CPU, event-loop lag), and the polls that wait at the store. */
   constructor(store: EventStore) {
@@ -48,17 +48,33 @@ export class Metrics {
     });
   }
 
+  /** Times every call of the store that does not wait; until what is returned is called. */
+  observe(store: EventStore): () => void {
+    const durations = new Map<StoreCall, { readonly ok: Durations; readonly error: Durations }>();
+    return store.observe((call, durationMs, error) => {
+      let ofCall = durations.get(call);
+      if (ofCall === undefined) {
+        ofCall = {
+          ok: this.#storeCalls.of({ call, outcome: 'ok' }),
+          error: this.#storeCalls.of({ call, outcome: 'error' }),
+        };
+        durations.set(call, ofCall);
+      }
+      (error === undefined ? ofCall.ok : ofCall.error).observe(durationMs / 1000);
+    });
+  }
+
   /** Counts an answer. */
   answered(method: string, route: string, status: number, seconds: number): void {
-    const methods = this.#routes.get(route) ?? new Map<string, RouteFigures>();
+    const methods = this.#routes.get(route) ?? new Map<string, RouteMetrics>();
     if (methods.size === 0) this.#routes.set(route, methods);
-    let figures = methods.get(method);
-    if (figures === undefined) {
-      figures = { durations: this.#latency.of({ method, route }), uncounted: new Map() };
-      methods.set(method, figures);
+    let answers = methods.get(method);
+    if (answers === undefined) {
+      answers = { durations: this.#latency.of({ method, route }), uncounted: new Map() };
+      methods.set(method, answers);
     }
-    figures.durations.observe(seconds);
-    figures.uncounted.set(status, (figures.uncounted.get(status) ?? 0) + 1);
+    answers.durations.observe(seconds);
+    answers.uncounted.set(status, (answers.uncounted.get(status) ?? 0) + 1);
   }
 
   #countRequests(requests: Counter<RequestLabel>): void {
@@ -73,40 +89,8 @@ export class Metrics {
 
 type RequestLabel = 'method' | 'route' | 'status';
 
-interface RouteFigures {
+interface RouteMetrics {
   readonly durations: Durations;
   /** How many answers of each status have come since the last collection. */
   readonly uncounted: Map<number, number>;
-}
-
-/** The same store, with every call but the waiting ones timed. */
-export function measureStore(store: EventStore, { storeCalls }: Metrics): EventStore {
-  const timed = <Args extends unknown[], T>(call: string, run: (...args: Args) => Promise<T>) => {
-    const [ok, failed] = ['ok', 'error'].map((outcome) => storeCalls.of({ call, outcome }));
-    return (...args: Args): Promise<T> => {
-      const start = performance.now();
-      const running = run.apply(store, args);
-      running.then(
-        () => ok?.observe((performance.now() - start) / 1000),
-        () => failed?.observe((performance.now() - start) / 1000),
-      );
-      return running;
-    };
-  };
-  return {
-    append: timed('append', store.append),
-    read: timed('read', store.read),
-    latest: timed('latest', store.latest),
-    poll: (cursor, options) => store.poll(cursor, options),
-    loadCursor: timed('loadCursor', store.loadCursor),
-    saveCursor: timed('saveCursor', store.saveCursor),
-    createIndex: timed('createIndex', store.createIndex),
-    indices: timed('indices', store.indices),
-    readIndex: timed('readIndex', store.readIndex),
-    ping: timed('ping', store.ping),
-    get waiting() {
-      return store.waiting;
-    },
-    close: () => store.close(),
-  };
 }

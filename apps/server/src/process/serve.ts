@@ -2,14 +2,14 @@ import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import pkg from '../package.json' with { type: 'json' };
-import { buildApp, buildOperationsApp } from './app.js';
+import pkg from '../../package.json' with { type: 'json' };
+import { buildApp, buildOperationsApp } from '../app.js';
+import { createAppContext } from '../app-context.js';
+import { registryOfAllWorkers } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { openStore } from './open-store.js';
 import { type ApiSecret, welcome } from './secret.js';
-import { createServices } from './services.js';
 import { stopOnSignal } from './shutdown.js';
-import { figuresOfAllWorkers } from './worker-metrics.js';
 import { tellListening } from './workers.js';
 
 /** Runs the server in this process until a signal stops it. */
@@ -17,15 +17,13 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
   const { store, description } = await openStore(config, (message) => logger.warn(message));
   logger.info(description);
 
-  const services = createServices(store, config);
-  const shared = cluster.isWorker
-    ? { ...services, figures: figuresOfAllWorkers(services.metrics.registry) }
-    : services;
+  const own = createAppContext(store, config);
+  const context = cluster.isWorker ? { ...own, registry: registryOfAllWorkers(own.metrics.registry) } : own;
   const operations =
     config.metricsPort === undefined
       ? undefined
       : {
-          app: buildOperationsApp(shared, logger),
+          app: buildOperationsApp(context, logger),
           port: config.metricsPort,
           host: config.metricsHost ?? config.host,
         };
@@ -33,14 +31,14 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
     store,
     config: { ...config, apiSecret: secret.value },
     logger,
-    services: shared,
+    context,
     operations: operations === undefined,
   });
   stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
     await app.close();
     // Last, so that who asks meanwhile whether the server is ready is told that it is not.
     await operations?.app.close();
-    services.statsd?.close();
+    context.statsd?.close();
     await store.close();
   });
 

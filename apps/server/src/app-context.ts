@@ -1,41 +1,41 @@
 import type { EventStore } from '@ganomede/events-store';
 import { StatsD } from 'hot-shots';
 import type { Registry } from 'prom-client';
-import type { Config } from './config.js';
-import { Metrics, measureStore } from './metrics.js';
-import type { Lifecycle } from './routes/health.js';
+import { Metrics } from './metrics/metrics.js';
+import type { Lifecycle } from './plugins/stopping.js';
+import type { Config } from './process/config.js';
 
-/** What all routes of one server share. */
-export interface Services {
-  /** Every call of it is measured. */
+/** What the apps of one server share: the one that serves events, and the one of health and metrics alone. */
+export interface AppContext {
   readonly store: EventStore;
   readonly metrics: Metrics;
-  /** What `/metrics` tells. */
-  readonly figures: Pick<Registry, 'metrics' | 'contentType'>;
+  /** What `/metrics` shows: those of this process, or of all workers. */
+  readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
+  /** Undefined if it is not configured. */
   readonly statsd: StatsD | undefined;
   readonly lifecycle: Lifecycle;
 }
 
 export type StatsDSettings = Partial<Pick<Config, 'statsdHost' | 'statsdPort' | 'statsdPrefix'>>;
 
-export function createServices(store: EventStore, settings: StatsDSettings): Services {
+export function createAppContext(store: EventStore, settings: StatsDSettings): AppContext {
   const metrics = new Metrics(store);
   return {
-    store: measureStore(store, metrics),
+    store,
     metrics,
-    figures: metrics.registry,
+    registry: metrics.registry,
     statsd: openStatsD(settings),
     lifecycle: { stopping: false },
   };
 }
 
-/** StatsD where all three of its settings are there, as in the original. */
+/** StatsD, if all three of its settings are given, as in the original. */
 function openStatsD({
   statsdHost: host,
   statsdPort: port,
   statsdPrefix: prefix,
 }: StatsDSettings): StatsD | undefined {
   if (host === undefined || port === undefined || prefix === undefined) return undefined;
-  // What StatsD does not take is not worth more than silence: it comes by UDP.
+  // It is told by UDP: what it does not take is lost without a word.
   return new StatsD({ host, port, prefix, errorHandler: () => undefined });
 }

@@ -8,7 +8,7 @@ export interface ApiSecret {
 }
 
 /**
- * The configured secret; outside production one is made where there is none.
+ * The configured secret; outside production one is made if there is none.
  *
  * @throws ConfigError in production without a secret.
  */

@@ -11,7 +11,7 @@ const PROBE_TIMEOUT_MS = 300;
 export interface StoreChoice {
   readonly kind: 'redis' | 'embedded';
   readonly reason: string;
-  /** True where nobody asked for it: the other one will do as well. */
+  /** True if nobody asked for it: the other one will do as well. */
   readonly optional?: true;
 }
 
@@ -22,10 +22,10 @@ export interface OpenedStore {
 }
 
 /**
- * The store that the configuration asks for. Where it does not say: Redis where one of its variables is set, or
- * in production; on a developer's machine Redis where one answers on localhost:6379, else the embedded store.
+ * The store that the configuration asks for. If it does not say: Redis if one of its variables is set, or in
+ * production; on a developer's machine Redis if one answers on localhost:6379, else the embedded store.
  *
- * @throws ConfigError where two variables contradict each other.
+ * @throws ConfigError if two variables contradict each other.
  */
 export async function chooseStore(config: Config): Promise<StoreChoice> {
   const given = redisVariable(config);
@@ -42,7 +42,7 @@ export async function chooseStore(config: Config): Promise<StoreChoice> {
 /**
  * Opens the chosen store. The rest of the server knows only the contract.
  *
- * @throws EventsError `ServiceUnavailable` where it cannot be opened.
+ * @throws EventsError `ServiceUnavailable` if it cannot be opened.
  */
 export async function openStore(
   config: Config,
@@ -66,7 +66,7 @@ export async function openStore(
 /** The first variable of the environment that says where Redis is. */
 function redisVariable(config: Config): string | undefined {
   if (config.redisUrl !== undefined && config.redisClusterNodes !== undefined) {
-    throw new ConfigError(['REDIS_CLUSTER_NODES: expected nothing where REDIS_URL is set; got both']);
+    throw new ConfigError(['REDIS_CLUSTER_NODES: expected nothing if REDIS_URL is set; got both']);
   }
   if (config.redisUrl !== undefined) return 'REDIS_URL';
   if (config.redisClusterNodes !== undefined) return 'REDIS_CLUSTER_NODES';
@@ -76,7 +76,7 @@ function redisVariable(config: Config): string | undefined {
 }
 
 async function openEmbedded(config: Config, reason: string): Promise<OpenedStore> {
-  // Loaded where it is used: it is native code, which Redis needs nothing of.
+  // Loaded only if it is used: it is native code, which Redis needs nothing of.
   const { openLmdbStore } = await import('@ganomede/events-store-lmdb');
   const store = await openLmdbStore({ dataDir: config.dataDir, ...storeOptions(config) });
   return {

@@ -1,26 +1,24 @@
 import cluster, { type Worker } from 'node:cluster';
-import { EventsError } from '@ganomede/events-protocol';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { TemporaryRefusal } from '../answers/errors.js';
 
-/** Between a worker that is asked for the figures and the process that can ask all workers. */
+/** Between a worker that is asked for the metrics and the process that can ask all workers. */
 interface Question {
-  readonly type: 'events:figures';
+  readonly type: 'events:metrics';
   readonly id: number;
 }
 
 interface Answer extends Question {
-  /** Prometheus text; undefined where a worker did not tell its figures. */
+  /** Prometheus text; undefined if a worker did not tell its metrics. */
   readonly text: string | undefined;
 }
 
-type Figures = Pick<Registry, 'metrics' | 'contentType'>;
-
 function isOurs(message: unknown): message is Question & Partial<Answer> {
-  return (message as Partial<Question> | null)?.type === 'events:figures';
+  return (message as Partial<Question> | null)?.type === 'events:metrics';
 }
 
-/** In a worker: the figures of all workers together, whichever of them is asked. */
-export function figuresOfAllWorkers(own: Registry): Figures {
+/** In a worker: the metrics of all workers together, whichever of them is asked. */
+export function registryOfAllWorkers(own: Registry): Pick<Registry, 'metrics' | 'contentType'> {
   AggregatorRegistry.setRegistries(own);
   // Answers the other process when it collects.
   new AggregatorRegistry();
@@ -37,24 +35,20 @@ export function figuresOfAllWorkers(own: Registry): Figures {
       const id = questions++;
       const text = await new Promise<string | undefined>((resolve) => {
         waiting.set(id, resolve);
-        process.send?.({ type: 'events:figures', id } satisfies Question);
+        process.send?.({ type: 'events:metrics', id } satisfies Question);
       });
-      if (text === undefined) {
-        throw new EventsError('ServiceUnavailable', 'A worker did not tell its figures in time', {
-          retryAfterS: 1,
-        });
-      }
+      if (text === undefined) throw new TemporaryRefusal('A worker did not tell its metrics in time');
       return text;
     },
   };
 }
 
-/** In the process that has the workers: collects the figures of all of them for the one that was asked. */
-export function collectFigures(): void {
+/** In the process that has the workers: collects the metrics of all of them for the one that was asked. */
+export function collectWorkerMetrics(): void {
   const all = new AggregatorRegistry();
   cluster.on('message', async (worker: Worker, message: unknown) => {
     if (!isOurs(message)) return;
     const text = await all.clusterMetrics().catch(() => undefined);
-    if (worker.isConnected()) worker.send({ type: 'events:figures', id: message.id, text } satisfies Answer);
+    if (worker.isConnected()) worker.send({ type: 'events:metrics', id: message.id, text } satisfies Answer);
   });
 }

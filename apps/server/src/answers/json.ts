@@ -7,8 +7,8 @@ export function sendJson(reply: FastifyReply, json: string | Buffer): FastifyRep
   return reply.header('content-type', 'application/json; charset=utf-8').send(json);
 }
 
-/** Answers with the events as they were stored, and the position of their channel. */
-export function sendBatch(reply: FastifyReply, batch: EventPage): FastifyReply {
-  reply.header(FIRST_ID_HEADER, batch.firstId).header(LAST_ID_HEADER, batch.lastId);
-  return sendJson(reply, batch.json);
+/** Answers with the events as they were stored, and the bounds of their channel. */
+export function sendPage(reply: FastifyReply, page: EventPage): FastifyReply {
+  reply.header(FIRST_ID_HEADER, page.firstId).header(LAST_ID_HEADER, page.lastId);
+  return sendJson(reply, page.json);
 }

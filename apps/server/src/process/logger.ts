@@ -4,7 +4,7 @@ import pretty from 'pino-pretty';
 /** Shorter secrets stand in ordinary words; replacing them would spoil the log. */
 const SHORTEST_SCRUBBED = 6;
 
-/** JSON lines; coloured text where a person looks at it. */
+/** JSON lines; coloured text if a person looks at it. */
 export function logDestination(output: NodeJS.WriteStream & { fd: number }): DestinationStream {
   return output.isTTY
     ? pretty({

@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import { collectWorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { type ApiSecret, welcome } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
-import { collectFigures } from './worker-metrics.js';
 
 /** A worker that ran for longer than this had started well, milliseconds. */
 const STEADY_MS = 10_000;
@@ -32,7 +32,7 @@ export function restartDelayMs(crashes: number): number {
 
 /**
  * Runs the server in `count` processes on one port. A worker that crashes is replaced, with back-off when they
- * keep crashing; where none comes up at all, this process ends too. Signals reach all of them.
+ * keep crashing; if none comes up at all, this process ends too. Signals reach all of them.
  */
 export function superviseWorkers(config: Config, secret: ApiSecret, count: number, logger: Logger): void {
   let stopping = false;
@@ -80,7 +80,7 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
     for (const worker of started.keys()) worker.process.kill('SIGKILL');
   });
 
-  collectFigures();
+  collectWorkerMetrics();
   logger.info({ workers: count }, `starting ${count} workers`);
   for (let i = 0; i < count; i++) start();
 }

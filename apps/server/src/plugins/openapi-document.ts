@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import pkg from '../../package.json' with { type: 'json' };
 
-/** Collects the schemas of the routes that come after it. Where the app does so already, its collection serves. */
-export const describeRoutes = fp(async (fastify: FastifyInstance) => {
+/** Collects the schemas of the routes that come after it. If the app does so already, its collection serves. */
+export const openapiDocument = fp(async (fastify: FastifyInstance) => {
   if (fastify.hasDecorator('swagger')) return;
   await fastify.register(swagger, {
     openapi: {

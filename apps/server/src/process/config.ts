@@ -5,7 +5,7 @@ import { Value } from '@sinclair/typebox/value';
 interface Setting<Schema extends TSchema> {
   readonly env: string;
   readonly flag?: string;
-  /** Never shown, not even where it is wrong. */
+  /** Never shown, not even if it is wrong. */
   readonly secret?: true;
   /** `description` says what is expected; `default` is what it is when unset. */
   readonly schema: Schema;
@@ -78,7 +78,7 @@ export const SETTINGS = {
     schema: Type.Optional(
       oneOf(
         ['redis', 'embedded'],
-        'where events are kept; redis or embedded (a folder of this machine). Unset: Redis where one of its variables is set, with NODE_ENV=production, or where one answers on localhost:6379; else embedded',
+        'where events are kept; redis or embedded (a folder of this machine). Unset: Redis if one of its variables is set, with NODE_ENV=production, or if one answers on localhost:6379; else embedded',
       ),
     ),
   }),
@@ -94,13 +94,13 @@ export const SETTINGS = {
   }),
   redisHost: setting({
     env: 'REDIS_EVENTS_PORT_6379_TCP_ADDR',
-    schema: optionalText('the host of Redis, where REDIS_URL is not set [localhost]'),
+    schema: optionalText('the host of Redis, if REDIS_URL is not set [localhost]'),
   }),
   redisPort: setting({
     env: 'REDIS_EVENTS_PORT_6379_TCP_PORT',
     schema: Type.Optional(
       Type.Integer({
-        description: 'the port of Redis, where REDIS_URL is not set; an integer from 1 to 65535 [6379]',
+        description: 'the port of Redis, if REDIS_URL is not set; an integer from 1 to 65535 [6379]',
         minimum: 1,
         maximum: 65535,
       }),
@@ -198,7 +198,7 @@ export const SETTINGS = {
   }),
   metricsHost: setting({
     env: 'METRICS_HOST',
-    schema: optionalText('the address of the port for health and metrics; that of HOST where it is not set'),
+    schema: optionalText('the address of the port for health and metrics; that of HOST if it is not set'),
   }),
   metricsPort: setting({
     env: 'METRICS_PORT',
@@ -283,13 +283,13 @@ export function readConfig(
   return Object.fromEntries(entries) as Config;
 }
 
-/** The settings with their defaults where they are missing or undefined. */
+/** The settings with the defaults of those that are missing or undefined. */
 export function withDefaults<Settings extends Partial<Config>>(settings: Settings): Config & Settings {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   return { ...readConfig({}), ...(Object.fromEntries(given) as Settings) };
 }
 
-/** The value that a text stands for; words (`INFO`, `On`) in any case. Undefined where it cannot be one. */
+/** The value that a text stands for; words (`INFO`, `On`) in any case. Undefined if it cannot be one. */
 function read(schema: TSchema, text: string): string | number | boolean | undefined {
   const word = text.toLowerCase();
   if (schema.anyOf) return word === 'auto' ? word : read(Type.Integer(), text);

@@ -1,0 +1,35 @@
+import { type ErrorBody, EventsError } from '@ganomede/events-protocol';
+import type { FastifyReply } from 'fastify';
+
+/** Seconds after which a client may try again if the server or its store cannot answer now. */
+const RETRY_AFTER_S = 1;
+
+/** The server itself cannot answer now, and says why. Every other `ServiceUnavailable` is the store's. */
+export class TemporaryRefusal extends EventsError {
+  constructor(message: string) {
+    super('ServiceUnavailable', message, { retryAfterS: RETRY_AFTER_S });
+  }
+}
+
+/** Whether the store could not be reached or could not write. */
+export function isStoreFailure(error: EventsError): boolean {
+  return error.code === 'ServiceUnavailable' && !(error instanceof TemporaryRefusal);
+}
+
+/** Answers with `{ code, message }`. What underlies a failure of the store is for the log, not for clients. */
+export function sendError(reply: FastifyReply, error: EventsError): FastifyReply {
+  const storeFailed = isStoreFailure(error);
+  const retryAfterS = error.retryAfterS ?? (storeFailed ? RETRY_AFTER_S : undefined);
+  if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
+  if (error.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
+  const body: ErrorBody = { code: error.code, message: storeFailed ? STORE_FAILED : error.message };
+  // Serialised here: an error is the same whatever the schema of the route's answers.
+  return reply
+    .code(error.status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(body);
+}
+
+const STORE_FAILED =
+  'The event store is away or cannot write. What was sent may have been stored: send it again with the same Idempotency-Key';

@@ -1,0 +1,89 @@
+import { type EventPage, type EventStore, Poll } from '@ganomede/events-store';
+import type { FastifyReply } from 'fastify';
+import type { Metrics } from '../metrics/metrics.js';
+import { sendPage } from './json.js';
+import type { WaitingRequest, WaitingRequests } from './waiting-requests.js';
+
+/** What a consumer asks for. */
+export interface PollQuery {
+  readonly clientId: string;
+  readonly channel: string;
+  /** Id of the last event that it has seen, to be saved as its cursor; undefined: read after the saved one. */
+  readonly after: number | undefined;
+  readonly limit: number;
+}
+
+/** What all polls of a server share. */
+export interface PollContext {
+  readonly store: Pick<EventStore, 'start' | 'loadCursor' | 'saveCursor'>;
+  readonly waitingRequests: WaitingRequests;
+  readonly metrics: Pick<Metrics, 'delivered'>;
+}
+
+/**
+ * One poll, from its query to its answer, which it gets once it has its events and its cursor is saved. While it waits
+ * this object is all that the server holds of it, beside the request itself: tens of thousands may wait at a time, and
+ * an async function that waits takes three times as much memory.
+ */
+export class WaitingPoll extends Poll implements WaitingRequest {
+  readonly #reply: FastifyReply;
+  readonly #context: PollContext;
+  #page: EventPage | undefined;
+  #cursorSaved = false;
+  #answered = false;
+
+  /** `timeoutMs`: the longest wait, milliseconds. */
+  constructor(reply: FastifyReply, context: PollContext, timeoutMs: number) {
+    super(timeoutMs);
+    this.#reply = reply;
+    this.#context = context;
+  }
+
+  /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
+  answer({ clientId, channel, after, limit }: PollQuery): void {
+    const { store, waitingRequests } = this.#context;
+    waitingRequests.enter(this, this.#reply);
+    const fail = (error: unknown) => this.failed(error);
+    const pollAfter = (after: number) => store.start(this, { channel, after, limit });
+    if (after === undefined) {
+      this.#cursorSaved = true;
+      store.loadCursor(clientId, channel).then(pollAfter, fail);
+    } else {
+      pollAfter(after);
+      // While the poll reads and waits: the answer needs both.
+      store.saveCursor(clientId, channel, after).then(() => this.#saved(), fail);
+    }
+  }
+
+  protected override found(page: EventPage): void {
+    this.#page = page;
+    this.#answerIfComplete();
+  }
+
+  #saved(): void {
+    this.#cursorSaved = true;
+    this.#answerIfComplete();
+  }
+
+  #answerIfComplete(): void {
+    const page = this.#page;
+    if (page === undefined || !this.#cursorSaved || this.#answered) return;
+    try {
+      sendPage(this.#reply, page);
+      this.#answered = true;
+      this.#context.waitingRequests.leave(this);
+      this.#context.metrics.delivered.inc(page.count);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Ends the poll too if it still waits. */
+  protected override failed(error: unknown): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.stop();
+    this.#context.waitingRequests.leave(this);
+    this.#reply.send(error instanceof Error ? error : new Error(String(error)));
+  }
+}

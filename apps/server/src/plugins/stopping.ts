@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** Whether a server runs or stops; shared by all of its apps. */
+export interface Lifecycle {
+  /** True from the beginning of the stop on. */
+  stopping: boolean;
+}
+
+/** While the server stops every answer closes its connection: one that is kept alive would hold up the stop. */
+export const stopping = fp(async (fastify: FastifyInstance, { lifecycle }: { lifecycle: Lifecycle }) => {
+  fastify.addHook('preClose', async () => {
+    lifecycle.stopping = true;
+  });
+
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    if (lifecycle.stopping) reply.header('Connection', 'close');
+    done();
+  });
+});

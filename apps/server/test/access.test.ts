@@ -1,0 +1,84 @@
+import { EventsError } from '@ganomede/events-protocol';
+import { buildApp, eventsPlugin } from '@ganomede/events-server';
+import type { EventStore } from '@ganomede/events-store';
+import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
+import { expect, it, onTestFinished } from 'vitest';
+import type { Identity } from '../src/plugins/access.js';
+import { BEARER, SECRET, startServer } from './support/server.js';
+
+const event = { from: 'f', type: 't', data: { name: 'x' } };
+const index = { id: 'i', channel: 'indexed', field: 'data.name' };
+
+/** What needs a right, the right, and for which channels. */
+const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefined, ...right: unknown[]][] = [
+  ['POST', '/events', { clientId: 'c', channel: 'a:b', ...event }, 'publish', ['a:b']],
+  ['POST', '/events', { clientId: 'c', channel: 'a', events: [event] }, 'publish', ['a']],
+  ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
+  ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
+  ['GET', '/latest?channel=a', undefined, 'read', ['a']],
+  ['POST', '/indices', index, 'manage', ['indexed']],
+  ['GET', '/indices', undefined, 'observe', []],
+  ['GET', '/indices/i/x', undefined, 'read', ['indexed']],
+];
+
+/** The plugin in an app where everybody who knows the secret is somebody else. */
+async function startAs(identity: Identity): Promise<{ app: FastifyInstance; store: EventStore }> {
+  const { store } = await startServer();
+  await store.createIndex(index);
+  const app = Fastify();
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.identity) request.identity = identity;
+    done();
+  });
+  await app.register(eventsPlugin, { prefix: '/events/v1', store, apiSecret: SECRET });
+  onTestFinished(() => app.close());
+  return { app, store };
+}
+
+const send = (app: FastifyInstance, method: InjectOptions['method'], url: string, payload?: object) =>
+  app.inject({
+    method: method as 'GET',
+    url: `/events/v1${url}`,
+    headers: BEARER,
+    ...(payload && { payload }),
+  });
+
+it('every route asks whether its caller may do what it does, with the channels that the request addresses', async () => {
+  const asked: unknown[] = [];
+  const { app } = await startAs({ check: (action, channels) => void asked.push(action, channels) });
+  for (const [method, url, payload, ...right] of REQUESTS) {
+    await send(app, method, url, payload);
+    expect([url, ...asked.splice(0)]).toEqual([url, ...right]);
+  }
+  for (const url of ['/ping/x', '/about', '/health/live', '/health/ready', '/metrics', '/openapi.json']) {
+    expect((await send(app, 'GET', url)).statusCode).toBe(200);
+  }
+  expect(asked).toEqual([]);
+});
+
+it('whoever may not is refused once the request is valid, and nothing is done', async () => {
+  const refusal = new EventsError('InvalidCredentialsError', 'Not with these credentials');
+  const { app, store } = await startAs({
+    check: () => {
+      throw refusal;
+    },
+  });
+  for (const [method, url, payload] of REQUESTS) {
+    const response = await send(app, method, url, payload);
+    expect([url, response.statusCode, response.json().message]).toEqual([url, 401, refusal.message]);
+  }
+  expect((await send(app, 'GET', '/latest')).statusCode).toBe(400);
+  expect((await store.read({ channel: 'a', after: 0, limit: 1 })).lastId).toBe(0);
+});
+
+it('a route that does not say who may use it is refused at the start', async () => {
+  const { store } = await startServer();
+  const app = buildApp({ store, config: { apiSecret: SECRET } });
+  onTestFinished(() => app.close());
+  app.register(async (fastify) => {
+    fastify.get('/forgotten', async () => 'everything');
+  });
+  await expect(app.ready()).rejects.toThrow(
+    'Invalid route GET /forgotten: expected config.access, "open" for everybody; got none',
+  );
+});
