@@ -34,16 +34,16 @@ async function main(): Promise<void> {
   ]);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (cluster.isWorker || workers === 1) return serve(config, secret, logger);
-  await refuseWorkersOfOneFolder(config, workers);
+  await refuseWorkersApart(config, workers);
   superviseWorkers(config, secret, workers, logger);
 }
 
-/** A folder can be used by one process at a time. */
-async function refuseWorkersOfOneFolder(config: Config, workers: number): Promise<void> {
+/** A folder can be used by one process at a time, and memory is a process's own. */
+async function refuseWorkersApart(config: Config, workers: number): Promise<void> {
   const { kind, reason } = await chooseStore(config);
   if (kind === 'redis') return;
   throw new ConfigError([
-    `WORKERS: expected 1 with the embedded store, whose folder one process at a time can use; got ${workers}. The store is embedded because ${reason}; EVENTS_STORE=redis chooses Redis`,
+    `WORKERS: expected 1 with the ${kind} store, which one process at a time can use; got ${workers}. The store is ${kind} because ${reason}; EVENTS_STORE=redis chooses Redis`,
   ]);
 }
 

@@ -77,8 +77,8 @@ export const SETTINGS = {
     flag: 'store',
     schema: Type.Optional(
       oneOf(
-        ['redis', 'embedded'],
-        'where events are kept; redis or embedded (a folder of this machine). Unset: Redis if one of its variables is set, with NODE_ENV=production, or if one answers on localhost:6379; else embedded',
+        ['redis', 'embedded', 'memory'],
+        'where events are kept; redis, embedded (a folder of this machine) or memory (for tests: nothing is kept when the server stops). Unset: Redis if one of its variables is set, with NODE_ENV=production, or if one answers on localhost:6379; else embedded',
       ),
     ),
   }),

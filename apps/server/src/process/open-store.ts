@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { EventsError } from '@ganomede/events-protocol';
 import type { EventStore, StoreOptions } from '@ganomede/events-store';
+import { openMemoryStore } from '@ganomede/events-store/memory';
 import type { RedisAddress } from '@ganomede/events-store-redis';
 import { type Config, ConfigError } from './config.js';
 
@@ -9,7 +10,7 @@ const PROBE_TIMEOUT_MS = 300;
 
 /** Which store, and why. */
 export interface StoreChoice {
-  readonly kind: 'redis' | 'embedded';
+  readonly kind: 'redis' | 'embedded' | 'memory';
   readonly reason: string;
   /** True if nobody asked for it: the other one will do as well. */
   readonly optional?: true;
@@ -51,6 +52,7 @@ export async function openStore(
 ): Promise<OpenedStore> {
   const { kind, reason, optional } = choice ?? (await chooseStore(config));
   if (kind === 'embedded') return openEmbedded(config, reason);
+  if (kind === 'memory') return openMemory(config, reason);
   try {
     return await openRedis(config, reason, onWarning);
   } catch (error) {
@@ -82,6 +84,13 @@ async function openEmbedded(config: Config, reason: string): Promise<OpenedStore
   return {
     store,
     description: `storing events in the folder ${config.dataDir}, because ${reason} (EVENTS_STORE=redis chooses Redis)`,
+  };
+}
+
+async function openMemory(config: Config, reason: string): Promise<OpenedStore> {
+  return {
+    store: await openMemoryStore(storeOptions(config)),
+    description: `storing events in memory, because ${reason}: nothing is kept when the server stops (EVENTS_STORE=embedded chooses a folder of this machine)`,
   };
 }
 
