@@ -49,7 +49,7 @@ export default {
 /**
  * The original with a long channel, written into Redis as it would have done it.
  *
- * @param {import('./harness/redis.mjs').RedisServer} redis @param {number} count
+ * @param {import('./harness/redis.mjs').MeasuredRedis} redis @param {number} count
  * @returns {Promise<import('./harness/contenders.mjs').Contender>}
  */
 async function longOriginal(redis, count) {

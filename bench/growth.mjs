@@ -35,7 +35,7 @@ export default {
 /**
  * @typedef {import('./harness/measure.mjs').Settings} Settings
  * @typedef {import('./harness/contenders.mjs').Server} Server
- * @typedef {import('./harness/redis.mjs').RedisServer | undefined} Redis
+ * @typedef {import('./harness/redis.mjs').MeasuredRedis | undefined} Redis
  */
 
 /** One server has channels of every length. @param {string} store @param {Redis} redis @param {number[]} lengths @param {number} rounds @param {Settings} settings */

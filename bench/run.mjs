@@ -1,13 +1,13 @@
 // npm run bench [scenario…] [-- --quick] [--rounds n]
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepare } from '../scripts/prepare.mjs';
+import { redisProgram } from '@ganomede/events-testing';
 import { run } from '../scripts/run.mjs';
 import { report, say, seconds } from '../scripts/step.mjs';
-import { endEverything } from './harness/children.mjs';
+import { root } from '../scripts/workspace.mjs';
 import { versions } from './harness/contenders.mjs';
-import { redisVersion } from './harness/redis.mjs';
 import { asMarkdown, asText } from './harness/table.mjs';
 
 const SCENARIOS = [
@@ -33,7 +33,10 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.exit(128 + constants.signals[signal]);
   });
 }
-process.on('exit', endEverything);
+// On the disk of the repository, as /tmp is often memory.
+const files = join(root, 'node_modules', '.ganomede-events');
+mkdirSync(files, { recursive: true });
+process.env.TMPDIR = files;
 
 try {
   await main();
@@ -52,7 +55,6 @@ async function main() {
   if (unknown !== undefined) {
     throw new Error(`Unknown scenario ${JSON.stringify(unknown)}: expected some of ${SCENARIOS.join(', ')}`);
   }
-  await prepare();
   const rounds = values.rounds === undefined ? FULL.rounds : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`Invalid --rounds: expected an integer from 1, got ${values.rounds}`);
@@ -92,7 +94,7 @@ async function main() {
 /** @param {number} start @param {number} loadBefore @param {number} rounds @returns {Promise<[string, string][]>} */
 async function machine(start, loadBefore, rounds) {
   const { fastify, original, nginx } = await versions();
-  const { file, version } = await redisVersion();
+  const { name, version } = redisProgram();
   return [
     ['commit', await commit()],
     ['ended', new Date().toISOString().slice(0, 16).replace('T', ' ')],
@@ -104,7 +106,7 @@ async function machine(start, loadBefore, rounds) {
     ['load when it began', `${loadBefore.toFixed(2)} (1-minute average, what others on the machine did)`],
     ['Node.js', process.version],
     ['Fastify of the limit', fastify],
-    ['Redis', `${file} ${version}`],
+    ['Redis', `${name} ${version}`],
     ['original', original],
     ['nginx', nginx],
     [

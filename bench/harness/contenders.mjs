@@ -2,18 +2,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { freePort, Process, TemporaryFolder } from '@ganomede/events-testing';
 import { run } from '../../scripts/run.mjs';
 import { root } from '../../scripts/workspace.mjs';
 import { SECRET } from '../load/requests.mjs';
-import { freePort, listening, removeFolder, start, temporaryFolder } from './children.mjs';
+import { listening } from './listening.mjs';
 
 /**
- * @typedef {import('./redis.mjs').RedisServer} RedisServer
+ * @typedef {import('./redis.mjs').MeasuredRedis} RedisServer
  *
  * @typedef {object} Server
  * @property {number} port
  * @property {number} pid
- * @property {import('./children.mjs').Child} child
+ * @property {Process} child
  * @property {() => Promise<void>} stop
  *
  * @typedef {object} Contender
@@ -32,7 +33,7 @@ const NODE_16 = '16.20.2';
  * The built server, by its bin.
  *
  * @param {RedisServer | undefined} redis  undefined: embedded
- * @param {{ name?: string, env?: NodeJS.ProcessEnv, nodeOptions?: string[] }} [options]
+ * @param {{ name?: string, env?: Record<string, string>, nodeOptions?: string[] }} [options]
  * @returns {Contender}
  */
 export function ours(redis, { name, env, nodeOptions = [] } = {}) {
@@ -41,10 +42,10 @@ export function ours(redis, { name, env, nodeOptions = [] } = {}) {
     name: name ?? (redis ? 'ours, Redis' : 'ours, embedded'),
     dialect: 'ours',
     start: async () => {
-      const folder = temporaryFolder();
+      const folder = new TemporaryFolder();
       const store = redis
         ? { EVENTS_STORE: 'redis', REDIS_URL: `redis://127.0.0.1:${redis.port}` }
-        : { EVENTS_STORE: 'embedded', DATA_DIR: folder };
+        : { EVENTS_STORE: 'embedded', DATA_DIR: folder.path };
       const common = {
         API_SECRET: SECRET,
         NODE_ENV: 'production',
@@ -57,7 +58,7 @@ export function ours(redis, { name, env, nodeOptions = [] } = {}) {
         ...server,
         stop: async () => {
           await server.stop();
-          removeFolder(folder);
+          folder.remove();
         },
       };
     },
@@ -121,11 +122,11 @@ export const nchan = (redis) => ({
   start: async () => {
     const module = await nchanModule();
     const port = await freePort();
-    const folder = temporaryFolder();
-    const file = join(folder, 'nginx.conf');
-    writeFileSync(file, nginxConf(module, port, folder, redis));
+    const folder = new TemporaryFolder();
+    const file = join(folder.path, 'nginx.conf');
+    writeFileSync(file, nginxConf(module, port, folder.path, redis));
     await redis?.command('FLUSHALL');
-    const child = start('nginx', ['-c', file, '-p', folder, '-e', join(folder, 'error.log')]);
+    const child = new Process('nginx', ['-c', file, '-p', folder.path, '-e', join(folder.path, 'error.log')]);
     try {
       await listening(child, port);
     } catch (error) {
@@ -136,8 +137,8 @@ export const nchan = (redis) => ({
       pid: child.pid,
       child,
       stop: async () => {
-        await child.stop();
-        removeFolder(folder);
+        await child.end();
+        folder.remove();
       },
     };
   },
@@ -146,16 +147,16 @@ export const nchan = (redis) => ({
 /**
  * @param {string} file
  * @param {string[] | ((port: number) => string[])} args
- * @param {NodeJS.ProcessEnv} env
+ * @param {Record<string, string>} env
  * @returns {Promise<Server>}
  */
 async function serve(file, args, env) {
   const port = await freePort();
-  const child = start(file, typeof args === 'function' ? args(port) : args, {
+  const child = new Process(file, typeof args === 'function' ? args(port) : args, {
     env: { ...env, PORT: String(port) },
   });
   await listening(child, port);
-  return { port, pid: child.pid, child, stop: child.stop };
+  return { port, pid: child.pid, child, stop: () => child.end() };
 }
 
 /** Node 16, which the original needs: the one that npm has, installed once. @throws Missing */

@@ -1,9 +1,8 @@
 // Rounds, medians, rows.
-import { fileURLToPath } from 'node:url';
-import { start } from './children.mjs';
+import { Process } from '@ganomede/events-testing';
 import { Missing } from './contenders.mjs';
 
-const PROCESS = fileURLToPath(new URL('../load/process.mjs', import.meta.url));
+const PROCESS = new URL('../load/process.mjs', import.meta.url);
 
 /**
  * @typedef {import('./contenders.mjs').Contender} Contender
@@ -33,7 +32,7 @@ const PROCESS = fileURLToPath(new URL('../load/process.mjs', import.meta.url));
 
 /** A task in a load process: `done` is its result; `told` what it says before. */
 export function startLoad(/** @type {string} */ task, /** @type {object} */ options) {
-  const child = start(process.execPath, [PROCESS], { ipc: true });
+  const child = Process.node(PROCESS, [], { ipc: true });
   /** @type {(figures: any) => void} */
   let tell = () => {};
   const told = new Promise((resolve) => {
@@ -41,18 +40,18 @@ export function startLoad(/** @type {string} */ task, /** @type {object} */ opti
   });
   /** @type {Promise<any>} */
   const done = new Promise((resolve, reject) => {
-    child.process.on('message', (/** @type {any} */ message) => {
+    child.child.on('message', (/** @type {any} */ message) => {
       if ('told' in message) tell(message.told);
       else if ('error' in message) reject(new Error(message.error));
       else resolve(message.result);
     });
-    child.process.once('exit', () => reject(new Error(`The load process has ended: ${child.output()}`)));
+    child.child.once('close', () => reject(new Error(`The load process has ended: ${child.output}`)));
   });
   done.catch(() => {});
-  child.process.send({ task, options });
+  child.child.send({ task, options });
   const before = Promise.race([told, done]);
   before.catch(() => {});
-  return { done, told: before, stop: child.stop };
+  return { done, told: before, stop: () => child.end() };
 }
 
 /** @param {string} task @param {object} options @returns {Promise<any>} */
@@ -79,7 +78,7 @@ export async function inTurn(contenders, rounds, measure) {
         try {
           figures.push(await measure(server, contender));
           // What failed in it is of more use than a figure.
-          if (server.child.ended()) throw new Error(`${contender.name} has ended:\n${server.child.output()}`);
+          if (server.child.ended) throw new Error(`${contender.name} has ended:\n${server.child.output}`);
         } finally {
           await server.stop();
         }

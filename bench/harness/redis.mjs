@@ -1,9 +1,8 @@
 // A Redis of our own.
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { RedisServer } from '@ganomede/events-testing';
 import { ensureRedis } from '../../scripts/redis.mjs';
-import { run } from '../../scripts/run.mjs';
-import { freePort, listening, removeFolder, start, temporaryFolder } from './children.mjs';
 
 /**
  * Redis with an append-only file that is synced every second. The file is not rewritten while it is measured.
@@ -12,18 +11,14 @@ import { freePort, listening, removeFolder, start, temporaryFolder } from './chi
  */
 export async function startRedis(...options) {
   await ensureRedis();
-  const { file } = await redisVersion();
-  const port = await freePort();
-  const folder = temporaryFolder();
-  const child = start(file, [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
+  const server = await RedisServer.start(
     ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--auto-aof-rewrite-percentage', '0'],
-    ...['--loglevel', 'warning', ...options],
-  ]);
-  await listening(child, port);
+    ...options,
+  );
+  const { port, pid } = server;
   return {
     port,
-    pid: child.pid,
+    pid,
     /** @param {string[]} command */
     command: (...command) => pipe(port, [command]),
     /** @param {Iterable<(string | number)[]>} commands */
@@ -31,24 +26,11 @@ export async function startRedis(...options) {
     /** Bytes that its data takes. */
     usedMemory: async () =>
       Number(/^used_memory:(\d+)/m.exec(await pipe(port, [['INFO', 'memory']], /used_memory_human/))?.[1]),
-    stop: async () => {
-      await child.stop();
-      removeFolder(folder);
-    },
+    stop: () => server.stop(),
   };
 }
 
-/** @typedef {Awaited<ReturnType<typeof startRedis>>} RedisServer */
-
-/** The server on the PATH, and its version. */
-export async function redisVersion() {
-  for (const file of ['redis-server', 'valkey-server']) {
-    const { ok, output } = await run([file, '--version']);
-    const version = /v=(\S+)/.exec(output)?.[1];
-    if (ok && version !== undefined) return { file, version };
-  }
-  throw new Error('No redis-server on the PATH');
-}
+/** @typedef {Awaited<ReturnType<typeof startRedis>>} MeasuredRedis */
 
 /**
  * Sends commands whose replies are one line each, and waits for all replies; or for what `until` matches.

@@ -55,7 +55,6 @@ export class Process implements AsyncDisposable {
     opened(this, `the process ${child.pid}: ${this.#command}`);
     const callOff =
       child.pid === undefined ? () => {} : whenThisProcessEnds('kill -9 "-$0"', String(child.pid));
-    // What it leaves of its group still ends with this process.
     this.#closed = new Promise((resolve) => {
       child.once('close', () => {
         this.#ended = true;
@@ -87,6 +86,11 @@ export class Process implements AsyncDisposable {
     return this.#ended;
   }
 
+  /** All that it has written. */
+  get output(): string {
+    return this.stdout + this.stderr;
+  }
+
   /** Writes to its standard input, which has to be open. */
   write(text: string): void {
     this.child.stdin?.write(text);
@@ -96,7 +100,7 @@ export class Process implements AsyncDisposable {
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       if (this.#ended) {
-        throw new Error(`The process has ended too early: ${this.#command}\n${this.stdout}${this.stderr}`);
+        throw new Error(`The process has ended too early: ${this.#command}\n${this.output}`);
       }
       await once(this.#changes, 'change');
     }
@@ -117,6 +121,14 @@ export class Process implements AsyncDisposable {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.kill(signal);
     return this.exited();
+  }
+
+  /** Asks it to end (SIGTERM); if it has not in time, it is killed, and so is in any case what it has left of its group. */
+  async end(withinMs = 5_000): Promise<void> {
+    const timer = setTimeout(() => this.#killGroup('SIGKILL'), withinMs);
+    this.child.once('exit', () => this.#killGroup('SIGKILL'));
+    await this.stop();
+    clearTimeout(timer);
   }
 
   /** Resolves with the exit code once the process has ended and all that it wrote has been read. */
@@ -158,7 +170,7 @@ export async function run(
 ): Promise<{ stdout: string; stderr: string }> {
   const child = new Process(command, args, options);
   const code = await child.exited();
-  const { stdout, stderr } = child;
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
+  const { stdout, stderr, output } = child;
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`);
   return { stdout, stderr };
 }

@@ -81,7 +81,7 @@ export class RedisServer implements AsyncDisposable {
     ]);
     this.#process = child;
     while (!(await this.#answers())) {
-      if (child.ended) throw new Error(`redis-server has ended: ${child.stdout}${child.stderr}`);
+      if (child.ended) throw new Error(`redis-server has ended: ${child.output}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
