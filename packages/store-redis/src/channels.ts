@@ -2,6 +2,8 @@ import type { ChannelStorage, TrimLimits } from '@ganomede/events-store';
 import type { ChannelList } from './channel-list.js';
 import type { Connection } from './connection.js';
 import type { ChannelKeys, Keys } from './keys.js';
+import { type TrimmedChannel, trimChannel } from './scripts/trim-channel.js';
+import { trimType } from './scripts/trim-type.js';
 
 /** Most events or ids that one script drops: it takes well under a millisecond. */
 const MAX_DROPPED = 1_000;
@@ -33,37 +35,28 @@ export class Channels implements ChannelStorage {
 
   async trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
     const keys = this.#keys.of(channel);
-    let [dropped, firstId, typesBehind] = await this.#trimEvents(keys, limits);
-    while (dropped === MAX_DROPPED && !signal.aborted) {
-      [dropped, firstId, typesBehind] = await this.#trimEvents(keys, limits);
-    }
+    let trimmed: TrimmedChannel;
+    do trimmed = await this.#trimEvents(keys, limits);
+    while (trimmed?.dropped === MAX_DROPPED && !signal.aborted);
     // An append may have dropped events, and left the type lists to this.
-    if (!typesBehind) return;
+    if (!trimmed?.typesBehind) return;
     for await (const types of this.#typesOf(keys, signal)) {
       await Promise.all(types.map((type) => this.#trimType(channel, type, signal)));
     }
-    if (!signal.aborted) await this.#trimEvents(keys, limits, firstId);
+    if (!signal.aborted) await this.#trimEvents(keys, limits, trimmed.firstId);
   }
 
-  /** `brought` is the id that every type list was brought to. The script notifies what it has dropped. */
-  #trimEvents(keys: ChannelKeys, { maxEvents, maxAgeMs }: TrimLimits, brought = 0) {
-    return this.#connection.run(keys.channel, `trim ${keys.channel}`, (client) =>
-      client.eventsTrimChannel(
-        ...[keys.channel, keys.events],
-        ...[maxEvents, maxAgeMs, MAX_DROPPED, keys.notifications, brought],
-      ),
-    );
+  #trimEvents(keys: ChannelKeys, limits: TrimLimits, typesTrimmedTo?: number): Promise<TrimmedChannel> {
+    const args = { ...limits, keys, maxDropped: MAX_DROPPED, typesTrimmedTo };
+    return this.#connection.script(`trim ${keys.channel}`, trimChannel, args);
   }
 
   async #trimType(channel: string, type: string, signal: AbortSignal): Promise<void> {
-    const keys = this.#keys.of(channel);
     const list = this.#keys.type(channel, type);
+    const args = { keys: this.#keys.of(channel), type, list, maxDropped: MAX_DROPPED };
     let dropped: number;
-    do {
-      dropped = await this.#connection.run(keys.channel, `trim ${list}`, (client) =>
-        client.eventsTrimType(keys.channel, keys.types, list, type, MAX_DROPPED),
-      );
-    } while (dropped === MAX_DROPPED && !signal.aborted);
+    do dropped = await this.#connection.script(`trim ${list}`, trimType, args);
+    while (dropped === MAX_DROPPED && !signal.aborted);
   }
 
   /** The types that have a list, some at a time. */

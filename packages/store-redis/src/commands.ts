@@ -1,80 +1,81 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { ChainableCommander, Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
+import { advanceIndex } from './scripts/advance-index.js';
+import { append } from './scripts/append.js';
+import { findIds } from './scripts/find-ids.js';
+import { lastIds } from './scripts/last-ids.js';
+import { pickEvents } from './scripts/pick-events.js';
+import type { Script, ScriptCall } from './scripts/script.js';
+import { trimChannel } from './scripts/trim-channel.js';
+import { trimIndex } from './scripts/trim-index.js';
+import { trimType } from './scripts/trim-type.js';
 
-/** Keys, then arguments. Where a script takes any number of keys, that number comes first. Lists are flattened. */
-type Script<Reply> = (...keysAndArguments: ScriptArguments) => Promise<Reply>;
-type ScriptArguments = (string | number | readonly (string | number)[])[];
+/** The scripts that every connection knows as commands. */
+const SCRIPTS = [advanceIndex, append, findIds, lastIds, pickEvents, trimChannel, trimIndex, trimType];
 
-/** The scripts as commands. What each takes and replies is at the top of its file in `lua/`. */
-interface Commands {
-  eventsAdvanceIndex: Script<number>;
-  eventsAppend: Script<(number | string)[]>;
-  eventsIdsOfType: Script<(string | null)[]>;
-  eventsLastIds: Script<(string | null)[]>;
-  eventsNewestIds: Script<(string | null)[]>;
-  eventsPickBuffer: Script<Buffer[]>;
-  eventsTrimChannel: Script<[dropped: number, firstId: number, filesBehind: 0 | 1]>;
-  eventsTrimIndex: Script<number>;
-  eventsTrimType: Script<number>;
-}
-
-const SCRIPTS = [
-  { name: 'eventsAdvanceIndex', file: 'advance-index.lua' },
-  { name: 'eventsAppend', file: 'append.lua' },
-  { name: 'eventsIdsOfType', file: 'ids-of-type.lua', numberOfKeys: 2 },
-  { name: 'eventsLastIds', file: 'last-ids.lua' },
-  { name: 'eventsNewestIds', file: 'newest-ids.lua', numberOfKeys: 2 },
-  { name: 'eventsPick', file: 'pick-events.lua', numberOfKeys: 2 },
-  { name: 'eventsTrimChannel', file: 'trim-channel.lua', numberOfKeys: 2 },
-  { name: 'eventsTrimIndex', file: 'trim-index.lua' },
-  { name: 'eventsTrimType', file: 'trim-type.lua', numberOfKeys: 3 },
-];
+/** A connection to one Redis, or the connections to a cluster, that knows the scripts. */
+export type Client = Redis | Cluster;
 
 /** Appends are gathered by themselves; a pipeline would wait another turn. */
-export const NOT_FOR_PIPELINES = ['eventsAppend'];
+export const NOT_FOR_PIPELINES = [commandOf(append)];
 
 /** Auto-pipelining takes the first argument of a script for its key, so it would send these to any server of a cluster. */
 export const NOT_FOR_CLUSTER_PIPELINES = SCRIPTS.filter(({ numberOfKeys }) => numberOfKeys === undefined).map(
-  ({ name }) => name,
+  commandOf,
 );
 
-/** A connection to one Redis, or the connections to a cluster, that knows the scripts. */
-export type Client = (Redis | Cluster) & Commands;
+/** Tells a client the scripts. */
+export function defineScripts(client: Client): void {
+  for (const script of SCRIPTS) {
+    const { numberOfKeys } = script;
+    client.defineCommand(commandOf(script), {
+      lua: scriptText(script),
+      ...(numberOfKeys !== undefined && { numberOfKeys }),
+    });
+  }
+}
 
-const texts = new Map<string, string>();
+/** Resolves with the reply as ioredis gives it. */
+export function callScript(
+  client: Client,
+  script: Named & Pick<Script<never, unknown>, 'repliesBuffers' | 'numberOfKeys'>,
+  { keys, args }: ScriptCall,
+): Promise<unknown> {
+  const command = commandOf(script);
+  const commands = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const run = commands[script.repliesBuffers ? `${command}Buffer` : command] as (typeof commands)[string];
+  // Lists are flattened.
+  return script.numberOfKeys === undefined
+    ? run.call(client, keys.length, keys, args)
+    : run.call(client, keys, args);
+}
 
-/** The folder is in the same place for `src/` and for `dist/`. */
-function read(file: string): string {
-  const text = texts.get(file) ?? readFileSync(new URL(`../src/lua/${file}`, import.meta.url), 'utf8');
-  texts.set(file, text);
+/** The text of a script, for those who send it by themselves. */
+export function scriptText({ name }: Named): string {
+  const text =
+    // The folder is in the same place for `src/` and for `dist/`.
+    texts.get(name) ?? readFileSync(new URL(`../src/scripts/${name}.lua`, import.meta.url), 'utf8');
+  texts.set(name, text);
   return text;
 }
+const texts = new Map<string, string>();
 
-/** The append script, for those who send it by themselves. */
-export const APPEND_SCRIPT = {
-  get text(): string {
-    return read('append.lua');
-  },
-  get sha(): string {
-    sha ??= createHash('sha1').update(this.text).digest('hex');
-    return sha;
-  },
-};
-let sha: string | undefined;
-
-/** A pipeline that runs scripts by their text or by their hash: that first, then the number of keys, keys, arguments. */
-export interface ScriptPipeline extends Pick<ChainableCommander, 'wait' | 'exec'> {
-  eval(...args: ScriptArguments): unknown;
-  evalsha(...args: ScriptArguments): unknown;
+/** What Redis knows the text of a script by. */
+export function scriptHash(script: Named): string {
+  const hash = hashes.get(script.name) ?? createHash('sha1').update(scriptText(script)).digest('hex');
+  hashes.set(script.name, hash);
+  return hash;
 }
+const hashes = new Map<string, string>();
 
-export function withCommands(client: Redis | Cluster): Client {
-  for (const { name, file, ...options } of SCRIPTS)
-    client.defineCommand(name, { lua: read(file), ...options });
-  return client as Client;
-}
-
-export function isCluster(client: Redis | Cluster): client is Cluster {
+export function isCluster(client: Client): client is Cluster {
   return client.isCluster;
+}
+
+type Named = Pick<Script<never, unknown>, 'name'>;
+
+/** Not by its name alone: Redis has an `append` too. */
+function commandOf({ name }: Named): string {
+  return `events:${name}`;
 }

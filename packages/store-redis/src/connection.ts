@@ -1,11 +1,12 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { storeClosed } from '@ganomede/events-store';
 import calculateSlot from 'cluster-key-slot';
-import type { Cluster, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { Breaker } from './breaker.js';
-import { type Client, isCluster, withCommands } from './commands.js';
+import { type Client, callScript, defineScripts, isCluster } from './commands.js';
 import { connect, nodeName } from './connect.js';
 import type { RedisAddress } from './options.js';
+import type { Script, ScriptCall } from './scripts/script.js';
 import { failureOf, isRefusal, unavailable } from './unavailable.js';
 
 export interface ConnectionOptions {
@@ -29,12 +30,13 @@ export class Connection {
   #closed = false;
 
   private constructor(
-    client: Redis | Cluster,
+    client: Client,
     address: string,
     onWarning: (message: string) => void,
     main: Connection | undefined,
   ) {
-    this.client = withCommands(client);
+    defineScripts(client);
+    this.client = client;
     this.address = address;
     this.#onWarning = onWarning;
     this.#main = main;
@@ -56,7 +58,7 @@ export class Connection {
   /**
    * Connects, and resolves once commands can be sent.
    *
-   * @throws EventsError `ServiceUnavailable` where Redis cannot be reached in time, or refuses.
+   * @throws EventsError `ServiceUnavailable` if Redis cannot be reached in time, or refuses.
    */
   static async open(at: RedisAddress, options: ConnectionOptions, main?: Connection): Promise<Connection> {
     const { client, address } = connect(at, options.commandTimeoutMs);
@@ -72,8 +74,8 @@ export class Connection {
   }
 
   /**
-   * A second connection to the same place, for commands that block it. Where its commands time out this one goes on;
-   * where those of this one do, both stop.
+   * A second connection to the same place, for commands that block it. If its commands time out this one goes on;
+   * if those of this one do, both stop.
    */
   async another(options: Omit<ConnectionOptions, 'onWarning'>): Promise<Connection> {
     return Connection.open({ client: this.client }, { ...options, onWarning: () => {} }, this);
@@ -85,7 +87,7 @@ export class Connection {
   }
 
   /**
-   * Runs a command on the server of a key; a second time where Redis has said that it did not run it.
+   * Runs a command on the server of a key; a second time if Redis has said that it did not run it.
    *
    * @throws EventsError `ServiceUnavailable`; `subject` says what could not be done.
    */
@@ -108,14 +110,26 @@ export class Connection {
     }
   }
 
-  /** @throws EventsError `ServiceUnavailable` where the server of a key is known to be away. */
+  /** Runs a script as `run` does a command, on the server of its keys; `send` if it is sent in another way. */
+  async script<Args, Reply>(
+    subject: string,
+    script: Script<Args, Reply>,
+    args: Args,
+    send = (call: ScriptCall) => callScript(this.client, script, call),
+  ): Promise<Reply> {
+    const call = script.encode(args);
+    const reply = await this.run(call.keys[0] ?? '', subject, () => send(call));
+    return script.decode(reply as never, args);
+  }
+
+  /** @throws EventsError `ServiceUnavailable` if the server of a key is known to be away. */
   check(key: string): void {
     const node = this.nodeOf(key);
     if (node === undefined || !this.#nodeMayAnswer(node)) throw this.#down();
     this.#checkAnswers(node);
   }
 
-  /** Rejects with EventsError `ServiceUnavailable` where no server answers. */
+  /** Rejects with EventsError `ServiceUnavailable` if no server answers. */
   async ping(): Promise<void> {
     const nodes = isCluster(this.client)
       ? this.client.nodes('master').map((node) => nodeName(node.options))
@@ -137,7 +151,7 @@ export class Connection {
     }
   }
 
-  /** The server that has a key, as `host:port`; undefined where it is not known now. */
+  /** The server that has a key, as `host:port`; undefined if it is not known now. */
   nodeOf(key: string): string | undefined {
     if (this.client.status !== 'ready') return undefined;
     return isCluster(this.client) ? this.client.slots[calculateSlot(key)]?.[0] : this.address;
@@ -146,7 +160,7 @@ export class Connection {
   /**
    * Stands for the server that has a key: commands of keys with the same one may share a pipeline.
    *
-   * @throws EventsError `ServiceUnavailable` where it is not known now.
+   * @throws EventsError `ServiceUnavailable` if it is not known now.
    */
   pipelineOf(key: string): string {
     if (this.nodeOf(key) === undefined) throw this.#closed ? storeClosed() : this.#down();

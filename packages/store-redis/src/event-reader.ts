@@ -2,6 +2,7 @@ import { EventsError } from '@ganomede/events-protocol';
 import { type ChannelBounds, headerOf } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
+import { pickEvents } from './scripts/pick-events.js';
 
 /** How many events are asked for at once: at first, and at most if they are known to be small. */
 const FIRST_CHUNK = 100;
@@ -100,10 +101,8 @@ export class EventReader {
     const texts: Buffer[] = [];
     for (let i = 0; i < ids.length; i += MAX_PICKED) {
       const some = ids.slice(i, i + MAX_PICKED);
-      const picked = await this.#connection.run(keys.channel, `read ${keys.channel}`, (client) =>
-        client.eventsPickBuffer(keys.channel, keys.events, ...some),
-      );
-      texts.push(...picked);
+      const args = { channel: keys.channel, events: keys.events, ids: some };
+      texts.push(...(await this.#connection.script(`read ${keys.channel}`, pickEvents, args)));
     }
     this.#remember(channel, firstId, texts);
     return texts;

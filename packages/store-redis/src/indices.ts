@@ -9,6 +9,8 @@ import {
 import type { Connection } from './connection.js';
 import type { IndexKeys, Keys } from './keys.js';
 import type { Scanner } from './scanner.js';
+import { advanceIndex } from './scripts/advance-index.js';
+import { trimIndex } from './scripts/trim-index.js';
 
 /**
  * The indices of a store. All definitions are in one hash, which alone says what exists. What an index holds lies
@@ -54,37 +56,25 @@ export class Indices implements IndexStorage {
     );
   }
 
-  async advance(index: IndexScope, { from, to, entries }: IndexStep): Promise<number> {
-    const { progress, order, value } = this.#keysOf(index);
-    const lists = new Map<string, number>();
-    const declared = [progress, order];
-    const args: (string | number)[] = [from, to];
-    for (const { id, key } of entries) {
-      const list = lists.get(key) ?? declared.push(value(key));
-      lists.set(key, list);
-      args.push(id, list, key);
-    }
-    return this.#connection.run(progress, `write ${progress}`, (client) =>
-      client.eventsAdvanceIndex(declared.length, declared, args),
-    );
+  advance(index: IndexScope, step: IndexStep): Promise<number> {
+    const keys = this.#keysOf(index);
+    return this.#connection.script(`write ${keys.progress}`, advanceIndex, { keys, step });
   }
 
   async trim(index: IndexScope): Promise<void> {
-    const { order, value } = this.#keysOf(index);
-    const { channel: key } = this.#keys.of(index.channel);
+    const keys = this.#keysOf(index);
+    const { order } = keys;
+    const { channel } = this.#keys.of(index.channel);
     const subject = `trim ${order}`;
-    const [first, oldest] = await this.#connection.run(key, subject, (client) =>
-      Promise.all([client.hget(key, 'first'), client.lindex(order, 0)]),
+    const [first, oldest] = await this.#connection.run(channel, subject, (client) =>
+      Promise.all([client.hget(channel, 'first'), client.lindex(order, 0)]),
     );
     if (oldest === null || idOf(oldest) >= Number(first ?? 1)) return;
-    const entries = await this.#connection.run(key, subject, (client) =>
+    const begin = await this.#connection.run(channel, subject, (client) =>
       client.lrange(order, 0, INDEX_STEP - 1),
     );
-    const dropped = entries.filter((entry) => idOf(entry) < Number(first));
-    const lists = dropped.map((entry) => value(entry.slice(entry.indexOf(' ') + 1)));
-    await this.#connection.run(key, subject, (client) =>
-      client.eventsTrimIndex(2 + lists.length, key, order, lists, dropped),
-    );
+    const entries = begin.filter((entry) => idOf(entry) < Number(first));
+    await this.#connection.script(subject, trimIndex, { channel, keys, entries });
   }
 
   rows(

@@ -1,6 +1,7 @@
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
+import { lastIds } from './scripts/last-ids.js';
 import { isCrossSlot, isRefused } from './unavailable.js';
 
 /** Looks up the newest ids of many channels, with one command if they may lie in one slot. */
@@ -22,10 +23,7 @@ export class LastIds {
     if (!this.#apart) {
       try {
         const subject = `read the newest ids of ${keys.length} channel(s)`;
-        const found = await this.#connection.run(keys[0] ?? '', subject, (client) =>
-          client.eventsLastIds(keys.length, keys),
-        );
-        return found.map((id) => (id === null ? undefined : Number(id)));
+        return await this.#connection.script(subject, lastIds, keys);
       } catch (error) {
         if (!isRefused(error)) return [];
         // A cluster of one server, or a cluster behind a proxy. What else it refuses may be one of the channels.

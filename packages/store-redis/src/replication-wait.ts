@@ -1,7 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { Batchers } from '@ganomede/events-store';
-import { APPEND_SCRIPT, type ScriptPipeline } from './commands.js';
+import type { ChainableCommander } from 'ioredis';
+import { scriptHash, scriptText } from './commands.js';
 import type { Connection, ConnectionOptions } from './connection.js';
+import { append } from './scripts/append.js';
+import type { ScriptCall } from './scripts/script.js';
 import { TooFewReplicas } from './unavailable.js';
 
 /** Bounds of what waits together, so that its commands are run well within the time that a command may take. */
@@ -14,16 +17,17 @@ export interface ReplicationSettings {
   readonly replicaTimeoutMs: number;
 }
 
-type Reply = (number | string)[];
-
-/** A call of the append script. */
-interface Call {
-  /** The first one is that of the channel. */
-  readonly keys: readonly string[];
-  readonly args: readonly (string | number)[];
+/** A call of the append script that waits for its turn. */
+interface QueuedCall extends ScriptCall {
   readonly bytes: number;
-  readonly resolve: (reply: Reply) => void;
+  readonly resolve: (reply: unknown) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** What ioredis declares with fewer kinds of arguments than it takes: lists are flattened. */
+interface Pipeline extends Pick<ChainableCommander, 'wait' | 'exec'> {
+  eval(text: string, numberOfKeys: number, keys: readonly string[], args: readonly string[]): unknown;
+  evalsha(hash: string, numberOfKeys: number, keys: readonly string[], args: readonly string[]): unknown;
 }
 
 /**
@@ -35,7 +39,10 @@ export class ReplicationWait {
   readonly connection: Connection;
   readonly #settings: ReplicationSettings;
   /** By server. */
-  readonly #queues = new Batchers<Call>((server, calls) => this.#runTogether(server, calls), MAX_TOGETHER);
+  readonly #queues = new Batchers<QueuedCall>(
+    (server, calls) => this.#runTogether(server, calls),
+    MAX_TOGETHER,
+  );
   /** Servers that know the script. */
   readonly #loaded = new Set<string>();
 
@@ -62,12 +69,12 @@ export class ReplicationWait {
     this.connection.close();
   }
 
-  /** Resolves with the reply of the script once enough replicas have what it has written. */
-  run(keys: readonly string[], args: readonly (string | number)[], bytes: number): Promise<Reply> {
-    return new Promise((resolve, reject) => this.#push({ keys, args, bytes, resolve, reject }));
+  /** Resolves with the reply of the script once enough replicas have what it has written. `bytes`: its size, about. */
+  run(call: ScriptCall, bytes: number): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#push({ ...call, bytes, resolve, reject }));
   }
 
-  #push(call: Call): void {
+  #push(call: QueuedCall): void {
     const [channel = ''] = call.keys;
     try {
       this.#queues.push(this.connection.pipelineOf(channel), call);
@@ -76,7 +83,7 @@ export class ReplicationWait {
     }
   }
 
-  async #runTogether(server: string, queued: readonly Call[]): Promise<void> {
+  async #runTogether(server: string, queued: readonly QueuedCall[]): Promise<void> {
     const calls = queued.filter((call) => this.#isAt(server, call));
     if (calls.length > 0) await this.#write(server, calls);
     // Whoever appends again at once shares the next pipeline.
@@ -84,7 +91,7 @@ export class ReplicationWait {
   }
 
   /** While a call has waited for its turn its server may have begun to hang, or its channel may have moved. */
-  #isAt(server: string, call: Call): boolean {
+  #isAt(server: string, call: QueuedCall): boolean {
     const [channel = ''] = call.keys;
     try {
       this.connection.check(channel);
@@ -96,14 +103,14 @@ export class ReplicationWait {
     return false;
   }
 
-  async #write(server: string, calls: readonly Call[]): Promise<void> {
+  async #write(server: string, calls: readonly QueuedCall[]): Promise<void> {
     const { minReplicas, replicaTimeoutMs } = this.#settings;
     // In one pipeline: a `WAIT` by itself would be sent to any server of a cluster, which then answers for itself.
-    const pipeline = this.connection.client.pipeline() as ScriptPipeline;
+    const pipeline = this.connection.client.pipeline() as Pipeline;
     for (const [i, { keys, args }] of calls.entries()) {
       // Not as a command of ioredis: if Redis has lost the script it would send it again, behind the `WAIT`.
-      if (i > 0 || this.#loaded.has(server)) pipeline.evalsha(APPEND_SCRIPT.sha, keys.length, keys, args);
-      else pipeline.eval(APPEND_SCRIPT.text, keys.length, keys, args);
+      if (i > 0 || this.#loaded.has(server)) pipeline.evalsha(scriptHash(append), keys.length, keys, args);
+      else pipeline.eval(scriptText(append), keys.length, keys, args);
     }
     pipeline.wait(minReplicas, replicaTimeoutMs);
     try {
@@ -115,7 +122,7 @@ export class ReplicationWait {
         const [failed, reply] = results[i] ?? [];
         if (failed) this.#refused(server, call, failed);
         else if (missing) call.reject(missing);
-        else call.resolve(reply as Reply);
+        else call.resolve(reply);
       }
     } catch (error) {
       for (const call of calls) call.reject(error);
@@ -130,7 +137,7 @@ export class ReplicationWait {
     return replicas < minReplicas ? new TooFewReplicas(replicas, minReplicas) : undefined;
   }
 
-  #refused(server: string, call: Call, error: Error): void {
+  #refused(server: string, call: QueuedCall, error: Error): void {
     if (error.message.startsWith('NOSCRIPT ')) this.#loaded.delete(server);
     // It is tried again at once, so it should be known by then where to.
     if (error.message.startsWith('MOVED ')) {

@@ -2,6 +2,7 @@ import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type Scan } from '@ganom
 import type { Connection } from './connection.js';
 import { boundsOf, type EventReader, NO_BOUNDS } from './event-reader.js';
 import type { Keys } from './keys.js';
+import { type FindIdsArgs, type FoundIds, findIds } from './scripts/find-ids.js';
 
 /** Some of the events of a scan. */
 interface Step {
@@ -89,15 +90,12 @@ export class Scanner {
     const { channel: key } = this.#keys.of(channel);
     let cursor = after;
     return async (count) => {
-      const [first, last, ...found] = await this.#connection.run(key, `read ${list}`, (client) =>
-        client.eventsIdsOfType(key, list, cursor, count),
-      );
-      if (last == null) return { texts: [], bounds: NO_BOUNDS, ended: true };
-      const ids = found.map(Number);
+      const found = await this.#find(key, list, { after: cursor }, count);
+      if (found === undefined) return { texts: [], bounds: NO_BOUNDS, ended: true };
+      const { first, last, ids } = found;
       cursor = ids.at(-1) ?? cursor;
-      const texts = await this.#reader.pick(channel, ids, Number(first));
-      const bounds = boundsOf(Number(first), Number(last));
-      return { texts, bounds, ended: ids.length < count || cursor >= bounds.lastId };
+      const texts = await this.#reader.pick(channel, ids, first);
+      return { texts, bounds: boundsOf(first, last), ended: ids.length < count || cursor >= last };
     };
   }
 
@@ -135,11 +133,13 @@ export class Scanner {
     count: number,
   ): Promise<DescendingIds> {
     const { channel: key } = this.#keys.of(channel);
-    const [first, last, ...found] = await this.#connection.run(key, `read ${list}`, (client) =>
-      client.eventsNewestIds(key, list, before ?? 0, count),
-    );
-    if (last == null) return { ids: [], bounds: NO_BOUNDS, ended: true };
-    const ids = found.map(Number);
-    return { ids, bounds: boundsOf(Number(first), Number(last)), ended: ids.length < count };
+    const found = await this.#find(key, list, { before }, count);
+    if (found === undefined) return { ids: [], bounds: NO_BOUNDS, ended: true };
+    const { first, last, ids } = found;
+    return { ids, bounds: boundsOf(first, last), ended: ids.length < count };
+  }
+
+  #find(channel: string, list: string, range: FindIdsArgs['range'], limit: number): Promise<FoundIds> {
+    return this.#connection.script(`read ${list}`, findIds, { channel, list, range, limit });
   }
 }

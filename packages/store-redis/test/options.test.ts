@@ -38,7 +38,7 @@ describe('keys', () => {
     expect((await admin.smembers('events:{users/v1}:types')).sort()).toEqual(['add', 'remove']);
     expect(await admin.hgetall('events:{users/v1}:cursors')).toEqual({ mailer: '3' });
     expect(await admin.hgetall('events:{users/v1}:cursors:add')).toEqual({ mailer: '1' });
-    expect(await admin.zrange('events:channel-list', 0, -1)).toEqual(['users/v1']);
+    expect(await admin.zrange('events:channel-list', '0', '-1')).toEqual(['users/v1']);
   });
 
   it('keep stores with different prefixes apart', async () => {

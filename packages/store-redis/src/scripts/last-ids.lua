@@ -1,7 +1,7 @@
 -- Looks up the newest ids of many channels.
 --
 -- KEYS   hashes  the channels: last
--- Reply  { id, id, … }, 0 for a channel that there is none of, nil for what is no channel
+-- Reply  { id, id, … }, '0' for a channel that holds nothing, nil for what is no channel
 local reply = {}
 for i, channel in ipairs(KEYS) do
   local last = redis.pcall('HGET', channel, 'last')

@@ -1,0 +1,139 @@
+-- Makes appends to one channel or to several: ids, time, events, type lists, idempotency records, one notification for
+-- each channel. What a later id sees, it sees whole.
+--
+-- KEYS      for each channel, one after the other:
+--             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given)
+--             list     the events as JSON texts; event n is at index n - first
+--             set      the types that have a list
+--             lists    the ids filed under a type, ascending; one for each of `types`
+--             strings  idempotency records: "<first id> <timestamp> <fingerprint>"; one for each append that has a fingerprint
+-- ARGV[1]   JSON: maxNotificationBytes  most bytes of events that a notification carries
+--                 channels              of each:
+--                   keys, events         how many there are of KEYS and of texts for it
+--                   notifications        name of its pub/sub channel
+--                   maxEvents            most events to keep, 0 for all; a tenth more may be there before the oldest are dropped
+--                   types                those that the events are filed under
+--                   appends              of each:
+--                     rows                { how many events in a row are filed alike, which of `types` (0: none) }, …
+--                     fingerprint         if it has an idempotency key: that of its events
+--                     windowMs            and how long the record is kept
+-- ARGV[2…]  of every event its JSON text from "from" on, in the order of channels, appends and rows
+-- Reply     for each channel { 'appended', first id given, timestamp, outcomes }; the appends follow on each other. One
+--           outcome for each append that has an idempotency key: 'appended', or, if the key was used already,
+--           { 'repeated', first id given then, timestamp of then }, or { 'key-reused' } if that was for other events: these
+--           two store nothing. { 'failed', error } if the channel fails and another does not: it is as it was. If all fail
+--           the call does.
+--
+-- The notification is lines: "<first kept> <first given> <last given>", and, if the events are small, two for each of
+-- them: the type that it is filed under (empty: none), its JSON text.
+local args = cjson.decode(ARGV[1])
+
+local clock = redis.call('TIME')
+local now = string.format('%d%03d', clock[1], math.floor(clock[2] / 1000))
+
+-- Lua passes a limited number of values to a function.
+local MOST_AT_ONCE = 1000
+
+local function push(key, values, pushed)
+  local length
+  for from = 1, #values, MOST_AT_ONCE do
+    length = redis.call('RPUSH', key, unpack(values, from, math.min(from + MOST_AT_ONCE - 1, #values)))
+  end
+  pushed[key] = #values
+  return length
+end
+
+-- Its first key and its first text are `k` and `n`. The number of values that were pushed onto a list goes to `pushed`.
+local function append_to_channel(spec, k, n, pushed)
+  local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
+  local type_lists = k + 2
+  local record = type_lists + #spec.types
+  local known = redis.call('HMGET', channel, 'first', 'last', 'time')
+  local first, last, time = tonumber(known[1] or 1), tonumber(known[2] or 0), now
+  -- Clocks step back, and a replica that is promoted brings its own. Both have 13 digits until the year 2286.
+  if known[3] and known[3] > time then time = known[3] end
+
+  local newest, bytes, texts, lines, filed, records, outcomes = last, 0, {}, { '' }, {}, {}, {}
+  for _, append in ipairs(spec.appends) do
+    local used
+    if append.fingerprint then
+      record = record + 1
+      local key, outcome = KEYS[record], 'appended'
+      used = records[key] and records[key].value or redis.call('GET', key)
+      if used then
+        local id, used_time, used_for = string.match(used, '^(%d+) (%d+) (.*)$')
+        outcome = used_for == append.fingerprint and { 'repeated', tonumber(id), tonumber(used_time) } or { 'key-reused' }
+        -- Written again as it is: WAIT is about the writes of its own connection.
+        if not records[key] then redis.call('SET', key, used, 'KEEPTTL') end
+      else
+        local value = string.format('%.0f %s %s', newest + 1, time, append.fingerprint)
+        records[key] = { value = value, window = append.windowMs }
+      end
+      outcomes[#outcomes + 1] = outcome
+    end
+    for _, row in ipairs(append.rows) do
+      local count, t = row[1], row[2]
+      if not used then
+        local ids = filed[t]
+        if not ids then
+          ids = {}
+          filed[t] = ids
+        end
+        local type = spec.types[t] or ''
+        for i = n, n + count - 1 do
+          newest = newest + 1
+          local id = string.format('%.0f', newest)
+          local event = '{"id":' .. id .. ',"timestamp":' .. time .. ',' .. ARGV[i]
+          texts[#texts + 1] = event
+          ids[#ids + 1] = id
+          bytes = bytes + #event
+          if bytes <= args.maxNotificationBytes then
+            lines[#lines + 1], lines[#lines + 2] = type, event
+          end
+        end
+      end
+      n = n + count
+    end
+  end
+
+  local reply = { 'appended', last + 1, tonumber(time), outcomes }
+  local count = newest - last
+  if count == 0 then return reply end
+  push(events, texts, pushed)
+  filed[0] = nil
+  for t, ids in pairs(filed) do
+    if push(KEYS[type_lists + t], ids, pushed) == #ids then redis.call('SADD', types, spec.types[t]) end
+  end
+  local kept, most = newest - first + 1, spec.maxEvents
+  if most > 0 and kept > most + math.floor(most / 10) then
+    -- A step that stays short if retention has just been turned on for a long channel.
+    local drop = math.min(kept - most, count + 10000)
+    redis.call('LTRIM', events, drop, -1)
+    first = first + drop
+  end
+  redis.call('HSET', channel, 'first', string.format('%.0f', first), 'last', string.format('%.0f', newest), 'time', time)
+  for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', string.format('%.0f', new.window)) end
+
+  lines[1] = string.format('%.0f %.0f %.0f', first, last + 1, newest)
+  if bytes > args.maxNotificationBytes then lines = { lines[1] } end
+  redis.call('SPUBLISH', spec.notifications, table.concat(lines, '\n'))
+  return reply
+end
+
+local reply, failure, succeeded = {}, nil, false
+local k, n = 1, 2
+for _, spec in ipairs(args.channels) do
+  local pushed = {}
+  local ok, outcome = pcall(append_to_channel, spec, k, n, pushed)
+  if ok then
+    succeeded = true
+    reply[#reply + 1] = outcome
+  else
+    for key, count in pairs(pushed) do redis.call('LTRIM', key, 0, -count - 1) end
+    failure = type(outcome) == 'table' and outcome.err or tostring(outcome)
+    reply[#reply + 1] = { 'failed', failure }
+  end
+  k, n = k + spec.keys, n + spec.events
+end
+if failure and not succeeded then return redis.error_reply(failure) end
+return reply

@@ -1,0 +1,35 @@
+import type { Script } from './script.js';
+
+export interface FindIdsArgs {
+  /** The keys of the channel's hash, and of the list. */
+  readonly channel: string;
+  readonly list: string;
+  /** What is looked for: above `after` ascending, or below `before` (undefined: from the newest) descending. */
+  readonly range: { readonly after: number } | { readonly before: number | undefined };
+  readonly limit: number;
+}
+
+/** Ids that were found, and what the channel keeps; undefined if there is no channel. */
+export type FoundIds =
+  | { readonly first: number; readonly last: number; readonly ids: readonly number[] }
+  | undefined;
+
+type Reply =
+  | readonly ['no-channel']
+  | readonly ['found', first: string, last: string, ids: readonly string[]];
+
+export const findIds: Script<FindIdsArgs, FoundIds> = {
+  name: 'find-ids',
+  numberOfKeys: 2,
+
+  encode: ({ channel, list, range, limit }) => ({
+    keys: [channel, list],
+    args: [JSON.stringify({ ...range, limit })],
+  }),
+
+  decode(reply: Reply) {
+    if (reply[0] === 'no-channel') return undefined;
+    const [, first, last, ids] = reply;
+    return { first: Number(first), last: Number(last), ids: ids.map(Number) };
+  },
+};
