@@ -1,4 +1,4 @@
-import type { EventBatch, EventStore, PollListener, PollSignal } from '@ganomede/events-store';
+import type { EventBatch, EventStore, PollListener, PollSignal, ReadCursor } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import { sendPage } from './json.js';
@@ -45,16 +45,13 @@ export class WaitingPoll implements WaitingRequest, PollSignal {
     const { store, waitingRequests } = this.#context;
     waitingRequests.enter(this, this.#reply);
     const fail = (error: unknown) => this.#fail(error);
-    const pollAfter = (after: number) => {
-      store
-        .poll({ channel, after, limit }, { timeoutMs, signal: this })
-        .then((page) => this.#found(page), fail);
-    };
     if (after === undefined) {
       this.#cursorSaved = true;
-      store.loadCursor(clientId, channel).then(pollAfter, fail);
+      store
+        .loadCursor(clientId, channel)
+        .then((saved) => this.#wait({ channel, after: saved, limit }, timeoutMs), fail);
     } else {
-      pollAfter(after);
+      this.#wait({ channel, after, limit }, timeoutMs);
       // While the poll reads and waits: the answer needs both.
       store.saveCursor(clientId, channel, after).then(() => this.#saved(), fail);
     }
@@ -76,6 +73,13 @@ export class WaitingPoll implements WaitingRequest, PollSignal {
     this.#listeners = this.#listeners.filter((other) => other !== listener);
   }
 
+  #wait(cursor: ReadCursor, timeoutMs: number): void {
+    this.#context.store.poll(cursor, { timeoutMs, signal: this }).then(
+      (page) => this.#found(page),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
   #found(page: EventBatch): void {
     this.#page = page;
     this.#answerIfComplete();
@@ -92,7 +96,7 @@ export class WaitingPoll implements WaitingRequest, PollSignal {
     try {
       sendPage(this.#reply, page);
       this.#answered = true;
-      this.#context.waitingRequests.leave(this);
+      this.#context.waitingRequests.leave(this, this.#reply);
       this.#context.metrics.delivered.inc(page.count);
     } catch (error) {
       this.#fail(error);
@@ -104,7 +108,7 @@ export class WaitingPoll implements WaitingRequest, PollSignal {
     if (this.#answered) return;
     this.#answered = true;
     this.stop();
-    this.#context.waitingRequests.leave(this);
+    this.#context.waitingRequests.leave(this, this.#reply);
     this.#reply.send(error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -38,7 +38,7 @@ export async function stream(
   try {
     await events.send(await startingCursors(request, context.store));
   } finally {
-    context.waitingRequests.leave(events);
+    context.waitingRequests.leave(events, reply);
   }
 }
 
