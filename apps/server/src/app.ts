@@ -6,11 +6,10 @@ import fp from 'fastify-plugin';
 import { type AppContext, createAppContext } from './app-context.js';
 import { assemble, operationsRoutes, type RouteSettings } from './events-plugin.js';
 import { errors } from './plugins/errors.js';
+import { requestIds } from './plugins/request-id.js';
 import { requestLog } from './plugins/request-log.js';
 import { unknownRoutes } from './plugins/unknown-routes.js';
 import { unusedConnections } from './plugins/unused-connections.js';
-import { requestIds } from './request-id.js';
-import { RequestLogger } from './request-logger.js';
 
 export interface AppOptions {
   /** Stays the caller's: closing the app does not close it. */
@@ -68,11 +67,6 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
-    // A route with a level or serializers of its own has an ordinary child.
-    childLoggerFactory: (parent, bindings, options) =>
-      Object.keys(options).length === 0
-        ? new RequestLogger(parent, bindings.reqId)
-        : parent.child(bindings, options),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);

@@ -44,12 +44,13 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     const { store, waitingRequests } = this.#context;
     waitingRequests.enter(this, this.#reply);
     const fail = (error: unknown) => this.failed(error);
-    const pollAfter = (after: number) => store.start(this, { channel, after, limit });
     if (after === undefined) {
       this.#cursorSaved = true;
-      store.loadCursor(clientId, channel).then(pollAfter, fail);
+      store
+        .loadCursor(clientId, channel)
+        .then((saved) => store.start(this, { channel, after: saved, limit }), fail);
     } else {
-      pollAfter(after);
+      store.start(this, { channel, after, limit });
       // While the poll reads and waits: the answer needs both.
       store.saveCursor(clientId, channel, after).then(() => this.#saved(), fail);
     }
@@ -71,7 +72,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     try {
       sendPage(this.#reply, page);
       this.#answered = true;
-      this.#context.waitingRequests.leave(this);
+      this.#context.waitingRequests.leave(this, this.#reply);
       this.#context.metrics.delivered.inc(page.count);
     } catch (error) {
       this.failed(error);
@@ -83,7 +84,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     if (this.#answered) return;
     this.#answered = true;
     this.stop();
-    this.#context.waitingRequests.leave(this);
+    this.#context.waitingRequests.leave(this, this.#reply);
     this.#reply.send(error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -10,8 +10,8 @@ export interface WaitingRequest {
 /** The requests that wait now. Each of them is stopped when its client hangs up and when the server stops. */
 export class WaitingRequests {
   readonly #limit: number;
-  /** What stops listening to the connection of each. */
-  readonly #detach = new Map<WaitingRequest, () => void>();
+  /** Each with what listens to its connection. */
+  readonly #waiting = new Map<WaitingRequest, () => void>();
   #stopped = false;
 
   /** So many may wait at a time. */
@@ -26,7 +26,7 @@ export class WaitingRequests {
    * @throws TemporaryRefusal if too many wait already.
    */
   enter(waiting: WaitingRequest, { raw, request }: FastifyReply): void {
-    if (this.#detach.size >= this.#limit) {
+    if (this.#waiting.size >= this.#limit) {
       throw new TemporaryRefusal(
         `This server already has ${this.#limit} waiting polls, its limit (MAX_WAITING_POLLS)`,
       );
@@ -36,19 +36,23 @@ export class WaitingRequests {
     const connection = raw.socket === null ? socket.setMaxListeners(0) : raw;
     const stop = () => waiting.stop();
     connection.on('close', stop);
-    this.#detach.set(waiting, () => connection.off('close', stop));
+    this.#waiting.set(waiting, stop);
     if (this.#stopped || socket.destroyed) stop();
   }
 
   /** For a request that does not wait any more. */
-  leave(waiting: WaitingRequest): void {
-    this.#detach.get(waiting)?.();
-    this.#detach.delete(waiting);
+  leave(waiting: WaitingRequest, { raw, request }: FastifyReply): void {
+    const stop = this.#waiting.get(waiting);
+    if (stop === undefined) return;
+    this.#waiting.delete(waiting);
+    // It listens to one of them.
+    raw.off('close', stop);
+    request.raw.socket.off('close', stop);
   }
 
   /** Stops all that wait now, and at once those that still come. */
   stop(): void {
     this.#stopped = true;
-    for (const waiting of this.#detach.keys()) waiting.stop();
+    for (const waiting of this.#waiting.keys()) waiting.stop();
   }
 }

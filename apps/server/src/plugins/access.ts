@@ -49,11 +49,13 @@ export const access = fp(async (fastify: FastifyInstance) => {
     route.schema = { ...route.schema, security: [{ bearer: [] }, { query: [] }] };
     route.preValidation = [fastify.authenticate, ...[route.preValidation ?? []].flat()];
     if (channelOf === 'looked up') return;
-    const channels =
-      channelOf === 'server' ? () => [] : (request: FastifyRequest) => [channelOf(request)].flat();
+    const channelsOf = (request: FastifyRequest) => {
+      const channels = channelOf === 'server' ? [] : channelOf(request);
+      return typeof channels === 'string' ? [channels] : channels;
+    };
     route.preHandler = [
       (request, _reply, done) => {
-        check(request, action, channels(request));
+        check(request, action, channelsOf(request));
         done();
       },
       ...[route.preHandler ?? []].flat(),

@@ -39,7 +39,7 @@ export async function stream(
   try {
     await events.send(await startingCursors(request, context.store));
   } finally {
-    context.waitingRequests.leave(events);
+    context.waitingRequests.leave(events, reply);
   }
 }
 
