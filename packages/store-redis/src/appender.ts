@@ -41,8 +41,11 @@ export class Appender {
     this.#apart = isCluster(connection.client);
   }
 
-  append(append: Append): Promise<AppendOutcome> {
-    return new Promise((resolve, reject) => this.#push({ ...append, resolve, reject }));
+  append({ channel, events, bytes, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
+    // Spreading the append costs a fifth of all that Node.js does for it.
+    return new Promise((resolve, reject) =>
+      this.#push({ channel, events, bytes, maxEvents, idempotency, resolve, reject }),
+    );
   }
 
   /** Resolves once nothing is under way. */

@@ -6,13 +6,24 @@ import { append } from './scripts/append.js';
 import { findIds } from './scripts/find-ids.js';
 import { lastIds } from './scripts/last-ids.js';
 import { pickEvents } from './scripts/pick-events.js';
+import { saveCursors } from './scripts/save-cursors.js';
 import type { Script, ScriptCall } from './scripts/script.js';
 import { trimChannel } from './scripts/trim-channel.js';
 import { trimIndex } from './scripts/trim-index.js';
 import { trimType } from './scripts/trim-type.js';
 
 /** The scripts that every connection knows as commands. */
-const SCRIPTS = [advanceIndex, append, findIds, lastIds, pickEvents, trimChannel, trimIndex, trimType];
+const SCRIPTS = [
+  advanceIndex,
+  append,
+  findIds,
+  lastIds,
+  pickEvents,
+  saveCursors,
+  trimChannel,
+  trimIndex,
+  trimType,
+];
 
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */
 export type Client = Redis | Cluster;

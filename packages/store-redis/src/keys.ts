@@ -1,24 +1,31 @@
+import type { ChannelScope } from '@ganomede/events-store';
+
 /**
- * The keys of a store. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
+ * The keys of a store, layout 2. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
  * slot:
  *
  * | key | type | what |
  * | --- | --- | --- |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: id that type lists were brought to (see `lua/trim-channel.lua`) |
+ * | `events:layout` | string | the version of all this, see layout.ts |
+ * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
+ * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
+ * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: type lists hold no ids below (see trim-channel.lua) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
  * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
- * | `events:{users/v1}:cursors` | hash | clientId to the id of the last event seen in `users/v1` |
+ * | `events:{users/v1}:cursors` | hash | clientId to `<id of the last event seen in users/v1> <when that was saved, milliseconds>` |
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
- * | `events:{users/v1}:once:<hash>` | string | an idempotency key that was used (see `lua/append.lua`); expires |
- * | `events:{users/v1}:index:data.username` | string | an index by a field: id of the last event that it has looked at |
+ * | `events:{users/v1}:consumer-types` | set | the types that have cursors; an empty one stands for `users/v1` itself |
+ * | `events:{users/v1}:once:<hash>` | string | an idempotency record (see append.lua); expires |
+ * | `events:{users/v1}:index:data.username` | string | the progress of an index by a field: id of the last event that it has looked at |
  * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:new` | pub/sub | notifications |
- * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
- * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
- * | `events:sweep` | string | the lease of the server that sweeps (see sweep-lease.ts) |
+ *
+ * Layout 1 had `events:channels`, a set, for `events:channel-list`; neither `events:layout` nor `consumer-types`; and in
+ * `cursors` the id alone.
  */
 export interface ChannelKeys {
   readonly channel: string;
@@ -36,20 +43,26 @@ export interface IndexKeys {
 }
 
 export class Keys {
+  /** The version of the layout. */
+  readonly layout: string;
   /** The names of all channels. */
   readonly channelList: string;
+  /** Where layout 1 had them. */
+  readonly formerChannelSet: string;
   /** The lease of the server that drops what retention does not keep. */
   readonly sweep: string;
   /** The definitions of all indices. */
   readonly indices: string;
   readonly #prefix: string;
 
-  /** @throws RangeError where the prefix holds a brace: the tag has to be the first of the key. */
+  /** @throws RangeError if the prefix holds a brace: the tag has to be the first of the key. */
   constructor(prefix: string) {
     if (/[{}]/.test(prefix)) {
       throw new RangeError(`Invalid keyPrefix: expected no { or }, got ${JSON.stringify(prefix)}`);
     }
     this.#prefix = prefix;
+    this.layout = `${prefix}layout`;
+    this.formerChannelSet = `${prefix}channels`;
     this.channelList = `${prefix}channel-list`;
     this.indices = `${prefix}indices`;
     this.sweep = `${prefix}sweep`;
@@ -71,6 +84,25 @@ export class Keys {
 
   cursors(channel: string, type: string | undefined): string {
     return `${this.#base(channel)}:cursors${type === undefined ? '' : `:${type}`}`;
+  }
+
+  /** A pattern of Redis for the keys of all cursors; others may match it too. */
+  get cursorsPattern(): string {
+    return `${this.#prefix.replace(/[*?[\]\\]/g, '\\$&')}{*}:cursors*`;
+  }
+
+  /** Whose cursors are at a key; undefined if it is none of theirs. */
+  parseCursors(key: string): ChannelScope | undefined {
+    if (!key.startsWith(this.#prefix)) return undefined;
+    const [, tag, type] = /^\{([^{}]+)\}:cursors(?::(.+))?$/.exec(key.slice(this.#prefix.length)) ?? [];
+    return tag === undefined
+      ? undefined
+      : { channel: tag.replace(/%(?:25|7B|7D)/g, decodeURIComponent), type };
+  }
+
+  /** The types of a channel that have cursors. */
+  consumerTypes(channel: string): string {
+    return `${this.#base(channel)}:consumer-types`;
   }
 
   /** `scope` stands for client, channel name and idempotency key. */

@@ -18,6 +18,7 @@ import { Cursors } from './cursors.js';
 import { EventReader } from './event-reader.js';
 import { Indices } from './indices.js';
 import { Keys } from './keys.js';
+import { openLayout } from './layout.js';
 import type { RedisStoreOptions } from './options.js';
 import { ReplicationWait } from './replication-wait.js';
 import { Scanner } from './scanner.js';
@@ -70,7 +71,7 @@ export class RedisStorage implements Storage {
   /**
    * Connects, and looks at what it finds there.
    *
-   * @throws EventsError `ServiceUnavailable` if Redis cannot be reached in time, refuses or is too old
+   * @throws EventsError `ServiceUnavailable` if Redis cannot be reached in time, refuses, is too old or has keys of an unknown layout
    * @throws RangeError if an option is invalid
    */
   static async open(options: RedisStoreOptions): Promise<RedisStorage> {
@@ -89,6 +90,7 @@ export class RedisStorage implements Storage {
     const connection = await Connection.open(options, { ...timeouts, onWarning });
     try {
       await checkVersion(connection);
+      await openLayout(connection, keys);
       for (const warning of await findWarnings(connection)) onWarning(warning);
       const replicationWait =
         minReplicas === 0

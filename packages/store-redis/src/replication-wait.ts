@@ -70,8 +70,8 @@ export class ReplicationWait {
   }
 
   /** Resolves with the reply of the script once enough replicas have what it has written. `bytes`: its size, about. */
-  run(call: ScriptCall, bytes: number): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#push({ ...call, bytes, resolve, reject }));
+  run({ keys, args }: ScriptCall, bytes: number): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#push({ keys, args, bytes, resolve, reject }));
   }
 
   #push(call: QueuedCall): void {

@@ -19,7 +19,9 @@ describe('keys', () => {
     const { admin } = redis;
     expect((await admin.keys('*')).sort()).toEqual([
       'events:channel-list',
+      'events:layout',
       'events:{users/v1}',
+      'events:{users/v1}:consumer-types',
       'events:{users/v1}:cursors',
       'events:{users/v1}:cursors:add',
       'events:{users/v1}:events',
@@ -36,8 +38,14 @@ describe('keys', () => {
     expect(JSON.parse((await admin.lindex('events:{users/v1}:events', 2)) ?? '')).toEqual(newest);
     expect(await admin.lrange('events:{users/v1}:type:add', 0, -1)).toEqual(['1', '3']);
     expect((await admin.smembers('events:{users/v1}:types')).sort()).toEqual(['add', 'remove']);
-    expect(await admin.hgetall('events:{users/v1}:cursors')).toEqual({ mailer: '3' });
-    expect(await admin.hgetall('events:{users/v1}:cursors:add')).toEqual({ mailer: '1' });
+    expect(await admin.hgetall('events:{users/v1}:cursors')).toEqual({
+      mailer: expect.stringMatching(/^3 \d{13}$/),
+    });
+    expect(await admin.hgetall('events:{users/v1}:cursors:add')).toEqual({
+      mailer: expect.stringMatching(/^1 \d{13}$/),
+    });
+    expect((await admin.smembers('events:{users/v1}:consumer-types')).sort()).toEqual(['', 'add']);
+    expect(await admin.get('events:layout')).toBe('2');
     expect(await admin.zrange('events:channel-list', '0', '-1')).toEqual(['users/v1']);
   });
 

@@ -6,27 +6,27 @@
 --             list     the events as JSON texts; event n is at index n - first
 --             set      the types that have a list
 --             lists    the ids filed under a type, ascending; one for each of `types`
---             strings  idempotency records: "<first id> <timestamp> <fingerprint>"; one for each append that has a fingerprint
--- ARGV[1]   JSON: maxNotificationBytes  most bytes of events that a notification carries
---                 channels              of each:
---                   keys, events         how many there are of KEYS and of texts for it
---                   notifications        name of its pub/sub channel
---                   maxEvents            most events to keep, 0 for all; a tenth more may be there before the oldest are dropped
---                   types                those that the events are filed under
---                   appends              of each:
---                     rows                { how many events in a row are filed alike, which of `types` (0: none) }, …
---                     fingerprint         if it has an idempotency key: that of its events
---                     windowMs            and how long the record is kept
--- ARGV[2…]  of every event its JSON text from "from" on, in the order of channels, appends and rows
--- Reply     for each channel { 'appended', first id given, timestamp, outcomes }; the appends follow on each other. One
---           outcome for each append that has an idempotency key: 'appended', or, if the key was used already,
---           { 'repeated', first id given then, timestamp of then }, or { 'key-reused' } if that was for other events: these
---           two store nothing. { 'failed', error } if the channel fails and another does not: it is as it was. If all fail
---           the call does.
+--             strings  idempotency records: "<first id> <timestamp> <fingerprint>"; one for each of `records`
+--             The name of its pub/sub channel is that of the hash and ':new'.
+-- ARGV[1]   JSON: a list of channels, of each:
+--             maxEvents  most events to keep, if not all; a tenth more may be there before the oldest are dropped
+--             types      those that its events are filed under
+--             parts      an append that has an idempotency key, or all that come between two of those:
+--                        { how many events in a row are filed alike, which of `types` (0: none), … }
+--             records    if any has a key; for each part { fingerprint of its events, milliseconds to keep it }, or false
+--                        if it has none
+-- ARGV[2…]  of every event its JSON text from "from" on, in the order of channels and parts
+-- Reply     for each channel { 'appended', first id given, timestamp, outcomes }; new events follow on each other. One
+--           outcome for each record: 'appended', or, if the key was used already, { 'repeated', first id given then,
+--           timestamp of then }, or { 'key-reused' } if that was for other events: these two store nothing.
+--           { 'failed', error } if the channel fails and another does not: it is as it was. If all fail the call does.
 --
 -- The notification is lines: "<first kept> <first given> <last given>", and, if the events are small, two for each of
 -- them: the type that it is filed under (empty: none), its JSON text.
-local args = cjson.decode(ARGV[1])
+local channels = cjson.decode(ARGV[1])
+
+-- Larger notifications tell the ids only, and every server reads the events once: more than a live tail holds.
+local MAX_NOTIFICATION_BYTES = 256 * 1024
 
 local clock = redis.call('TIME')
 local now = string.format('%d%03d', clock[1], math.floor(clock[2] / 1000))
@@ -47,39 +47,39 @@ end
 local function append_to_channel(spec, k, n, pushed)
   local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local type_lists = k + 2
-  local record = type_lists + #spec.types
+  local next_record = type_lists + #spec.types + 1
   local known = redis.call('HMGET', channel, 'first', 'last', 'time')
   local first, last, time = tonumber(known[1] or 1), tonumber(known[2] or 0), now
   -- Clocks step back, and a replica that is promoted brings its own. Both have 13 digits until the year 2286.
   if known[3] and known[3] > time then time = known[3] end
 
-  local newest, bytes, texts, lines, filed, records, outcomes = last, 0, {}, { '' }, {}, {}, {}
-  for _, append in ipairs(spec.appends) do
-    local used
-    if append.fingerprint then
-      record = record + 1
-      local key, outcome = KEYS[record], 'appended'
+  local newest, bytes, texts, lines, filed, records, outcomes = last, 0, {}, { '' }, {}, {}, nil
+  for p, rows in ipairs(spec.parts) do
+    local record, used = spec.records and spec.records[p], nil
+    if record then
+      local key, fingerprint, outcome = KEYS[next_record], record[1], 'appended'
+      next_record = next_record + 1
       used = records[key] and records[key].value or redis.call('GET', key)
       if used then
         local id, used_time, used_for = string.match(used, '^(%d+) (%d+) (.*)$')
-        outcome = used_for == append.fingerprint and { 'repeated', tonumber(id), tonumber(used_time) } or { 'key-reused' }
+        outcome = used_for == fingerprint and { 'repeated', tonumber(id), tonumber(used_time) } or { 'key-reused' }
         -- Written again as it is: WAIT is about the writes of its own connection.
         if not records[key] then redis.call('SET', key, used, 'KEEPTTL') end
       else
-        local value = string.format('%.0f %s %s', newest + 1, time, append.fingerprint)
-        records[key] = { value = value, window = append.windowMs }
+        local value = string.format('%.0f %s %s', newest + 1, time, fingerprint)
+        records[key] = { value = value, keep = string.format('%.0f', record[2]) }
       end
+      outcomes = outcomes or {}
       outcomes[#outcomes + 1] = outcome
     end
-    for _, row in ipairs(append.rows) do
-      local count, t = row[1], row[2]
+    for r = 1, #rows, 2 do
+      local count, t = rows[r], rows[r + 1]
       if not used then
-        local ids = filed[t]
+        local type, ids = spec.types[t] or '', filed[t]
         if not ids then
           ids = {}
           filed[t] = ids
         end
-        local type = spec.types[t] or ''
         for i = n, n + count - 1 do
           newest = newest + 1
           local id = string.format('%.0f', newest)
@@ -87,7 +87,7 @@ local function append_to_channel(spec, k, n, pushed)
           texts[#texts + 1] = event
           ids[#ids + 1] = id
           bytes = bytes + #event
-          if bytes <= args.maxNotificationBytes then
+          if bytes <= MAX_NOTIFICATION_BYTES then
             lines[#lines + 1], lines[#lines + 2] = type, event
           end
         end
@@ -105,24 +105,36 @@ local function append_to_channel(spec, k, n, pushed)
     if push(KEYS[type_lists + t], ids, pushed) == #ids then redis.call('SADD', types, spec.types[t]) end
   end
   local kept, most = newest - first + 1, spec.maxEvents
-  if most > 0 and kept > most + math.floor(most / 10) then
+  if most and kept > most + math.floor(most / 10) then
     -- A step that stays short if retention has just been turned on for a long channel.
     local drop = math.min(kept - most, count + 10000)
     redis.call('LTRIM', events, drop, -1)
     first = first + drop
   end
   redis.call('HSET', channel, 'first', string.format('%.0f', first), 'last', string.format('%.0f', newest), 'time', time)
-  for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', string.format('%.0f', new.window)) end
+  for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', new.keep) end
 
   lines[1] = string.format('%.0f %.0f %.0f', first, last + 1, newest)
-  if bytes > args.maxNotificationBytes then lines = { lines[1] } end
-  redis.call('SPUBLISH', spec.notifications, table.concat(lines, '\n'))
+  if bytes > MAX_NOTIFICATION_BYTES then lines = { lines[1] } end
+  redis.call('SPUBLISH', channel .. ':new', table.concat(lines, '\n'))
   return reply
+end
+
+-- How many keys and texts are those of a channel.
+local function sizes(spec)
+  local keys, texts = 3 + #spec.types, 0
+  for _, record in ipairs(spec.records or {}) do
+    if record then keys = keys + 1 end
+  end
+  for _, rows in ipairs(spec.parts) do
+    for r = 1, #rows, 2 do texts = texts + rows[r] end
+  end
+  return keys, texts
 end
 
 local reply, failure, succeeded = {}, nil, false
 local k, n = 1, 2
-for _, spec in ipairs(args.channels) do
+for _, spec in ipairs(channels) do
   local pushed = {}
   local ok, outcome = pcall(append_to_channel, spec, k, n, pushed)
   if ok then
@@ -133,7 +145,8 @@ for _, spec in ipairs(args.channels) do
     failure = type(outcome) == 'table' and outcome.err or tostring(outcome)
     reply[#reply + 1] = { 'failed', failure }
   end
-  k, n = k + spec.keys, n + spec.events
+  local keys, texts = sizes(spec)
+  k, n = k + keys, n + texts
 end
 if failure and not succeeded then return redis.error_reply(failure) end
 return reply

@@ -2,9 +2,6 @@ import type { Append, AppendOutcome } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
 import type { Script } from './script.js';
 
-/** Larger notifications tell the ids only, and every server reads the events once: more than a live tail holds. */
-const MAX_NOTIFICATION_BYTES = 256 * 1024;
-
 export interface AppendArgs {
   readonly keys: Keys;
   /** Of each channel its appends. */
@@ -20,8 +17,20 @@ type Outcome =
   | readonly ['key-reused'];
 
 type ChannelReply =
-  | readonly ['appended', firstId: number, timestamp: number, outcomes: readonly Outcome[]]
+  /** `outcomes` if an append has an idempotency key. */
+  | readonly ['appended', firstId: number, timestamp: number, outcomes?: readonly Outcome[]]
   | readonly ['failed', message: string];
+
+/** How many events in a row are filed alike, which of the types (from 1; 0: none), and so on. */
+type Rows = number[];
+
+/** What the script is to know of the appends to a channel. */
+interface ChannelSpec {
+  readonly maxEvents: number | undefined;
+  readonly types: readonly string[];
+  readonly parts: readonly Rows[];
+  readonly records: readonly ([fingerprint: string, windowMs: number] | false)[] | undefined;
+}
 
 export const append: Script<AppendArgs, ScriptedOutcome[]> = {
   name: 'append',
@@ -30,10 +39,7 @@ export const append: Script<AppendArgs, ScriptedOutcome[]> = {
     const declared: string[] = [];
     const texts: string[] = [];
     const specs = channels.map((appends) => encodeChannel(keys, appends, declared, texts));
-    return {
-      keys: declared,
-      args: [JSON.stringify({ maxNotificationBytes: MAX_NOTIFICATION_BYTES, channels: specs }), ...texts],
-    };
+    return { keys: declared, args: [JSON.stringify(specs), ...texts] };
   },
 
   decode(reply: readonly ChannelReply[], { channels }) {
@@ -41,61 +47,75 @@ export const append: Script<AppendArgs, ScriptedOutcome[]> = {
   },
 };
 
-/** What the script is to know of the appends to a channel; its keys and texts are added to those of the others. */
-function encodeChannel(keys: Keys, appends: readonly Append[], declared: string[], texts: string[]) {
+/** Adds its keys and texts to those of the others. */
+function encodeChannel(
+  keys: Keys,
+  appends: readonly Append[],
+  declared: string[],
+  texts: string[],
+): ChannelSpec {
   const { channel, maxEvents } = appends[0] as Append;
-  const { channel: hash, events: list, types: set, notifications } = keys.of(channel);
-  const [firstKey, firstText] = [declared.length, texts.length];
+  const { channel: hash, events: list, types: set } = keys.of(channel);
   declared.push(hash, list, set);
 
-  // Lua counts from 1.
-  const types = new Map<string, number>();
-  const records: string[] = [];
-  const specs = appends.map(({ events, idempotency }) => {
-    const rows: [count: number, type: number][] = [];
-    let row: [count: number, type: number] | undefined;
-    let last: string | undefined;
+  const types = new TypeNumbers();
+  const parts: Rows[] = [];
+  const records: ([fingerprint: string, windowMs: number] | false)[] = [];
+  const recordKeys: string[] = [];
+  // Appends without a key are told together: their ids follow on each other.
+  let open: Rows | undefined;
+  for (const { events, idempotency } of appends) {
+    let rows = idempotency ? undefined : open;
+    if (rows === undefined) {
+      rows = [];
+      parts.push(rows);
+      records.push(idempotency ? [idempotency.fingerprint, idempotency.windowMs] : false);
+    }
+    if (idempotency) recordKeys.push(keys.idempotency(channel, idempotency.scope));
+    open = idempotency ? undefined : rows;
     for (const { text, filed } of events) {
       texts.push(text);
-      if (row === undefined || filed !== last) {
-        row = [0, numberOf(filed, types)];
-        rows.push(row);
-        last = filed;
-      }
-      row[0]++;
+      const type = types.of(filed);
+      if (rows.at(-1) === type) (rows[rows.length - 2] as number)++;
+      else rows.push(1, type);
     }
-    if (idempotency === undefined) return { rows };
-    const { scope, fingerprint, windowMs } = idempotency;
-    records.push(keys.idempotency(channel, scope));
-    return { rows, fingerprint, windowMs };
-  });
-  for (const type of types.keys()) declared.push(keys.type(channel, type));
-  declared.push(...records);
-
+  }
+  for (const type of types.names) declared.push(keys.type(channel, type));
+  declared.push(...recordKeys);
   return {
-    keys: declared.length - firstKey,
-    events: texts.length - firstText,
-    notifications,
-    maxEvents,
-    types: [...types.keys()],
-    appends: specs,
+    maxEvents: maxEvents || undefined,
+    types: types.names,
+    parts,
+    records: recordKeys.length > 0 ? records : undefined,
   };
 }
 
-/** Of a type among the others of its channel, from 1; 0 for none. */
-function numberOf(type: string | undefined, types: Map<string, number>): number {
-  if (type === undefined) return 0;
-  let number = types.get(type);
-  if (number === undefined) {
-    number = types.size + 1;
-    types.set(type, number);
+/** Numbers the types of a channel, from 1. */
+class TypeNumbers {
+  readonly names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+  #last: string | undefined;
+  #lastNumber = 0;
+
+  /** 0 for none. */
+  of(type: string | undefined): number {
+    // In a batch most are alike.
+    if (type === this.#last) return this.#lastNumber;
+    this.#last = type;
+    this.#lastNumber = type === undefined ? 0 : (this.#numbers.get(type) ?? this.#add(type));
+    return this.#lastNumber;
   }
-  return number;
+
+  #add(type: string): number {
+    const number = this.names.push(type);
+    this.#numbers.set(type, number);
+    return number;
+  }
 }
 
 function decodeChannel(appends: readonly Append[], reply: ChannelReply): ScriptedOutcome[] {
   if (reply[0] === 'failed') return appends.map(() => ({ kind: 'failed', message: reply[1] }));
-  const [, firstId, timestamp, outcomes] = reply;
+  const [, firstId, timestamp, outcomes = []] = reply;
   let next = firstId;
   let keyed = 0;
   return appends.map(({ events, idempotency }) => {
