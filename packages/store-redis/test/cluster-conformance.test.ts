@@ -1,7 +1,8 @@
-import { describeEventStore } from '@ganomede/events-store/conformance';
+import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisCluster } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { RedisStorage } from '../src/redis-storage.js';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -22,4 +23,6 @@ describe('three masters with replicas', () => {
       },
     };
   });
+
+  describeStorage('Redis Cluster', () => RedisStorage.open({ cluster: cluster.nodes }));
 });

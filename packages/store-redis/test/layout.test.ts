@@ -2,10 +2,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { EventStore } from '@ganomede/events-store';
 import type { RedisStoreOptions } from '@ganomede/events-store-redis';
+import { RedisCluster, RedisServer } from '@ganomede/events-testing';
 import { Cluster, type Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RedisCluster } from './support/redis-cluster.js';
-import { RedisServer } from './support/redis-server.js';
 import { event, failure, openStore } from './support/stores.js';
 
 /** What the last store that wrote layout 1 left, see fixtures/write-layout-1.mjs. */
