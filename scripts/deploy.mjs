@@ -8,7 +8,7 @@ const [folder] = process.argv.slice(2);
 
 try {
   if (folder === undefined) throw new Error('Expected the folder to write to: npm run deploy -- <folder>');
-  await prepare();
+  await prepare({ only: 'start' });
   // Injected, so that the workspace packages are copied; what it installs is pinned by the lock file.
   const { ok, output } = await run(
     pnpm(

@@ -1,47 +1,38 @@
 // Installs what the lock file says.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pnpm, pnpmVersion } from './pnpm.mjs';
 import { run } from './run.mjs';
-import { contentHash, isUpToDate, stamped } from './stamp.mjs';
 import { StepFailed, say } from './step.mjs';
-import { workspacePackages } from './workspace.mjs';
+import { root, workspacePackages } from './workspace.mjs';
 
-/**
- * Installs the dependencies of every package, unless that has been done for this lock file and these manifests.
- *
- * @returns {Promise<boolean>} whether there was something to do
- */
+/** Installs the dependencies of every package, unless that has been done for this lock file. Rejects with a `StepFailed`. */
 export async function installDependencies() {
-  const packages = workspacePackages();
-  const hash = contentHash(
-    [
-      'pnpm-lock.yaml',
-      'pnpm-workspace.yaml',
-      '.npmrc',
-      'package.json',
-      ...packages.map(({ path }) => `${path}/package.json`),
-    ],
-    [pnpmVersion, process.platform, process.arch],
+  if (isInstalled()) return;
+  say(`Installing dependencies from the lock file with pnpm ${pnpmVersion} …`);
+  const outcome = await run(
+    pnpm(
+      'install',
+      '--frozen-lockfile',
+      '--prod=false', // build tools too, whatever NODE_ENV and npm's settings say
+      '--config.confirmModulesPurge=false', // replace a node_modules that npm or yarn has made, without asking
+      '--reporter=append-only',
+    ),
   );
-  const complete = packages.every(({ folder, manifest }) => {
+  if (!outcome.ok) throw new StepFailed('Installing dependencies', outcome);
+}
+
+/** pnpm ends an installation with a copy of the lock file that it was made from. */
+function isInstalled() {
+  const complete = workspacePackages().every(({ folder, manifest }) => {
     const count = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).length;
     return count === 0 || existsSync(join(folder, 'node_modules'));
   });
-  if (complete && isUpToDate('install', hash)) return false;
+  return complete && textOf('node_modules/.pnpm/lock.yaml') === textOf('pnpm-lock.yaml');
+}
 
-  say(`Installing dependencies from the lock file with pnpm ${pnpmVersion} …`);
-  await stamped('install', hash, async () => {
-    const outcome = await run(
-      pnpm(
-        'install',
-        '--frozen-lockfile',
-        '--prod=false', // build tools too, whatever NODE_ENV and npm's settings say
-        '--config.confirmModulesPurge=false', // replace a node_modules that npm or yarn has made, without asking
-        '--reporter=append-only',
-      ),
-    );
-    if (!outcome.ok) throw new StepFailed('Installing dependencies', outcome);
-  });
-  return true;
+/** @param {string} path */
+function textOf(path) {
+  const file = join(root, path);
+  return existsSync(file) ? readFileSync(file, 'utf8').replaceAll('\r\n', '\n') : undefined;
 }

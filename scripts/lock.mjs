@@ -1,11 +1,12 @@
-// Keeps two commands in one clone from installing or building at the same time.
+// Keeps two commands in one clone from installing or building at the same time: pnpm and tsup do not.
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stampFolder } from './stamp.mjs';
 import { say } from './step.mjs';
+import { root } from './workspace.mjs';
 
-const lockFile = join(stampFolder, 'lock');
+const folder = join(root, 'node_modules', '.ganomede-events');
+const lockFile = join(folder, 'lock');
 
 /** Runs work while no other process of this clone does. @template T @param {() => Promise<T>} work */
 export async function alone(work) {
@@ -25,7 +26,7 @@ export async function alone(work) {
 const release = () => rmSync(lockFile, { force: true });
 
 function acquire() {
-  mkdirSync(stampFolder, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   try {
     writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
     return true;

@@ -7,6 +7,7 @@ import { root } from './workspace.mjs';
 /**
  * @typedef {object} RunOptions
  * @property {string} [cwd]             default: the root of the repository
+ * @property {Record<string, string>} [env]  in addition to `toolEnvironment`
  * @property {'quiet' | 'inherit'} [output]  `quiet` (default) collects what the command writes
  *
  * @typedef {{ ok: boolean, code: number, output: string }} Outcome
@@ -43,13 +44,13 @@ function forward(signal) {
  * @param {RunOptions} [options]
  * @returns {Promise<Outcome>}
  */
-export async function run(command, { cwd = root, output = 'quiet' } = {}) {
+export async function run(command, { cwd = root, env = {}, output = 'quiet' } = {}) {
   if (running.size === 0) for (const signal of ENDING) process.on(signal, forward);
   const stream = output === 'quiet' ? 'pipe' : 'inherit';
   const [file = '', ...args] = typeof command === 'string' ? [command] : command;
   const child = spawn(file, args, {
     cwd,
-    env: toolEnvironment(),
+    env: { ...toolEnvironment(), ...env },
     stdio: ['ignore', stream, stream],
     // On Windows, npx and what is in node_modules/.bin are command files, which need a shell.
     shell: onWindows || typeof command === 'string',

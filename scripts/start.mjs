@@ -8,7 +8,7 @@ import { root } from './workspace.mjs';
 const server = join(root, 'apps', 'server', 'dist', 'bin.js');
 
 try {
-  await prepare();
+  await prepare({ only: 'start' });
 } catch (error) {
   report(error);
   process.exit(1);

@@ -35,8 +35,8 @@ process.exitCode = failed === 0 ? 0 : 1;
 /** Runs a script of package.json that says yes or no. @param {string} name @param {string[]} args @returns {Promise<Row>} */
 async function check(name, ...args) {
   const since = performance.now();
-  const command = [...(rootManifest.scripts?.[name] ?? '').split(' '), ...args];
-  say(`${name}: ${command.join(' ')} …`);
+  const command = [rootManifest.scripts?.[name] ?? '', ...args].join(' ');
+  say(`${name}: ${command} …`);
   const { ok, output } = await run(command);
   if (!ok) say(output);
   return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, note: seconds(since) };
