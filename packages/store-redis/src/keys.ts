@@ -22,7 +22,7 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
- * | `events:{users/v1}:new` | pub/sub | notifications |
+ * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua and trim-channel.lua |
  *
  * Layout 1 had `events:channels`, a set, for `events:channel-list`; neither `events:layout` nor `consumer-types`; and in
  * `cursors` the id alone.
@@ -31,7 +31,6 @@ export interface ChannelKeys {
   readonly channel: string;
   readonly events: string;
   readonly types: string;
-  readonly notifications: string;
 }
 
 /** Keys of an index of a channel, or of one type of it, by a field. */
@@ -74,7 +73,6 @@ export class Keys {
       channel: base,
       events: `${base}:events`,
       types: `${base}:types`,
-      notifications: this.notifications(channel),
     };
   }
 
@@ -121,6 +119,7 @@ export class Keys {
     };
   }
 
+  /** The name of its pub/sub channel, which the scripts make of the key of its hash. */
   notifications(channel: string): string {
     return `${this.#base(channel)}:new`;
   }

@@ -11,8 +11,8 @@ const LAYOUT = '2';
 const AT_ONCE = 1_000;
 
 /**
- * Sees to it that the keys are laid out as this version expects them: new ones are marked so, and those of layout 1,
- * which had no mark, are brought over. Any number of servers may do so at once, and one that ends in the middle leaves the
+ * Sees to it that the keys are laid out as this version expects them: new ones are told to be so, and those of layout 1,
+ * which did not tell, are brought over. Any number of servers may do so at once, and one that ends in the middle leaves the
  * rest to the next.
  *
  * @throws EventsError `ServiceUnavailable` if the layout is another one

@@ -1,12 +1,12 @@
 import type { TailEvent } from '@ganomede/events-store';
 
-/** What the scripts publish about a channel (see the top of `lua/append.lua` and `lua/trim-channel.lua`). */
+/** What the scripts publish about a channel (see the top of `append.lua` and `trim-channel.lua`). */
 export interface Notification {
-  /** Oldest id kept; above the last id where nothing is. */
+  /** Oldest id kept; above the last id if nothing is. */
   readonly firstId: number;
   /** Whether events were appended. */
   readonly appended: boolean;
-  /** The events that were appended, where they are small. */
+  /** The events that were appended, if they are small. */
   readonly events: readonly TailEvent[];
 }
 

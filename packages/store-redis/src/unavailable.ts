@@ -41,7 +41,7 @@ export function failureOf(error: unknown): Failure {
   return TIMEOUT.test(message) ? 'timeout' : 'unknown';
 }
 
-/** What a method of the store rejects with where a command has failed; `subject` says what could not be done. */
+/** What a method of the store rejects with if a command has failed; `subject` says what could not be done. */
 export function unavailable(subject: string, address: string, cause: unknown): EventsError {
   const failure = failureOf(cause);
   const { message } = cause as Error;

@@ -16,7 +16,14 @@ export const saveCursors: Script<SaveCursorsArgs, number> = {
 
   encode: ({ keys, channel, type, cursors }) => ({
     keys: [keys.cursors(channel, type), keys.consumerTypes(channel)],
-    args: [JSON.stringify({ type: type ?? '', cursors: [...cursors] })],
+    args: [
+      JSON.stringify({
+        type: type ?? '',
+        clients: [...cursors.keys()],
+        // Redis compares them with what it has, which is text.
+        afters: [...cursors.values()].map(String),
+      }),
+    ],
   }),
 
   decode: (reply: number) => reply,

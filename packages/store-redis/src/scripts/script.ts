@@ -1,9 +1,9 @@
 /**
  * A Lua script as a command. What it takes and replies is said at the top of its file, and in types here.
  *
- * Arguments are one JSON text, which Redis decodes as fast as MessagePack; ioredis copies every argument of a command
- * that has a binary one, which costs a batch of 1,000 events half as much again in Node.js. For the same reason, and since
- * their number is large, the texts of events come as they are.
+ * Its arguments are one JSON text, and the texts of events, whose number is large, come as they are. Measured with
+ * batches of 1,000 events: MessagePack makes Node.js work 1.6 times as long, since ioredis copies every argument of a
+ * command that has a binary one; with the events packed as well Redis works 1.08 times as long.
  */
 export interface Script<Args, Reply> {
   /** Its file is `<name>.lua`. */

@@ -3,15 +3,14 @@
 --
 -- KEYS[1]  hash  the channel: first, last, swept (type lists hold no ids below; missing if nothing was dropped yet)
 -- KEYS[2]  list  the events
--- ARGV[1]  JSON: maxEvents      most events to keep, 0 for any number
---                maxAgeMs       age by the clock of Redis after which an event is dropped, 0 for never
---                maxDropped     most events to drop now
---                notifications  name of the pub/sub channel
---                typesTrimmedTo if type lists were trimmed: they hold no ids below this one
+-- ARGV[1]  JSON: maxEvents       most events to keep, 0 for any number
+--                maxAgeMs        age by the clock of Redis after which an event is dropped, 0 for never
+--                maxDropped      most events to drop now
+--                typesTrimmedTo  if type lists were trimmed: they hold no ids below this one
 -- Reply    { 'trimmed', number dropped, oldest id kept, whether type lists may hold ids below it: 1 or 0 }, or
 --          { 'no-channel' }
 --
--- If something was dropped it is notified, on one line: "<first kept>".
+-- If something was dropped it is notified on KEYS[1] and ':new', on one line: "<first kept>".
 local args = cjson.decode(ARGV[1])
 local first, last, swept = unpack(redis.call('HMGET', KEYS[1], 'first', 'last', 'swept'))
 if not last then return { 'no-channel' } end
@@ -50,6 +49,6 @@ if drop > 0 then
   redis.call('LTRIM', KEYS[2], drop, -1)
   first = first + drop
   redis.call('HSET', KEYS[1], 'first', string.format('%.0f', first))
-  redis.call('SPUBLISH', args.notifications, string.format('%.0f', first))
+  redis.call('SPUBLISH', KEYS[1] .. ':new', string.format('%.0f', first))
 end
 return { 'trimmed', drop, first, swept < first and 1 or 0 }
