@@ -13,7 +13,7 @@ import { requestMetrics } from './plugins/request-metrics.js';
 import { stopping } from './plugins/stopping.js';
 import { unknownRoutes } from './plugins/unknown-routes.js';
 import { validation } from './plugins/validation.js';
-import { waitingRequests } from './plugins/waiting-requests.js';
+import { waitingRequests } from './plugins/waiting.js';
 import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
 import { createIndex } from './routes/create-index.js';

@@ -14,7 +14,7 @@ import {
 import { Backoff } from './backoff.js';
 import { checkAfter, checkIdempotencyKey, checkLimit, checkText, wrong } from './checks.js';
 import type { EventPage } from './event-page.js';
-import type { GetRequest, HttpRequest } from './exchange.js';
+import type { GetRequest, HttpRequest } from './http-exchange.js';
 import type { Server } from './options.js';
 import { bodyOfBatch, bodyOfEvent } from './publish-body.js';
 import * as replies from './replies.js';

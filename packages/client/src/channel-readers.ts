@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import type { Activity } from './activity.js';
 import { acknowledge, read } from './api.js';
 import { Backoff } from './backoff.js';
 import { checkAfter, checkLimit } from './checks.js';
@@ -9,6 +8,7 @@ import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
 import { Pace } from './pace.js';
 import { Poller, type PollerHost } from './poller.js';
+import type { Activity } from './running-work.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
 
 /** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */

@@ -1,8 +1,8 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
 import type { EventInput } from '@ganomede/events-protocol';
-import { Activity } from './activity.js';
 import { latest, publish, publishBatch } from './api.js';
 import { type Callback, checkCallback, settled } from './callback.js';
+import { ChannelReaders } from './channel-readers.js';
 import {
   type AnyChannels,
   type ChannelOf,
@@ -14,13 +14,13 @@ import {
   type ListenerOf,
   type Outgoing,
   type PlainListener,
-} from './channel-map.js';
-import { ChannelReaders } from './channel-readers.js';
+} from './channel-types.js';
 import { checkText } from './checks.js';
 import { emitSafely } from './emit-safely.js';
-import { type EnvironmentOptions, withEnvironment } from './environment.js';
+import { type EnvironmentOptions, withEnvironment } from './environment-options.js';
 import { RequestError } from './errors.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { Activity } from './running-work.js';
 import type { EventStream, StreamOptions } from './stream.js';
 
 /** Options of `send` and `sendBatch`. */

@@ -1,5 +1,5 @@
 import type { Event } from '@ganomede/events-protocol';
-import type { Bounds } from './bounds.js';
+import type { Bounds } from './channel-bounds.js';
 
 /** What a read brought; without bounds if the server does not tell them. */
 export interface EventPage {

@@ -11,10 +11,10 @@ export type {
   ListenerOf,
   Outgoing,
   SpecialName,
-} from './channel-map.js';
+} from './channel-types.js';
 export { Client, type SendCallback, type SendOptions } from './client.js';
 export { Cursor, type CursorPosition, type CursorQuery } from './cursor.js';
-export type { EnvironmentOptions } from './environment.js';
+export type { EnvironmentOptions } from './environment-options.js';
 export { type ReportedPosition, RequestError } from './errors.js';
 export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';

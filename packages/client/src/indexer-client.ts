@@ -1,6 +1,6 @@
 import { createIndex, readIndex } from './api.js';
 import { type Callback, checkCallback, settled } from './callback.js';
-import type { AnyEvent, Incoming } from './channel-map.js';
+import type { AnyEvent, Incoming } from './channel-types.js';
 import { wrong } from './checks.js';
 import { type ClientOptions, resolveOptions, type Server } from './options.js';
 

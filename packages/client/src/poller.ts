@@ -1,8 +1,8 @@
 import { sleep } from './backoff.js';
-import { isRewound } from './bounds.js';
+import { isRewound } from './channel-bounds.js';
 import { Cursor } from './cursor.js';
 import type { EventPage } from './event-page.js';
-import { LossDetector, rewoundTo } from './losses.js';
+import { LossDetector, rewoundTo } from './lost-events.js';
 import type { Pace } from './pace.js';
 
 /** What a poller needs from its client. */

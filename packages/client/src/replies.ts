@@ -1,5 +1,5 @@
 import type { About, Event, EventHeader, IndexDefinition, ReadIndexReply } from '@ganomede/events-protocol';
-import { boundsOf, isRewound } from './bounds.js';
+import { boundsOf, isRewound } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
 import type { Expected } from './request.js';
 

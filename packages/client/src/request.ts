@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
-import { exchange, type HttpRequest, labelOf, type Reply } from './exchange.js';
+import { exchange, type HttpRequest, labelOf, type Reply } from './http-exchange.js';
 import type { Server } from './options.js';
 
 /** What a 200 reply has to be. */

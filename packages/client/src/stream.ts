@@ -1,9 +1,9 @@
 import type { Event } from '@ganomede/events-protocol';
 import { sleep } from './backoff.js';
-import { isRewound } from './bounds.js';
+import { isRewound } from './channel-bounds.js';
 import { Cursor } from './cursor.js';
 import type { EventPage } from './event-page.js';
-import { LossDetector, rewoundTo } from './losses.js';
+import { LossDetector, rewoundTo } from './lost-events.js';
 import { isRefusal, type Pace } from './pace.js';
 
 /** Options of `client.stream`. */

@@ -16,5 +16,5 @@ export {
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_STREAM_CHANNELS,
 } from './limits.js';
-export { MAX_NAME_LENGTH, NAME_PATTERN } from './name.js';
-export { API_PREFIX, FIRST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, LAST_ID_HEADER } from './wire.js';
+export { MAX_NAME_LENGTH, NAME_PATTERN } from './name-rule.js';
+export { API_PREFIX, FIRST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, LAST_ID_HEADER } from './paths-and-headers.js';

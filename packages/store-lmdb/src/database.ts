@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import { checkDataFile } from './data-file.js';
+import { checkDataFile } from './check-data-file.js';
 import type { Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
 

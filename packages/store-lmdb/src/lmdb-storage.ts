@@ -13,7 +13,7 @@ import { CommitQueue } from './commit-queue.js';
 import { Cursors } from './cursors.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
-import { bringToFormat } from './format.js';
+import { bringToFormat } from './format-version.js';
 import { ExpiredRecords } from './idempotency-records.js';
 import { Indices } from './indices.js';
 import { scanEvents } from './scan.js';

@@ -14,7 +14,7 @@ export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export { INDEX_STEP, type IndexCursor, type IndexRows } from './indices/index-reader.js';
 export type { Retention, StoreHooks, StoreOptions } from './options.js';
-export { excess } from './retention/limits.js';
+export { excess } from './retention/excess.js';
 export type {
   Append,
   AppendOutcome,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { MAX_NAME_LENGTH, NAME_PATTERN } from '../name.js';
+import { MAX_NAME_LENGTH, NAME_PATTERN } from '../name-rule.js';
 
 const nameRule = `a non-empty string of at most ${MAX_NAME_LENGTH} characters without control characters`;
 

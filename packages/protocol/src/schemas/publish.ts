@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { MAX_BATCH_EVENTS, MAX_IDEMPOTENCY_KEY_LENGTH } from '../limits.js';
-import { IDEMPOTENCY_KEY_HEADER } from '../wire.js';
+import { IDEMPOTENCY_KEY_HEADER } from '../paths-and-headers.js';
 import { EventData, EventFrom, EventHeader, EventInput, EventType } from './event.js';
 import { ChannelName, ClientId } from './names.js';
 import { Secret } from './secret.js';

@@ -1,7 +1,7 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import { EventPage, MAX_PAGE_BYTES } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
-import { excess } from '../retention/limits.js';
+import { excess } from '../retention/excess.js';
 import type {
   Append,
   AppendOutcome,

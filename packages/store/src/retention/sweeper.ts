@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Storage, TrimLimits } from '../storage.js';
-import { sweepIntervalMs } from './limits.js';
 
 /** Channels that are trimmed at a time. */
 const PAGE = 100;
@@ -70,4 +69,9 @@ export class Sweeper {
   async #take(intervalMs: number): Promise<boolean> {
     return (await this.#storage.takeSweep?.(Math.floor(intervalMs * HOLD))) ?? true;
   }
+}
+
+/** How often channels are swept for what is too old, milliseconds: a tenth of the age, within a second and a minute. */
+function sweepIntervalMs({ maxAgeMs }: TrimLimits): number {
+  return Math.max(1_000, Math.min((maxAgeMs || Number.POSITIVE_INFINITY) / 10, 60_000));
 }

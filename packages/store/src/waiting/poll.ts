@@ -2,7 +2,7 @@ import { EventPage } from '../events/event-page.js';
 import type { ChannelScope } from '../storage.js';
 import type { LiveChannel } from './live-channels.js';
 import type { LiveTail } from './live-tail.js';
-import { Wait, type WaitingRoom } from './wait.js';
+import { LookAndWait, type WaitingRoom } from './look-and-wait.js';
 
 /** Where to read: events of `channel` (a name as on the wire, `channel:type` included) with id > `after`. */
 export interface ReadCursor {
@@ -23,7 +23,7 @@ export interface PollSource extends WaitingRoom {
  * A read that waits if there is nothing new: one object from the request to the answer. A subclass says what to do with
  * the page that it finds. What the tail of the channel holds already is answered at once.
  */
-export abstract class Poll extends Wait {
+export abstract class Poll extends LookAndWait {
   /** A poll that has found nothing goes on behind what it has looked through. */
   #after = 0;
   #limit = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestError } from '../src/index.js';
-import { LossDetector } from '../src/losses.js';
+import { LossDetector } from '../src/lost-events.js';
 import { eventOf, events, eventsAt, type HostileServer, held } from './hostile-server.js';
 import { clientOf, emitted, recordOf, startServer } from './setup.js';
 

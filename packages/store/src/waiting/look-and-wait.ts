@@ -19,7 +19,7 @@ export interface WaitingRoom {
  *
  * While it waits this object is all there is of it: an async function that waits holds three times as much.
  */
-export abstract class Wait extends Waiter {
+export abstract class LookAndWait extends Waiter {
   /** The longest wait, milliseconds; 0 does not wait. */
   readonly timeoutMs: number;
   #room: WaitingRoom | undefined;

@@ -1,4 +1,4 @@
-import { type Bounds, isRewound } from './bounds.js';
+import { type Bounds, isRewound } from './channel-bounds.js';
 import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 
