@@ -32,8 +32,8 @@ export type {
   Storage,
   StorageListener,
   Subscriptions,
+  TailEvent,
   TrimLimits,
 } from './storage.js';
-export type { TailEvent } from './waiting/live-tail.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';

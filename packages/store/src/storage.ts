@@ -1,7 +1,6 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
-import type { TailEvent } from './waiting/live-tail.js';
 
 /**
  * What an engine has to do so that an `EventStore` can be built on it: what differs between Redis, LMDB and memory, and
@@ -171,6 +170,15 @@ export interface TrimLimits {
   readonly maxEvents: number;
   /** Age after which an event is dropped, milliseconds; 0 for never. */
   readonly maxAgeMs: number;
+}
+
+/** A new event, as it is kept in the live tail of its channel. */
+export interface TailEvent {
+  readonly id: number;
+  /** The type that it is filed under. */
+  readonly type: string;
+  /** Its JSON text. */
+  readonly json: Buffer;
 }
 
 /** What an engine tells about its channels. At least about those that are subscribed to, if it has subscriptions. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EventPage } from '../src/events/event-page.js';
-import { LiveTail, type TailEvent } from '../src/waiting/live-tail.js';
+import type { TailEvent } from '../src/storage.js';
+import { LiveTail } from '../src/waiting/live-tail.js';
 
 const ALL = 100_000;
 

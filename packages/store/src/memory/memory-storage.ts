@@ -13,9 +13,9 @@ import type {
   Scan,
   Storage,
   StorageListener,
+  TailEvent,
   TrimLimits,
 } from '../storage.js';
-import type { TailEvent } from '../waiting/live-tail.js';
 
 interface StoredEvent {
   readonly text: Buffer;

@@ -1,6 +1,7 @@
 import type { EventPage } from '../events/event-page.js';
-import type { Subscriptions } from '../storage.js';
-import { LiveTail, type TailEvent } from './live-tail.js';
+
+import type { Subscriptions, TailEvent } from '../storage.js';
+import { LiveTail } from './live-tail.js';
 import { Waiters } from './waiter.js';
 
 /**

@@ -1,13 +1,5 @@
 import { type ChannelBounds, EventPage } from '../events/event-page.js';
-
-/** An event as it is kept in the tail. */
-export interface TailEvent {
-  readonly id: number;
-  /** The type that it is filed under. */
-  readonly type: string;
-  /** Its JSON text. */
-  readonly json: Buffer;
-}
+import type { TailEvent } from '../storage.js';
 
 /** Bounds of one channel's tail. */
 const MAX_EVENTS = 1_000;
