@@ -1,6 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildApp } from '@ganomede/events-server';
+import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLogger } from '../src/process/logger.js';
-import { json, SECRET, startServer } from './support/server.js';
+import { BEARER, json, SECRET, startServer } from './support/server.js';
 
 const encoded = encodeURIComponent(SECRET);
 
@@ -52,5 +57,21 @@ describe('the log', () => {
     expect(log).not.toContain(SECRET);
     expect(log).not.toContain(encoded);
     expect(log).not.toContain('secret=');
+  });
+
+  it('says once a second that the store is away, of each server', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'ganomede-log-'));
+    onTestFinished(() => rm(dataDir, { recursive: true }));
+    const store = await openLmdbStore({ dataDir });
+    await store.close();
+    for (let server = 0; server < 2; server++) {
+      const { lines, logger } = memoryLog();
+      const app = buildApp({ store, config: { apiSecret: SECRET }, logger });
+      onTestFinished(() => app.close());
+      for (let i = 0; i < 3; i++) {
+        expect((await app.inject({ url: '/latest?channel=x', headers: BEARER })).statusCode).toBe(503);
+      }
+      expect(lines.filter((line) => line.includes('The event store is closed'))).toHaveLength(1);
+    }
   });
 });

@@ -56,12 +56,12 @@ function invalid(error: ValueError | undefined): EventsError {
   const { title, description } = error.schema;
   return new EventsError(
     'InvalidContent',
-    `Invalid ${title ?? error.path.slice(1)}${placeOf(error.path)}: expected ${description ?? error.message}, got ${show(error.value)}`,
+    `Invalid ${title ?? error.path.slice(1)}${listOf(error.path)}: expected ${description ?? error.message}, got ${show(error.value)}`,
   );
 }
 
 /** Where in a list the value is: ` in events/3`. */
-function placeOf(path: string): string {
+function listOf(path: string): string {
   const parent = path.slice(1, path.lastIndexOf('/'));
   return parent === '' ? '' : ` in ${parent}`;
 }
