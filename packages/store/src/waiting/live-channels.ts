@@ -1,5 +1,4 @@
 import type { EventPage } from '../events/event-page.js';
-
 import type { Subscriptions, TailEvent } from '../storage.js';
 import { LiveTail } from './live-tail.js';
 import { Waiters } from './waiter.js';
