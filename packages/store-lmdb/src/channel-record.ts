@@ -5,7 +5,7 @@ import { channelKey, channelNumberKey } from './keys.js';
 export interface ChannelRecord {
   /** Stands for the name in the keys of what belongs to it. */
   readonly number: number;
-  /** Oldest id kept; one above the newest where no event is. */
+  /** Oldest id kept; one above the newest if none is. */
   readonly firstId: number;
   /** Newest id given. */
   readonly lastId: number;
@@ -13,7 +13,7 @@ export interface ChannelRecord {
   readonly time: number;
 }
 
-/** Undefined where nothing was ever appended to the channel. */
+/** Undefined if nothing was ever appended to the channel. */
 export function readChannel(database: Database, name: string): ChannelRecord | undefined {
   const stored = database.get(channelNumberKey(name));
   if (stored === undefined) return undefined;

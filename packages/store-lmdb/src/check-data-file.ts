@@ -57,7 +57,7 @@ export function checkDataFile(dataDir: string): void {
   }
 }
 
-/** One of the two roots of the tree; undefined where it is none. */
+/** One of the two roots of the tree; undefined if it is none. */
 function readRoot(fd: number, position: number): Root | undefined {
   const header = Buffer.alloc(HEADER_BYTES);
   if (readSync(fd, header, 0, HEADER_BYTES, position) < HEADER_BYTES) return undefined;

@@ -10,7 +10,7 @@ export interface Entry {
   readonly value: Buffer;
 }
 
-/** An entry to write, or to remove where it has no value. */
+/** An entry to write, or to remove if it has no value. */
 export interface Change {
   readonly key: Key;
   readonly value: Buffer | undefined;
@@ -36,7 +36,7 @@ export class Database {
         // (seen with strace), so resolved means on disk.
         overlappingSync: false,
         // Every write goes through `commit`; otherwise lmdb makes promises of its own, which reject unhandled
-        // where a commit fails.
+        // if a commit fails.
         eventTurnBatching: false,
       });
     } catch (cause) {

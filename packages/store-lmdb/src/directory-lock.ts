@@ -12,7 +12,7 @@ export interface DirectoryLock {
  * Takes a directory for one store. The lock is the kernel's, on the file `lock`: it ends with the process,
  * however that ends, is seen across containers that share the directory, and the file itself means nothing.
  *
- * @throws EventsError `ServiceUnavailable` where another store, of this process too, has the directory, or the
+ * @throws EventsError `ServiceUnavailable` if another store, of this process too, has the directory, or the
  * file cannot be created.
  */
 export function lockDirectory(dataDir: string): DirectoryLock {

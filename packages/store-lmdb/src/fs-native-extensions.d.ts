@@ -1,4 +1,4 @@
 declare module 'fs-native-extensions' {
-  /** Takes an exclusive advisory lock on an open file; false where another open file holds it. */
+  /** Takes an exclusive advisory lock on an open file; false if another open file holds it. */
   export function tryLock(fd: number): boolean;
 }

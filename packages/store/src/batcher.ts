@@ -21,7 +21,7 @@ export class Batcher<T extends { readonly bytes: number }> {
     this.#limits = limits;
   }
 
-  /** Resolves once everything that is queued has been written; undefined where nothing is. */
+  /** Resolves once everything that is queued has been written; undefined if nothing is. */
   get running(): Promise<void> | undefined {
     return this.#running;
   }

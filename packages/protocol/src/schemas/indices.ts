@@ -52,6 +52,6 @@ export const ReadIndexReply = Type.Object({
   value: IndexValue,
   rows: Type.Array(Event, { description: 'the events whose field has the value, newest first' }),
   next: Type.Optional(
-    Type.Integer({ description: 'where there may be more: the `before` of the next page', minimum: 1 }),
+    Type.Integer({ description: 'if there may be more: the `before` of the next page', minimum: 1 }),
   ),
 });

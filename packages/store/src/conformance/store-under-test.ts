@@ -6,9 +6,9 @@ import type { StoreOptions } from '../options.js';
 /** A store as the suite sees it. */
 export interface StoreUnderTest {
   readonly store: EventStore;
-  /** Another way to the same events, such as a second connection; `store` itself where there is none. */
+  /** Another way to the same events, such as a second connection; `store` itself if there is none. */
   readonly peer: EventStore;
-  /** Closes both and removes what they wrote. Also called where `store` is closed already. */
+  /** Closes both and removes what they wrote. Also called if `store` is closed already. */
   close(): Promise<void>;
 }
 

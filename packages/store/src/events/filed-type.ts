@@ -2,7 +2,7 @@ import { type EventInput, MAX_NAME_LENGTH, NAME_PATTERN, parseChannel } from '@g
 
 /**
  * The type that an event appended to `name` is filed under, so that reading `channel:type` finds it: the one in
- * the name, otherwise the event's own. Undefined where no channel name leads to it (typed channels are off,
+ * the name, otherwise the event's own. Undefined if no channel name leads to it (typed channels are off,
  * `channel:type` would be too long, holds a control character, or splits elsewhere): it need not be filed.
  */
 export function filedType(name: string, event: EventInput, typedChannels: boolean): string | undefined {

@@ -17,7 +17,7 @@ export interface SerialisedEvent {
 /**
  * Serialises events that are appended to a channel (a name as on the wire): `from`, `type` and `data` of each.
  *
- * @throws EventsError `InvalidContent` where `from` or `type` is no non-empty string, `data` is neither an object
+ * @throws EventsError `InvalidContent` if `from` or `type` is no non-empty string, `data` is neither an object
  * nor an array, or has no JSON text (a cycle, a BigInt, nested too deeply).
  */
 export function serialiseEvents(

@@ -8,7 +8,7 @@ const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
 
 /**
  * What an event is found by in an index of `field`, a path such as `data.username`: a string as it is, a number or
- * a boolean by its JSON text. Undefined where the path leads nowhere, or to anything else. It leads through own
+ * a boolean by its JSON text. Undefined if the path leads nowhere, or to anything else. It leads through own
  * properties, and through the elements of arrays by their numbers.
  */
 export function indexedValue(event: unknown, field: string): string | undefined {
@@ -25,7 +25,7 @@ export function indexedValue(event: unknown, field: string): string | undefined 
 
 /**
  * Stands for a value in the keys of a store: at most 129 characters, different for different values. `=` and the
- * value, or `#` and its hash where it is long or holds what not every store keeps.
+ * value, or `#` and its hash if it is long or holds what not every store keeps.
  */
 export function indexKey(value: string): string {
   if (value.length <= MAX_PLAIN_LENGTH && NAME_PATTERN.test(value)) return `=${value}`;

@@ -115,7 +115,7 @@ export class LiveChannels {
     this.#channels.get(channel)?.reset();
   }
 
-  /** The oldest events of a channel were dropped; `firstId` is the oldest kept, above the last where none is. */
+  /** The oldest events of a channel were dropped; `firstId` is the oldest kept, above the last if none is. */
   drop(channel: string, firstId: number): void {
     this.#channels.get(channel)?.tail.drop(firstId);
   }

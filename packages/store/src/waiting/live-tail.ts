@@ -4,12 +4,12 @@ import type { TailEvent } from '../storage.js';
 /** Bounds of one channel's tail. */
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 256 * 1024;
-/** Pages kept for readers at the same place; a burst of waiters needs one or two. */
+/** Pages kept for readers at the same cursor; a burst of waiters needs one or two. */
 const MAX_SHARED_PAGES = 16;
 
 /**
  * The newest events of a channel, held in memory without a gap, so that readers near the end are answered
- * without asking the store, all those at one place with the same buffer.
+ * without asking the store, all those at one cursor with the same buffer.
  */
 export class LiveTail {
   /** `#events[i]` has id `#base + i + 1`. */
@@ -39,7 +39,7 @@ export class LiveTail {
   start(bounds: ChannelBounds): void {
     if (!this.#started || bounds.lastId > this.lastId) this.#clear(bounds.lastId);
     this.#started = true;
-    // Where the store was still empty, the first event that was pushed since is the oldest.
+    // If the store was still empty, the first event that was pushed since is the oldest.
     const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
     this.#firstId = Math.max(firstId, this.#firstId ?? 0);
@@ -77,7 +77,7 @@ export class LiveTail {
   }
 
   /**
-   * Takes what a read of the whole channel after a cursor has found in the store, where it reaches up to what is
+   * Takes what a read of the whole channel after a cursor has found in the store, if it reaches up to what is
    * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
    */
   adopt(after: number, { texts, firstId }: EventPage): void {
@@ -109,8 +109,8 @@ export class LiveTail {
   }
 
   /**
-   * Events after a cursor, of one type where `type` is given.
-   * Undefined where the tail does not reach back to `after`, or not up to it: ask the store.
+   * Events after a cursor, of one type if `type` is given.
+   * Undefined if the tail does not reach back to `after`, or not up to it: ask the store.
    */
   read(after: number, limit: number, type: string | undefined): EventPage | undefined {
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
