@@ -82,7 +82,7 @@ describe('reading', () => {
     expect(performance.now() - started).toBeGreaterThan(380);
   });
 
-  it('tells the position of a channel without events', async () => {
+  it('tells the bounds of a channel without events', async () => {
     const server = await startServer();
     for (const path of [`/events?clientId=c&timeout=0&channel=`, '/latest?channel=']) {
       const response = await server.fetch(path + randomChannel());

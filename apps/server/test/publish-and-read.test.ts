@@ -82,7 +82,7 @@ describe('POST /events', () => {
 });
 
 describe('GET /events', () => {
-  it('answers events after a cursor, at most limit, with the position of the channel', async () => {
+  it('answers events after a cursor, at most limit, with the bounds of the channel', async () => {
     const server = await startServer({ maxLimit: 4 });
     const channel = randomChannel();
     for (let i = 0; i < 6; i++) await server.publish(channel);

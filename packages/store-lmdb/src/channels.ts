@@ -12,6 +12,7 @@ import {
   typeKey,
   typesEnd,
 } from './keys.js';
+import { reading } from './storage-error.js';
 
 /** Most events that one commit drops or removes: writes wait for it. */
 const MAX_STEP = 1_000;
@@ -25,12 +26,21 @@ const TYPES_A_TURN = 500;
 export class Channels implements ChannelStorage {
   readonly #database: Database;
   readonly #commits: CommitQueue;
+  readonly #dataDir: string;
   readonly #trimmed: (channel: string, firstId: number) => void;
+  /** Resolves once the last channel has been trimmed. */
+  #trimming: Promise<void> = Promise.resolve();
 
   /** `trimmed` is called with the oldest id that a channel keeps, above the last if it keeps none. */
-  constructor(database: Database, commits: CommitQueue, trimmed: (channel: string, firstId: number) => void) {
+  constructor(
+    database: Database,
+    commits: CommitQueue,
+    dataDir: string,
+    trimmed: (channel: string, firstId: number) => void,
+  ) {
     this.#database = database;
     this.#commits = commits;
+    this.#dataDir = dataDir;
     this.#trimmed = trimmed;
   }
 
@@ -44,17 +54,28 @@ export class Channels implements ChannelStorage {
   }
 
   async count(): Promise<number> {
-    return Number(this.#database.get(CHANNEL_COUNT) ?? 0);
+    return reading(this.#dataDir, 'the number of channels', () =>
+      Number(this.#database.get(CHANNEL_COUNT) ?? 0),
+    );
   }
 
-  async trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+  /** One channel after the other: steps of several would share a commit, for which every write waits. */
+  trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+    const trimmed = this.#trimming.then(() => this.#trim(channel, limits, signal));
+    this.#trimming = trimmed.catch(() => {});
+    return trimmed;
+  }
+
+  async #trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#hasSomethingToDrop(channel, limits)) await this.#drop(channel, limits);
     await this.#removeLeftovers(channel, signal);
   }
 
   #hasSomethingToDrop(channel: string, limits: TrimLimits): boolean {
-    const record = readChannel(this.#database, channel);
-    return record !== undefined && this.#expired(record, limits, 1) > 0;
+    return reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () => {
+      const record = readChannel(this.#database, channel);
+      return record !== undefined && this.#expired(record, limits, 1) > 0;
+    });
   }
 
   async #drop(channel: string, limits: TrimLimits): Promise<void> {
@@ -130,11 +151,13 @@ export class Channels implements ChannelStorage {
   }
 
   #keys(start: Key, end: Key, count: number): Key[] {
-    const keys: Key[] = [];
-    for (const { key } of this.#database.range(start, end)) {
-      keys.push(key);
-      if (keys.length >= count) break;
-    }
-    return keys;
+    return reading(this.#dataDir, 'the keys of channels', () => {
+      const keys: Key[] = [];
+      for (const { key } of this.#database.range(start, end)) {
+        keys.push(key);
+        if (keys.length >= count) break;
+      }
+      return keys;
+    });
   }
 }

@@ -2,7 +2,7 @@ import type { ConsumerScope, CursorStorage, SavedCursor } from '@ganomede/events
 import type { CommitQueue } from './commit-queue.js';
 import type { Database } from './database.js';
 import { cursorKey, type Key } from './keys.js';
-import { cannotRead } from './storage-error.js';
+import { reading } from './storage-error.js';
 
 /** The cursors of consumers. One that is saved where it is already costs no commit. */
 export class Cursors implements CursorStorage {
@@ -17,12 +17,10 @@ export class Cursors implements CursorStorage {
   }
 
   async load(consumer: ConsumerScope): Promise<SavedCursor | undefined> {
-    try {
+    return reading(this.#dataDir, `the cursor of ${JSON.stringify(consumer.clientId)}`, () => {
       const stored = this.#database.get(keyOf(consumer));
       return stored && decodeCursor(stored);
-    } catch (cause) {
-      throw cannotRead(this.#dataDir, `the cursor of ${JSON.stringify(consumer.clientId)}`, cause);
-    }
+    });
   }
 
   async save(consumer: ConsumerScope, after: number): Promise<void> {

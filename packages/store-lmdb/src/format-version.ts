@@ -1,6 +1,6 @@
 import { encodeCursor } from './cursors.js';
-import type { Change, Database } from './database.js';
-import { cursorKey, expiryKey, FORMAT, idempotencyKey } from './keys.js';
+import type { Change, Database, Entry } from './database.js';
+import { cursorKey, expiryKey, FORMAT, idempotencyKey, type Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
 
 /** The version of the layout in keys.ts. */
@@ -43,23 +43,29 @@ const HASH_LENGTH = 22;
  * What has to be written so that a database of format 2 has format 3. There a cursor lay at its client id before the
  * channel name, without the time when it was saved, and the hashes of idempotency records were 43 characters long.
  */
-function* changesFromFormat2(database: Database): Iterable<Change> {
+function changesFromFormat2(database: Database): Change[] {
+  const removed: Change[] = [];
+  const written: Change[] = [];
+  const replace = (key: Key, by: Entry) => {
+    removed.push({ key, value: undefined });
+    written.push(by);
+  };
   for (const { key, value } of database.range(['p'], ['q'])) {
     const [, clientId, name] = key.map(String);
-    yield { key, value: undefined };
     const cursor = { after: Number(value), savedAt: undefined };
-    yield { key: cursorKey(name ?? '', clientId ?? ''), value: encodeCursor(cursor) };
+    replace(key, { key: cursorKey(name ?? '', clientId ?? ''), value: encodeCursor(cursor) });
   }
   for (const { key, value } of database.range(['o'], ['p'])) {
     const [expires, firstId, timestamp, fingerprint = ''] = value.toString('latin1').split(' ');
-    yield { key, value: undefined };
-    yield {
+    replace(key, {
       key: idempotencyKey(String(key[1]).slice(0, HASH_LENGTH)),
       value: Buffer.from(`${expires} ${firstId} ${timestamp} ${fingerprint.slice(0, HASH_LENGTH)}`),
-    };
+    });
   }
   for (const { key, value } of database.range(['x'], ['y'])) {
-    yield { key, value: undefined };
-    yield { key: expiryKey(Number(key[1]), String(key[2]).slice(0, HASH_LENGTH)), value };
+    const [, expires, scope] = key;
+    replace(key, { key: expiryKey(Number(expires), String(scope).slice(0, HASH_LENGTH)), value });
   }
+  // A cursor may get the key that another one had.
+  return [...removed, ...written];
 }

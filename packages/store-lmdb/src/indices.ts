@@ -20,7 +20,7 @@ import {
   type Key,
 } from './keys.js';
 import { boundsOf, eventsOf, firstTexts, UNKNOWN_CHANNEL } from './scan.js';
-import { cannotRead } from './storage-error.js';
+import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -52,7 +52,7 @@ export class Indices implements IndexStorage {
   }
 
   async definitions(): Promise<IndexDefinition[]> {
-    return this.#reading('the indices', () =>
+    return reading(this.#dataDir, 'the indices', () =>
       [...this.#database.range(...DEFINITIONS)].map(({ key, value }) =>
         decodeDefinition(String(key[1]), value),
       ),
@@ -60,7 +60,7 @@ export class Indices implements IndexStorage {
   }
 
   async definition(id: string): Promise<IndexDefinition | undefined> {
-    return this.#reading(`index ${JSON.stringify(id)}`, () => {
+    return reading(this.#dataDir, `index ${JSON.stringify(id)}`, () => {
       const stored = this.#database.get(definitionKey(id));
       return stored && decodeDefinition(id, stored);
     });
@@ -141,18 +141,10 @@ export class Indices implements IndexStorage {
 
   /** One turn of the event loop sees one snapshot. */
   #read<T>(index: IndexScope, read: (channel: ChannelRecord | undefined, record: IndexRecord) => T): T {
-    return this.#reading(`an index of channel ${JSON.stringify(index.channel)}`, () => {
+    return reading(this.#dataDir, `an index of channel ${JSON.stringify(index.channel)}`, () => {
       const record = this.#database.get(keyOf(index));
       return read(readChannel(this.#database, index.channel), record ? decodeIndex(record) : NEW_INDEX);
     });
-  }
-
-  #reading<T>(subject: string, read: () => T): T {
-    try {
-      return read();
-    } catch (cause) {
-      throw cannotRead(this.#dataDir, subject, cause);
-    }
   }
 }
 

@@ -17,7 +17,7 @@ import { bringToFormat } from './format-version.js';
 import { ExpiredRecords } from './idempotency-records.js';
 import { Indices } from './indices.js';
 import { scanEvents } from './scan.js';
-import { cannotRead } from './storage-error.js';
+import { reading } from './storage-error.js';
 
 /** Events, cursors and indices in one LMDB file of this machine. Its keys are in keys.ts. */
 export class LmdbStorage implements Storage {
@@ -40,7 +40,7 @@ export class LmdbStorage implements Storage {
     this.#expired.remove();
     this.cursors = new Cursors(database, this.#commits, dataDir);
     this.indices = new Indices(database, this.#commits, dataDir);
-    this.channels = new Channels(database, this.#commits, (channel, firstId) =>
+    this.channels = new Channels(database, this.#commits, dataDir, (channel, firstId) =>
       this.#listener?.trimmed(channel, firstId),
     );
   }
@@ -56,7 +56,7 @@ export class LmdbStorage implements Storage {
       await bringToFormat(database, path);
       return new LmdbStorage(path, lock, database);
     } catch (error) {
-      database?.close().catch(() => {});
+      await database?.close().catch(() => {});
       lock.release();
       throw error;
     }
@@ -81,17 +81,15 @@ export class LmdbStorage implements Storage {
   }
 
   async scan(scan: Scan): Promise<EventPage> {
-    try {
-      return scanEvents(this.#database, scan);
-    } catch (cause) {
-      throw cannotRead(this.#dataDir, `channel ${JSON.stringify(scan.channel)}`, cause);
-    }
+    return reading(this.#dataDir, `channel ${JSON.stringify(scan.channel)}`, () =>
+      scanEvents(this.#database, scan),
+    );
   }
 
   async close(): Promise<void> {
-    await this.#expired.close();
-    await this.#commits.idle();
     try {
+      await this.#expired.close();
+      await this.#commits.idle();
       await this.#database.close();
     } finally {
       this.#lock.release();

@@ -22,10 +22,19 @@ export function cannotWrite(dataDir: string, subject: string, cause: unknown): E
 }
 
 /** What a read rejects with. */
-export function cannotRead(dataDir: string, subject: string, cause: unknown): EventsError {
+function cannotRead(dataDir: string, subject: string, cause: unknown): EventsError {
   return new EventsError('ServiceUnavailable', `Cannot read ${subject} from ${dataDir}: ${describe(cause)}`, {
     cause,
   });
+}
+
+/** @throws what `cannotRead` makes of what `read` throws */
+export function reading<T>(dataDir: string, subject: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw cannotRead(dataDir, subject, cause);
+  }
 }
 
 /** Messages of Node name the error already; LMDB tells errno as a positive number. */

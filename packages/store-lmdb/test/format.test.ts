@@ -30,9 +30,11 @@ it('brings over what format 2 holds, once', async () => {
       store.loadCursor('mailer', 'orders'),
       store.loadCursor('mailer:1', 'orders:paid'),
       store.loadCursor('mail', 'größe'),
+      store.loadCursor('users/v1', 'mailer/v1'),
+      store.loadCursor('mailer/v1', 'users/v1'),
       store.loadCursor('orders', 'mailer'),
     ]);
-    expect(cursors).toEqual([42, 44, 2, 0]);
+    expect(cursors).toEqual([42, 44, 2, 7, 9, 0]);
     const { rows } = await store.readIndex({ id: 'by-order', value: '17', limit: 10 });
     expect(rows.events.map(({ id }) => id)).toEqual([51]);
 

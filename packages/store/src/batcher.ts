@@ -1,4 +1,4 @@
-/** Bounds of one group. */
+/** Bounds of one batch. */
 export interface BatchLimits {
   readonly items: number;
   /** A single item may be larger. */
@@ -6,17 +6,17 @@ export interface BatchLimits {
 }
 
 /**
- * What comes in one turn of the event loop, and what comes while one group is being written, shares the next one:
+ * What comes in one turn of the event loop, and what comes while one batch is being written, shares the next one:
  * many small writes cost few large ones.
  */
 export class Batcher<T extends { readonly bytes: number }> {
-  readonly #write: (group: readonly T[]) => Promise<void>;
+  readonly #write: (batch: readonly T[]) => Promise<void>;
   readonly #limits: BatchLimits;
   #queue: T[] = [];
   #running: Promise<void> | undefined;
 
   /** `write` is never called while it runs. It settles its items itself and does not reject. */
-  constructor(write: (group: readonly T[]) => Promise<void>, limits: BatchLimits) {
+  constructor(write: (batch: readonly T[]) => Promise<void>, limits: BatchLimits) {
     this.#write = write;
     this.#limits = limits;
   }
@@ -55,12 +55,12 @@ export class Batcher<T extends { readonly bytes: number }> {
 
 /** A queue for each of any number of names; those that have nothing to do take no memory. */
 export class Batchers<T extends { readonly bytes: number }> {
-  readonly #write: (name: string, group: readonly T[]) => Promise<void>;
+  readonly #write: (name: string, batch: readonly T[]) => Promise<void>;
   readonly #limits: BatchLimits;
   readonly #queues = new Map<string, Batcher<T>>();
 
   /** `write` is never called for a name while it runs for it. It settles its items itself and does not reject. */
-  constructor(write: (name: string, group: readonly T[]) => Promise<void>, limits: BatchLimits) {
+  constructor(write: (name: string, batch: readonly T[]) => Promise<void>, limits: BatchLimits) {
     this.#write = write;
     this.#limits = limits;
   }
@@ -71,7 +71,7 @@ export class Batchers<T extends { readonly bytes: number }> {
       known.push(item);
       return;
     }
-    const queue = new Batcher<T>((group) => this.#write(name, group), this.#limits);
+    const queue = new Batcher<T>((batch) => this.#write(name, batch), this.#limits);
     this.#queues.set(name, queue);
     queue.push(item);
     void this.#forgetIdle(name, queue);

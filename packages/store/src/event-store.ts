@@ -93,7 +93,11 @@ export class EventStore {
       missed: (channel) => live.reset(channel),
     });
     this.#polls = { live, hooks, scan: (scan) => storage.scan(scan) };
-    this.#indexReader = new IndexReader(storage, (index) => this.#indexScope(index));
+    this.#indexReader = new IndexReader(
+      storage,
+      (index) => this.#indexScope(index),
+      () => this.#assertOpen(),
+    );
     this.#missed = storage.subscriptions && new MissedNotifications(live, storage.subscriptions);
     this.#sweeper = new Sweeper(storage, { maxEvents, maxAgeMs });
   }
@@ -192,7 +196,7 @@ export class EventStore {
       this.#storage.assertReachable?.(scope.channel);
       poll.start(this.#polls, scope, cursor);
     } catch (error) {
-      poll.refuse(error);
+      poll.failed(error);
     }
   }
 

@@ -43,11 +43,15 @@ export interface StoreSettings {
 export function resolveOptions(options: StoreOptions): StoreSettings {
   const { typedChannels = true, retention = {}, hooks = {} } = options;
   const { idempotencyWindowMs = DEFAULT_IDEMPOTENCY_WINDOW_MS } = options;
-  if (!Number.isSafeInteger(idempotencyWindowMs) || idempotencyWindowMs < 1) {
-    throw new RangeError(
-      `Invalid idempotencyWindowMs: expected an integer from 1, got ${idempotencyWindowMs}`,
-    );
-  }
-  const { maxAgeMs = 0, maxEvents = 0 } = retention;
+  const maxAgeMs = retention.maxAgeMs ?? 0;
+  const maxEvents = retention.maxEvents ?? 0;
+  checkInteger('idempotencyWindowMs', idempotencyWindowMs, 1);
+  checkInteger('retention.maxAgeMs', maxAgeMs, 0);
+  checkInteger('retention.maxEvents', maxEvents, 0);
   return { typedChannels, maxAgeMs, maxEvents, idempotencyWindowMs, hooks };
+}
+
+function checkInteger(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new RangeError(`Invalid ${name}: expected an integer from ${least}, got ${value}`);
 }

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { EventsError } from '@ganomede/events-protocol';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { EventPage } from '../src/events/event-page.js';
 import { LiveChannels } from '../src/waiting/live-channels.js';
 import type { PollSource, ReadCursor } from '../src/waiting/poll.js';
@@ -161,3 +161,40 @@ it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(
     expect([live.waiting, getEventListeners(controller.signal, 'abort')]).toEqual([0, []]);
   },
 );
+
+it('that throws keeps nobody else from being woken, and the channel from being let go of', async () => {
+  const thrown: unknown[] = [];
+  const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((run) => {
+    try {
+      run();
+    } catch (error) {
+      thrown.push(error);
+    }
+  });
+  onTestFinished(() => later.mockRestore());
+  class Throwing extends PromisedPoll {
+    override found(): void {
+      throw new Error('a bug');
+    }
+  }
+  const store = source(nothing);
+  const throwing = new Throwing({ timeoutMs: 10_000 });
+  throwing.start(store, scope, cursor);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  await turn();
+  const channel = live.use('a');
+  expect([live.waiting, channel.users]).toEqual([2, 3]);
+  live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+  expect((await polling).texts).toEqual([event6]);
+  expect(thrown).toEqual([new Error('a bug')]);
+  expect([live.waiting, channel.users]).toEqual([0, 1]);
+  live.release(channel);
+});
+
+it('does not ask the storage of a store that was closed while it subscribed', async () => {
+  const store = source(nothing);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  live.close();
+  expect(await polling).toMatchObject({ count: 0, lastId: 5 });
+  expect(store.reads).toBe(0);
+});

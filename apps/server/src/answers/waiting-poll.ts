@@ -56,7 +56,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     }
   }
 
-  protected override found(page: EventPage): void {
+  override found(page: EventPage): void {
     this.#page = page;
     this.#answerIfComplete();
   }
@@ -80,7 +80,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   }
 
   /** Ends the poll too if it still waits. */
-  protected override failed(error: unknown): void {
+  override failed(error: unknown): void {
     if (this.#answered) return;
     this.#answered = true;
     this.stop();

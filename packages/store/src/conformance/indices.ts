@@ -49,7 +49,7 @@ export function describeIndices(open: OpenStore): void {
       }
     });
 
-    it('answers with its definition, the events as they are, and the position of the channel', async () => {
+    it('answers with its definition, the events as they are, and the bounds of the channel', async () => {
       const { store } = await open();
       const channel = newChannel();
       const index = await newIndex(store, channel);

@@ -54,7 +54,7 @@ export function describeTypedChannels(open: OpenStore): void {
       expect(await read(30, 2)).toEqual([]);
     });
 
-    it('tell the position of the channel', async () => {
+    it('tell the bounds of the channel', async () => {
       const { store } = await open();
       const channel = newChannel();
       await store.append(channel, [event(1, 'a'), event(2, 'b'), event(3, 'a')]);

@@ -44,16 +44,22 @@ interface Waiting {
 export class IndexReader {
   readonly #storage: Pick<Storage, 'indices' | 'scan'>;
   readonly #scopeOf: (index: IndexDefinition) => IndexScope;
+  readonly #assertOpen: () => void;
   /** By channel, type and field. */
   readonly #queues = new Batchers<Waiting>((_name, waiting) => this.#serve(waiting), {
     items: Number.POSITIVE_INFINITY,
     bytes: Number.POSITIVE_INFINITY,
   });
 
-  /** `scopeOf` says where an index lies, and throws if the store is closed. */
-  constructor(storage: Pick<Storage, 'indices' | 'scan'>, scopeOf: (index: IndexDefinition) => IndexScope) {
+  /** `scopeOf` says where an index lies; `assertOpen` throws if the store is closed, which ends a catch-up at its next step. */
+  constructor(
+    storage: Pick<Storage, 'indices' | 'scan'>,
+    scopeOf: (index: IndexDefinition) => IndexScope,
+    assertOpen: () => void,
+  ) {
     this.#storage = storage;
     this.#scopeOf = scopeOf;
+    this.#assertOpen = assertOpen;
   }
 
   /** @throws EventsError `ResourceNotFound` (as a rejection) if there is no such index. */
@@ -93,6 +99,7 @@ export class IndexReader {
     let progress = await indices.progress(index);
     let end = Number.POSITIVE_INFINITY;
     while (progress < end) {
+      this.#assertOpen();
       const [page] = await Promise.all([
         this.#storage.scan({ channel, type, after: progress, limit: INDEX_STEP }),
         indices.trim(index),

@@ -12,15 +12,15 @@ const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
  * properties, and through the elements of arrays by their numbers.
  */
 export function indexedValue(event: unknown, field: string): string | undefined {
-  let place = event;
+  let value = event;
   for (const name of field.split('.')) {
-    if (typeof place !== 'object' || place === null) return undefined;
-    if (Array.isArray(place) && !ARRAY_INDEX.test(name)) return undefined;
-    if (!Object.hasOwn(place, name)) return undefined;
-    place = (place as Record<string, unknown>)[name];
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (Array.isArray(value) && !ARRAY_INDEX.test(name)) return undefined;
+    if (!Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
   }
-  if (typeof place === 'string') return place;
-  return typeof place === 'number' || typeof place === 'boolean' ? JSON.stringify(place) : undefined;
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? JSON.stringify(value) : undefined;
 }
 
 /**

@@ -4,6 +4,9 @@ import type { TailEvent } from '../storage.js';
 /** Bounds of one channel's tail. */
 const MAX_EVENTS = 1_000;
 const MAX_BYTES = 256 * 1024;
+/** Blocks that events are copied into grow from and up to, bytes. */
+const LEAST_BLOCK = 1024;
+const LARGEST_BLOCK = 64 * 1024;
 /** Pages kept for readers at the same cursor; a burst of waiters needs one or two. */
 const MAX_SHARED_PAGES = 16;
 
@@ -24,6 +27,9 @@ export class LiveTail {
   /** Newest id at the last `age`. */
   #aged = 0;
   readonly #pages = new Map<string, EventPage>();
+  /** Where the next event is copied to. */
+  #block: Buffer | undefined;
+  #blockUsed = 0;
 
   /** Whether the tail knows where it begins. */
   get started(): boolean {
@@ -70,7 +76,7 @@ export class LiveTail {
     if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
     this.#started = true;
     if (this.#firstId === 0) this.#firstId = event.id;
-    this.#events.push({ ...event, json: Buffer.from(event.json) });
+    this.#events.push({ ...event, json: this.#copyOf(event.json) });
     this.#bytes += event.json.length;
     this.#pages.clear();
     this.#trim();
@@ -91,7 +97,7 @@ export class LiveTail {
       (text, i): TailEvent => ({
         id: after + 1 + i,
         type: '',
-        json: Buffer.from(text),
+        json: this.#copyOf(text),
       }),
     );
     this.#untyped = Math.max(this.#untyped, this.#base);
@@ -140,6 +146,19 @@ export class LiveTail {
     return texts;
   }
 
+  /** In memory of the tail's own: a small buffer of Node's keeps the 8 KiB that it shares with others. */
+  #copyOf(json: Buffer): Buffer {
+    if (this.#block === undefined || this.#blockUsed + json.length > this.#block.length) {
+      const size = Math.min(Math.max(2 * (this.#block?.length ?? 0), LEAST_BLOCK), LARGEST_BLOCK);
+      this.#block = Buffer.allocUnsafeSlow(Math.max(size, json.length));
+      this.#blockUsed = 0;
+    }
+    const start = this.#blockUsed;
+    this.#blockUsed += json.length;
+    this.#block.set(json, start);
+    return this.#block.subarray(start, this.#blockUsed);
+  }
+
   /** Drops the older half at a time, so that the cost of dropping is spread. */
   #trim(): void {
     if (this.#events.length <= MAX_EVENTS && this.#bytes <= MAX_BYTES) return;
@@ -153,6 +172,7 @@ export class LiveTail {
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
     this.#pages.clear();
+    this.#freeBlock();
   }
 
   #clear(base: number): void {
@@ -161,5 +181,13 @@ export class LiveTail {
     this.#base = base;
     this.#untyped = 0;
     this.#pages.clear();
+    this.#freeBlock();
+  }
+
+  /** A channel where nothing happens holds nothing. */
+  #freeBlock(): void {
+    if (this.#events.length > 0) return;
+    this.#block = undefined;
+    this.#blockUsed = 0;
   }
 }

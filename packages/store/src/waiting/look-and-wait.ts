@@ -19,7 +19,7 @@ export interface WaitingRoom {
  *
  * While it waits this object is all there is of it: an async function that waits holds three times as much.
  */
-export abstract class LookAndWait extends Waiter {
+export abstract class LookAndWait<Found> extends Waiter {
   /** The longest wait, milliseconds; 0 does not wait. */
   readonly timeoutMs: number;
   #room: WaitingRoom | undefined;
@@ -33,26 +33,31 @@ export abstract class LookAndWait extends Waiter {
     this.timeoutMs = timeoutMs;
   }
 
-  /** Ends the wait: `over` is called, soon if not at once. Does nothing if it has ended. */
+  /**
+   * Ends the wait, which then has found nothing: at once if it waits, else as soon as the look that is running, or the
+   * subscription of its channel, has come to an end. Does nothing if it has ended.
+   */
   stop(): void {
     this.#stopped = true;
     this.wake();
   }
 
-  /** Looks at what is in memory. Whether it has found something, and told so. */
-  protected abstract peek(channel: LiveChannel): boolean;
+  /** What was found; `nothing()` if the time is over, it was stopped, or the store closes. Must not throw: it is called in the midst of what others wait for. */
+  abstract found(found: Found): void;
 
-  /** Looks. Whether it has found something, and told so. Rejects if the store is away. */
-  protected abstract look(channel: LiveChannel): Promise<boolean>;
+  /** The store failed before it could wait. Must not throw. */
+  abstract failed(error: unknown): void;
+
+  /** Looks at what is in memory; undefined if there is nothing, or memory cannot tell. */
+  protected abstract peek(channel: LiveChannel): Found | undefined;
+
+  /** Looks; undefined if there is nothing. Rejects if the store is away. */
+  protected abstract look(channel: LiveChannel): Promise<Found | undefined>;
 
   /** Whether another look may find what the last one could not. */
   protected abstract isOutdated(channel: LiveChannel): boolean;
 
-  /** Nothing was found: the time is over, it was stopped, or the store closes. */
-  protected abstract over(): void;
-
-  /** The store failed before it could wait. Must not throw. */
-  protected abstract failed(error: unknown): void;
+  protected abstract nothing(): Found;
 
   /** To be called once, by the store. */
   protected begin(room: WaitingRoom, name: string): void {
@@ -60,8 +65,9 @@ export abstract class LookAndWait extends Waiter {
     const channel = room.live.use(name);
     this.#channel = channel;
     this.#deadline = performance.now() + this.timeoutMs;
-    if (this.peek(channel)) {
-      room.live.release(channel);
+    const kept = this.peek(channel);
+    if (kept !== undefined) {
+      this.#end(room, channel, kept);
       return;
     }
     channel.ready.then(
@@ -72,9 +78,9 @@ export abstract class LookAndWait extends Waiter {
 
   protected override onWake(): void {
     const [room, channel] = [this.#room as WaitingRoom, this.#channel as LiveChannel];
-    if (this.#hasEnded(room)) this.#over(room, channel);
     // What has woken it is in memory, in most cases.
-    else if (this.peek(channel)) room.live.release(channel);
+    const found = this.#hasEnded(room) ? this.nothing() : this.peek(channel);
+    if (found !== undefined) this.#end(room, channel, found);
     else void this.#lookAndWait(room, channel);
   }
 
@@ -84,12 +90,15 @@ export abstract class LookAndWait extends Waiter {
 
   /** Until something is found or there is nothing to do but wait. */
   async #lookAndWait(room: WaitingRoom, channel: LiveChannel): Promise<void> {
+    let found: Found | undefined;
     try {
-      for (;;) {
+      // The storage of a closed store is not asked any more.
+      while (!room.live.closed) {
         const { resets } = channel;
         let longestMs = Number.POSITIVE_INFINITY;
         try {
-          if (await this.look(channel)) return room.live.release(channel);
+          found = await this.look(channel);
+          if (found !== undefined) break;
           this.#looked = true;
         } catch (error) {
           if (!this.#looked || !isAway(error)) throw error;
@@ -97,25 +106,28 @@ export abstract class LookAndWait extends Waiter {
         }
         if (room.hooks.beforeWait) await room.hooks.beforeWait(channel.name);
         const remainingMs = this.#deadline - performance.now();
-        if (this.#hasEnded(room) || remainingMs <= 0) return this.#over(room, channel);
+        if (this.#hasEnded(room) || remainingMs <= 0) break;
         // A look that a reset has overtaken may have missed what came while nothing was notified.
         if (channel.resets !== resets || this.isOutdated(channel)) continue;
-        return this.wait(channel.waiters, Math.min(remainingMs, longestMs));
+        this.wait(channel.waiters, Math.min(remainingMs, longestMs));
+        return;
       }
     } catch (error) {
       this.#fail(room, channel, error);
+      return;
     }
+    this.#end(room, channel, found ?? this.nothing());
   }
 
-  #over({ live }: WaitingRoom, channel: LiveChannel): void {
+  #end({ live }: WaitingRoom, channel: LiveChannel, found: Found): void {
     live.release(channel);
-    this.over();
+    this.found(found);
   }
 
   #fail(room: WaitingRoom, channel: LiveChannel, error: unknown): void {
-    // Under a look that was running.
     if (room.live.closed) {
-      this.#over(room, channel);
+      // Under a look that was running.
+      this.#end(room, channel, this.nothing());
       return;
     }
     room.live.release(channel);

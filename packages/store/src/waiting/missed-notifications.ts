@@ -3,7 +3,7 @@ import type { Subscriptions } from '../storage.js';
 import type { LiveChannel, LiveChannels } from './live-channels.js';
 
 /** Channels that are looked at together. */
-const GROUP = 1_000;
+const AT_ONCE = 1_000;
 
 /**
  * Covers notifications that never came: now and then compares the newest ids of the channels that somebody waits on
@@ -14,6 +14,7 @@ export class MissedNotifications {
   readonly #subscriptions: Subscriptions;
   readonly #timer: NodeJS.Timeout;
   #running = false;
+  #closed = false;
 
   constructor(live: LiveChannels, subscriptions: Subscriptions) {
     this.#live = live;
@@ -22,6 +23,7 @@ export class MissedNotifications {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
@@ -30,7 +32,8 @@ export class MissedNotifications {
     this.#running = true;
     try {
       const waited = [...this.#live.waited()];
-      for (let i = 0; i < waited.length; i += GROUP) await this.#compare(waited.slice(i, i + GROUP));
+      for (let i = 0; i < waited.length && !this.#closed; i += AT_ONCE)
+        await this.#compare(waited.slice(i, i + AT_ONCE));
     } finally {
       this.#running = false;
     }

@@ -23,7 +23,7 @@ export interface PollSource extends WaitingRoom {
  * A read that waits if there is nothing new: one object from the request to the answer. A subclass says what to do with
  * the page that it finds. What the tail of the channel holds already is answered at once.
  */
-export abstract class Poll extends LookAndWait {
+export abstract class Poll extends LookAndWait<EventPage> {
   /** A poll that has found nothing goes on behind what it has looked through. */
   #after = 0;
   #limit = 0;
@@ -31,12 +31,6 @@ export abstract class Poll extends LookAndWait {
   #source: PollSource | undefined;
   /** What the last look has found: nothing. */
   #empty: EventPage | undefined;
-
-  /**
-   * Called once, with what was found; an empty page if the time is over, it was stopped, or the store closes. Perhaps
-   * while it is being started.
-   */
-  protected abstract found(page: EventPage): void;
 
   /** Called by the store that it is started at. */
   start(source: PollSource, { channel, type }: ChannelScope, { after, limit }: ReadCursor): void {
@@ -52,19 +46,12 @@ export abstract class Poll extends LookAndWait {
       );
   }
 
-  /** Called by the store if it cannot be started. */
-  refuse(error: unknown): void {
-    this.failed(error);
-  }
-
-  protected override peek({ tail }: LiveChannel): boolean {
+  protected override peek({ tail }: LiveChannel): EventPage | undefined {
     const kept = tail.read(this.#after, this.#limit, this.#type);
-    if (kept === undefined || kept.count === 0) return false;
-    this.found(kept);
-    return true;
+    return kept !== undefined && kept.count > 0 ? kept : undefined;
   }
 
-  protected override async look(channel: LiveChannel): Promise<boolean> {
+  protected override async look(channel: LiveChannel): Promise<EventPage | undefined> {
     const { tail, resets } = channel;
     const after = this.#after;
     const kept = tail.read(after, this.#limit, this.#type);
@@ -72,8 +59,7 @@ export abstract class Poll extends LookAndWait {
     const isCurrent = channel.resets === resets;
     if (page.count > 0) {
       if (kept === undefined && isCurrent) remember(tail, after, this.#type, page);
-      this.found(page);
-      return true;
+      return page;
     }
     this.#empty = page;
     if (isCurrent) {
@@ -82,15 +68,15 @@ export abstract class Poll extends LookAndWait {
       // where the store is.
       this.#after = page.lastId;
     }
-    return false;
+    return undefined;
   }
 
   protected override isOutdated({ tail }: LiveChannel): boolean {
     return tail.lastId > this.#after;
   }
 
-  protected override over(): void {
-    this.found(this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after }));
+  protected override nothing(): EventPage {
+    return this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after });
   }
 
   /** Joins those who read the store at the same cursor. */

@@ -32,12 +32,12 @@ export class PromisedPoll extends Poll {
     this.stop();
   }
 
-  protected override found(page: EventPage): void {
+  override found(page: EventPage): void {
     this.#signal?.removeEventListener('abort', this);
     this.#resolve(page);
   }
 
-  protected override failed(error: unknown): void {
+  override failed(error: unknown): void {
     this.#signal?.removeEventListener('abort', this);
     this.#reject(error);
   }

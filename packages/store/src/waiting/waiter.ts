@@ -50,6 +50,15 @@ export class Waiters {
 
   /** Wakes every one of them; not those who wait again at once. */
   wakeAll(): void {
-    for (const waiter of [...this.#waiting]) waiter.wake();
+    for (const waiter of [...this.#waiting]) {
+      try {
+        waiter.wake();
+      } catch (error) {
+        // A bug of one is not to keep the others from being woken, nor what woke them from going on.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }
