@@ -1,10 +1,12 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import {
+  boundsOf,
   EventPage,
   INDEX_STEP,
   type IndexScope,
   type IndexStep,
   type IndexStorage,
+  textsOfPage,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
@@ -19,7 +21,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { boundsOf, eventsOf, firstTexts, UNKNOWN_CHANNEL } from './scan.js';
+import { eventsOf, UNKNOWN_CHANNEL } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -109,16 +111,14 @@ export class Indices implements IndexStorage {
     return this.#read(index, (channel, { number }) => {
       if (channel === undefined) return UNKNOWN_CHANNEL;
       const { firstId, lastId } = channel;
+      const bounds = boundsOf(firstId, lastId);
       const newest = Math.min(before - 1, lastId);
-      if (newest < firstId) return new EventPage([], boundsOf(channel));
+      if (newest < firstId) return new EventPage([], bounds);
       const entries = this.#database.rangeBackward(
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventPage(
-        firstTexts(eventsOf(this.#database, channel.number, entries), limit),
-        boundsOf(channel),
-      );
+      return new EventPage(textsOfPage(eventsOf(this.#database, channel.number, entries), limit), bounds);
     });
   }
 

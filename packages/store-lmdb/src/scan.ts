@@ -1,4 +1,4 @@
-import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type Scan } from '@ganomede/events-store';
+import { boundsOf, EventPage, NO_BOUNDS, type Scan, textsOfPage } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, type Key, typeKey } from './keys.js';
@@ -8,27 +8,10 @@ export function scanEvents(database: Database, scan: Scan): EventPage {
   const record = readChannel(database, scan.channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
   const found = 'after' in scan ? after(database, record, scan) : before(database, record, scan);
-  return new EventPage(firstTexts(found, scan.limit), boundsOf(record));
+  return new EventPage(textsOfPage(found, scan.limit), boundsOf(record.firstId, record.lastId));
 }
 
-export const UNKNOWN_CHANNEL = new EventPage([], { firstId: 0, lastId: 0 });
-
-/** If nothing is kept, the first id of the record is one above the last. */
-export function boundsOf({ firstId, lastId }: ChannelRecord): ChannelBounds {
-  return { firstId: firstId > lastId ? 0 : firstId, lastId };
-}
-
-/** At most `limit`, and no more than fit into a page. */
-export function firstTexts(found: Iterable<Buffer>, limit: number): Buffer[] {
-  const texts: Buffer[] = [];
-  let bytes = 0;
-  for (const text of found) {
-    texts.push(text);
-    bytes += text.length;
-    if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
-  }
-  return texts;
-}
+export const UNKNOWN_CHANNEL = new EventPage([], NO_BOUNDS);
 
 /** The events that the last parts of keys name. */
 export function* eventsOf(

@@ -1,5 +1,5 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { type ChannelBounds, headerOf } from '@ganomede/events-store';
+import { boundsOf, type ChannelBounds, headerOf, NO_BOUNDS } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { pickEvents } from './scripts/pick-events.js';
@@ -27,14 +27,6 @@ interface Hint {
 }
 
 const NO_HINT: Hint = { firstId: 1, eventBytes: 0 };
-
-/** Those of a channel that there is not. */
-export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0 };
-
-/** As the hash of a channel tells them: if it keeps nothing, `first` is one above `last`. */
-export function boundsOf(first: number, last: number): ChannelBounds {
-  return { firstId: first > last ? 0 : first, lastId: last };
-}
 
 /** Reads the events of a channel by their ids: JSON texts as they are stored. */
 export class EventReader {

@@ -1,6 +1,13 @@
-import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, type Scan } from '@ganomede/events-store';
+import {
+  boundsOf,
+  type ChannelBounds,
+  EventPage,
+  MAX_PAGE_BYTES,
+  NO_BOUNDS,
+  type Scan,
+} from '@ganomede/events-store';
 import type { Connection } from './connection.js';
-import { boundsOf, type EventReader, NO_BOUNDS } from './event-reader.js';
+import type { EventReader } from './event-reader.js';
 import type { Keys } from './keys.js';
 import { type FindIdsArgs, type FoundIds, findIds } from './scripts/find-ids.js';
 

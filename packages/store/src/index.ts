@@ -8,7 +8,14 @@ export {
   type StoreObserver,
   storeClosed,
 } from './event-store.js';
-export { type ChannelBounds, EventPage, MAX_PAGE_BYTES } from './events/event-page.js';
+export {
+  boundsOf,
+  type ChannelBounds,
+  EventPage,
+  MAX_PAGE_BYTES,
+  NO_BOUNDS,
+  textsOfPage,
+} from './events/event-page.js';
 export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';

@@ -8,6 +8,14 @@ export interface ChannelBounds {
   readonly lastId: number;
 }
 
+/** Of a channel that nothing was ever appended to. */
+export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0 };
+
+/** As engines count: if a channel keeps nothing, its first id is one above its last. */
+export function boundsOf(firstId: number, lastId: number): ChannelBounds {
+  return { firstId: firstId > lastId ? 0 : firstId, lastId };
+}
+
 /** A read ends early once its events hold about this many bytes of JSON. */
 export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -15,6 +23,18 @@ const OPEN = 0x5b;
 const COMMA = 0x2c;
 const CLOSE = 0x5d;
 const EMPTY = Buffer.from('[]');
+
+/** As many of the events that were found as a page holds: `limit`, and about `MAX_PAGE_BYTES`, but one at least. */
+export function textsOfPage(found: Iterable<Buffer>, limit: number): Buffer[] {
+  const texts: Buffer[] = [];
+  let bytes = 0;
+  for (const text of found) {
+    texts.push(text);
+    bytes += text.length;
+    if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
+  }
+  return texts;
+}
 
 /** The events found by a read, still serialised. */
 export class EventPage implements ChannelBounds {

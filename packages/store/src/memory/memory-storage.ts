@@ -1,5 +1,5 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
-import { EventPage, MAX_PAGE_BYTES } from '../events/event-page.js';
+import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { excess } from '../retention/excess.js';
 import type {
@@ -198,14 +198,7 @@ export class MemoryStorage implements Storage {
 
   #page(name: string, limit: number, found: Iterable<Buffer>): EventPage {
     const { firstId = 1, lastId = 0 } = this.#channels.get(name) ?? {};
-    const texts: Buffer[] = [];
-    let bytes = 0;
-    for (const text of found) {
-      texts.push(text);
-      bytes += text.length;
-      if (texts.length >= limit || bytes >= MAX_PAGE_BYTES) break;
-    }
-    return new EventPage(texts, { firstId: firstId > lastId ? 0 : firstId, lastId });
+    return new EventPage(textsOfPage(found, limit), boundsOf(firstId, lastId));
   }
 
   #drop(channel: Channel, count: number): void {
