@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { API_PREFIX, EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import fp from 'fastify-plugin';
+import { sendError } from './answers/errors.js';
 import { type AppContext, createAppContext } from './app-context.js';
 import { assemble, operationsRoutes, type RouteSettings } from './events-plugin.js';
-import { errors } from './plugins/errors.js';
+import { errors, fromFastify } from './plugins/errors.js';
 import { requestIds } from './plugins/request-id.js';
 import { requestLog } from './plugins/request-log.js';
 import { unknownRoutes } from './plugins/unknown-routes.js';
@@ -32,10 +32,9 @@ export function buildApp(options: AppOptions): FastifyInstance {
   const { store, config, logger, operations = true } = options;
   const context = options.context ?? createAppContext(store, config);
   const app = createFastify(logger);
-  app.register(
-    fp(async (fastify) =>
-      assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations }),
-    ),
+  // In a scope of its own: routes that the caller adds stay the caller's.
+  app.register((fastify) =>
+    assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations }),
   );
   return app;
 }
@@ -43,21 +42,19 @@ export function buildApp(options: AppOptions): FastifyInstance {
 /** Health and metrics alone, for a port of their own (`METRICS_PORT`). */
 export function buildOperationsApp(context: AppContext, logger?: FastifyBaseLogger): FastifyInstance {
   const app = createFastify(logger);
-  app.register(
-    fp(async (fastify) => {
-      await fastify.register(requestLog);
-      await fastify.register(errors);
-      await fastify.register(unknownRoutes);
-      await operationsRoutes(fastify, context);
-      fastify.refuseOtherMethods();
-    }),
-  );
+  app.register(async (fastify) => {
+    await fastify.register(requestLog);
+    await fastify.register(errors);
+    await fastify.register(unknownRoutes);
+    await operationsRoutes(fastify, context);
+    fastify.refuseOtherMethods();
+  });
   return app;
 }
 
 function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
   const requestId = requestIds();
-  const app: FastifyInstance = Fastify({
+  const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     // plugins/request-log.ts says it in one line, without the query.
     logController: new LogController({ disableRequestLogging: true }),
@@ -70,7 +67,8 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);
-      app.answerError(error, request, reply);
+      // Of a URL that cannot be decoded: it has reached no scope, and so no error handler.
+      sendError(reply, fromFastify(error));
     },
     clientErrorHandler: (error, socket) => refuseMessage(error, socket, requestId()),
   });

@@ -61,7 +61,7 @@ export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
 };
 
 /** Which routes a server has, and where. */
-export interface Routes {
+interface Routes {
   /** What the paths of the protocol begin with, below the prefix of the plugin. */
   readonly prefix: string;
   /** Whether it answers at `/latest` and `/about` without the prefix too, as the original does. */
@@ -78,8 +78,6 @@ export async function assemble(
   { prefix, aliases, operations }: Routes,
 ): Promise<void> {
   const { maxLimit } = withDefaults(settings);
-  const stopObserving = context.metrics.observe(context.store);
-  fastify.addHook('onClose', async () => stopObserving());
   await fastify.register(openapiDocument);
   await requestPlugins(fastify, context, settings);
   await fastify.register((scope) => protocolRoutes(scope, context, settings), { prefix });
@@ -95,6 +93,8 @@ export async function assemble(
   if (operations) await operationsRoutes(fastify, context);
   fastify.refuseOtherMethods();
   await fastify.register(openapi, { prefix });
+  const stopObserving = context.metrics.observe(context.store);
+  fastify.addHook('onClose', async () => stopObserving());
 }
 
 /** What concerns every request, whatever its route. */
@@ -129,7 +129,7 @@ async function requestPlugins(
 }
 
 /** Every route of the protocol. */
-export async function protocolRoutes(
+async function protocolRoutes(
   fastify: FastifyInstance,
   { store, metrics }: Pick<AppContext, 'store' | 'metrics'>,
   settings: Partial<Pick<Config, 'pollTimeoutMs' | 'maxLimit'>>,

@@ -1,5 +1,4 @@
-export { type AppOptions, buildApp, buildOperationsApp } from './app.js';
-export { type AppContext, createAppContext } from './app-context.js';
+export { type AppOptions, buildApp } from './app.js';
 export { type EventsPluginOptions, eventsPlugin, type RouteSettings } from './events-plugin.js';
 export { type Config, ConfigError, readConfig } from './process/config.js';
 export { type OpenedStore, openStore } from './process/open-store.js';

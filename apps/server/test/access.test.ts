@@ -3,7 +3,7 @@ import { buildApp, eventsPlugin } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
-import type { Identity } from '../src/plugins/access.js';
+import { access, type Identity } from '../src/plugins/access.js';
 import { BEARER, SECRET, startServer } from './support/server.js';
 
 const event = { from: 'f', type: 't', data: { name: 'x' } };
@@ -27,7 +27,7 @@ async function startAs(identity: Identity): Promise<{ app: FastifyInstance; stor
   await store.createIndex(index);
   const app = Fastify();
   app.addHook('preHandler', (request, _reply, done) => {
-    if (request.identity) request.identity = identity;
+    if (request.eventsIdentity) request.eventsIdentity = identity;
     done();
   });
   await app.register(eventsPlugin, { prefix: '/events/v1', store, apiSecret: SECRET });
@@ -72,9 +72,8 @@ it('whoever may not is refused once the request is valid, and nothing is done', 
 });
 
 it('a route that does not say who may use it is refused at the start', async () => {
-  const { store } = await startServer();
-  const app = buildApp({ store, config: { apiSecret: SECRET } });
-  onTestFinished(() => app.close());
+  const app = Fastify();
+  await app.register(access);
   app.register(async (fastify) => {
     fastify.get('/forgotten', async () => 'everything');
   });

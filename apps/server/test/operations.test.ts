@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { buildOperationsApp, createAppContext, eventsPlugin } from '@ganomede/events-server';
+import { eventsPlugin } from '@ganomede/events-server';
 import { RedisServer } from '@ganomede/events-testing';
 import Fastify from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { buildOperationsApp } from '../src/app.js';
+import { createAppContext } from '../src/app-context.js';
 import { startProcess } from './support/process.js';
 import { randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 

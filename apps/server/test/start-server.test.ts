@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Client } from '@ganomede/events-client';
-import { startServer } from '@ganomede/events-server';
+import { buildApp, type RunningServer, startServer } from '@ganomede/events-server';
 import { openMemoryStore } from '@ganomede/events-store/memory';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { startProcess } from './support/process.js';
@@ -50,4 +50,39 @@ it('--store memory says that it keeps nothing', async () => {
   const server = startProcess(['--store', 'memory', '--port', '0'], { API_SECRET: SECRET });
   await server.listening();
   expect(server.stdout).toMatch(/in memory.*nothing is kept when the server stops/);
+});
+
+it('leaves routes that its caller adds to the caller', async () => {
+  const store = await openMemoryStore();
+  const app = buildApp({ store, config: { apiSecret: SECRET } });
+  app.register(async (own) => {
+    own.get('/mine', async () => 'mine');
+  });
+  onTestFinished(async () => {
+    await app.close();
+    await store.close();
+  });
+  expect((await app.inject('/mine')).body).toBe('mine');
+  expect((await app.inject('/events/v1/events')).statusCode).toBe(401);
+  expect((await app.inject('/neither')).json()).toMatchObject({ code: 'ResourceNotFound' });
+});
+
+it('counts the calls of its store from the start, and until it is closed', async () => {
+  const store = await openMemoryStore();
+  onTestFinished(() => store.close());
+  const count = async (server: RunningServer, outcome: string) => {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    const line = `events_store_call_duration_seconds_count{call="append",outcome="${outcome}"} `;
+    return Number(
+      text
+        .split('\n')
+        .find((each) => each.startsWith(line))
+        ?.slice(line.length) ?? Number.NaN,
+    );
+  };
+  await using server = await startServer({ store });
+  expect([await count(server, 'ok'), await count(server, 'error')]).toEqual([0, 0]);
+  await store.append('a', [{ from: 'f', type: 't' }]);
+  await store.append('a', [{ from: '', type: 't' }]).catch(() => {});
+  expect([await count(server, 'ok'), await count(server, 'error')]).toEqual([1, 1]);
 });

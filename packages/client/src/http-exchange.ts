@@ -68,6 +68,8 @@ class Exchange {
    */
   #handedOver = false;
   #outcome: Outcome | undefined;
+  /** The reply had begun when the connection broke. */
+  #isCut = false;
 
   constructor(server: Server, message: HttpRequest, settled: (outcome: Outcome) => void) {
     this.#server = server;
@@ -145,7 +147,11 @@ class Exchange {
   }
 
   #complete(response: http.IncomingMessage): void {
-    this.#outcome ??= {
+    // A server that refuses early may reset the connection behind its answer, which says more than the reset. A reply that
+    // is no refusal may have been cut off by it.
+    const isRefusal = response.statusCode !== 200;
+    if (this.#outcome !== undefined && !(isRefusal && this.#isCut)) return;
+    this.#outcome = {
       reply: {
         statusCode: response.statusCode ?? 0,
         headers: response.headers,
@@ -158,8 +164,10 @@ class Exchange {
   #failBy(cause: unknown, stale = false): void {
     // Once a reply has begun, every way in which the connection ends means the same.
     const isCut = this.#response !== undefined && (isReset(cause) || codeOf(cause) === 'ConnectionFailed');
-    if (isCut) this.#fail('the reply was cut off', 'ReplyCut', { cause });
-    else this.#fail(messageOf(cause), codeOf(cause), { cause, stale });
+    if (isCut) {
+      this.#isCut ||= this.#outcome === undefined;
+      this.#fail('the reply was cut off', 'ReplyCut', { cause });
+    } else this.#fail(messageOf(cause), codeOf(cause), { cause, stale });
   }
 
   #fail(problem: string, code: string, { cause, stale = false }: { cause?: unknown; stale?: boolean } = {}) {

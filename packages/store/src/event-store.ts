@@ -10,7 +10,12 @@ import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
 import { checkSameIndex, sortIndices } from './indices/index-definition.js';
-import { type IndexCursor, IndexReader, type IndexRows } from './indices/index-reader.js';
+import {
+  type IndexCursor,
+  IndexReader,
+  type IndexRows,
+  type ReadIndexOptions,
+} from './indices/index-reader.js';
 import { resolveOptions, type StoreOptions, type StoreSettings } from './options.js';
 import { Sweeper } from './retention/sweeper.js';
 import type { ChannelScope, IndexScope, Storage } from './storage.js';
@@ -34,16 +39,18 @@ export interface AppendOptions {
 }
 
 /** The calls that an observer is told of. */
-export type StoreCall =
-  | 'append'
-  | 'read'
-  | 'latest'
-  | 'loadCursor'
-  | 'saveCursor'
-  | 'createIndex'
-  | 'indices'
-  | 'readIndex'
-  | 'ping';
+export const STORE_CALLS = [
+  'append',
+  'read',
+  'latest',
+  'loadCursor',
+  'saveCursor',
+  'createIndex',
+  'indices',
+  'readIndex',
+  'ping',
+] as const;
+export type StoreCall = (typeof STORE_CALLS)[number];
 
 /** Told of each call that has ended, how long it took in milliseconds, and why it was rejected if it was. Must not throw. */
 export type StoreObserver = (call: StoreCall, durationMs: number, error: unknown) => void;
@@ -248,10 +255,10 @@ export class EventStore {
    * The index catches up with its channel first, a step at a time: the first read of an index of a long channel takes
    * as long as reading the channel does, and writes to the store.
    */
-  readIndex(cursor: IndexCursor): Promise<IndexRows> {
+  readIndex(cursor: IndexCursor, options: ReadIndexOptions = {}): Promise<IndexRows> {
     return this.#run('readIndex', async () => {
       this.#assertOpen();
-      return this.#indexReader.read(cursor);
+      return this.#indexReader.read(cursor, options);
     });
   }
 

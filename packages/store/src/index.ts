@@ -4,6 +4,7 @@ export {
   EventStore,
   type LatestCursor,
   openEventStore,
+  STORE_CALLS,
   type StoreCall,
   type StoreObserver,
   storeClosed,
@@ -19,7 +20,12 @@ export {
 export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
-export { INDEX_STEP, type IndexCursor, type IndexRows } from './indices/index-reader.js';
+export {
+  INDEX_STEP,
+  type IndexCursor,
+  type IndexRows,
+  type ReadIndexOptions,
+} from './indices/index-reader.js';
 export type { Retention, StoreHooks, StoreOptions } from './options.js';
 export { excess } from './retention/excess.js';
 export type {

@@ -70,3 +70,21 @@ it('tells observers how calls have ended, until they ask it not to', async () =>
   ]);
   await store.close();
 });
+
+it('asks who reads an index whether it may, before anything is read or written', async () => {
+  const storage = new MemoryStorage();
+  const store = await openEventStore(() => storage);
+  await store.append('a', [{ from: 'f', type: 't' }]);
+  await store.createIndex({ id: 'types', channel: 'a', field: 'type' });
+  const cursor = { id: 'types', value: 't', limit: 1 };
+  const refuse = () => {
+    throw new Error('not yours');
+  };
+  await expect(store.readIndex(cursor, { allow: refuse })).rejects.toThrow('not yours');
+  const scope = { channel: 'a', type: undefined, field: 'type' };
+  expect(await storage.indices.progress(scope)).toBe(0);
+  const asked: unknown[] = [];
+  await store.readIndex(cursor, { allow: (index) => asked.push(index) });
+  expect(asked).toEqual([{ id: 'types', channel: 'a', field: 'type' }]);
+  await store.close();
+});

@@ -1,66 +1,65 @@
-import type { EventStore, StoreCall } from '@ganomede/events-store';
+import { type EventStore, STORE_CALLS, type StoreCall } from '@ganomede/events-store';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 
 /** What a server counts, for Prometheus. Names end in their unit. */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly #own = new Registry();
+  /** What this app counts, and what is known of the process. */
+  readonly registry: Registry;
   readonly published = new Counter({
     name: 'events_published_total',
     help: 'Events stored by publishers',
-    registers: [this.registry],
+    registers: [this.#own],
   });
   readonly delivered = new Counter({
     name: 'events_delivered_total',
     help: 'Events sent to consumers',
-    registers: [this.registry],
+    registers: [this.#own],
   });
   readonly #storeCalls = new DurationHistogram({
     name: 'events_store_call_duration_seconds',
-    help: 'Round trips to the store, by call and outcome',
+    help: 'Calls of the store in this process, by call and outcome',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-    registry: this.registry,
+    registry: this.#own,
   });
   readonly #latency = new DurationHistogram({
     name: 'events_http_request_duration_seconds',
     help: 'Time to answer a request; that of a poll includes its wait',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10, 30, 60],
-    registry: this.registry,
+    registry: this.#own,
   });
   /** By route, then method. */
   readonly #routes = new Map<string, Map<string, RouteMetrics>>();
 
-  /** Counts the process too (memory, CPU, event-loop lag), and the polls that wait at the store. */
+  /** Counts the polls that wait at the store too. */
   constructor(store: EventStore) {
-    collectDefaultMetrics({ register: this.registry });
     const waiting: Gauge = new Gauge({
       name: 'events_waiting_polls',
       help: 'Polls and event streams that wait for an event now',
-      registers: [this.registry],
+      registers: [this.#own],
       collect: () => waiting.set(store.waiting),
     });
     const requests: Counter<RequestLabel> = new Counter({
       name: 'events_http_requests_total',
       help: 'Requests answered, by method, route and status',
       labelNames: ['method', 'route', 'status'] as const,
-      registers: [this.registry],
+      registers: [this.#own],
       collect: () => this.#countRequests(requests),
     });
+    this.registry = Registry.merge([metricsOfProcess(), this.#own]);
   }
 
   /** Times every call of the store that does not wait; until what is returned is called. */
   observe(store: EventStore): () => void {
-    const durations = new Map<StoreCall, { readonly ok: Durations; readonly error: Durations }>();
+    // All of them from the start, so that the first failure of a call is seen as an increase.
+    const durations = new Map<StoreCall, Record<'ok' | 'error', Durations>>();
+    for (const call of STORE_CALLS) {
+      const of = (outcome: string) => this.#storeCalls.of({ call, outcome });
+      durations.set(call, { ok: of('ok'), error: of('error') });
+    }
     return store.observe((call, durationMs, error) => {
-      let ofCall = durations.get(call);
-      if (ofCall === undefined) {
-        ofCall = {
-          ok: this.#storeCalls.of({ call, outcome: 'ok' }),
-          error: this.#storeCalls.of({ call, outcome: 'error' }),
-        };
-        durations.set(call, ofCall);
-      }
-      (error === undefined ? ofCall.ok : ofCall.error).observe(durationMs / 1000);
+      durations.get(call)?.[error === undefined ? 'ok' : 'error'].observe(durationMs / 1000);
     });
   }
 
@@ -86,6 +85,16 @@ export class Metrics {
     }
   }
 }
+
+/** Memory, CPU, event-loop lag: once for all apps of a process, since what measures them is never let go of. */
+function metricsOfProcess(): Registry {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}
+let ofProcess: Registry | undefined;
 
 type RequestLabel = 'method' | 'route' | 'status';
 

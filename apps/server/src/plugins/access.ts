@@ -23,7 +23,7 @@ export type Access = { readonly action: Action } & (
   | {
       /**
        * `server`: no channel, but the server as a whole. `looked up`: only the store knows the channel, so that the
-       * handler calls `request.checkAccess` once it knows it too, before it answers.
+       * handler calls `request.checkEventsAccess` once it knows it too, before it answers.
        */
       readonly channelOf: 'server' | 'looked up';
     }
@@ -35,7 +35,7 @@ export type Access = { readonly action: Action } & (
  * with a channel is decided once the request is valid, as before that there is no channel to trust.
  */
 export const access = fp(async (fastify: FastifyInstance) => {
-  fastify.decorateRequest('checkAccess', function (this: FastifyRequest, channel: string) {
+  fastify.decorateRequest('checkEventsAccess', function (this: FastifyRequest, channel: string) {
     const { access } = this.routeOptions.config;
     if (access !== undefined && access !== 'open') check(this, access.action, [channel]);
   });
@@ -72,7 +72,11 @@ export const access = fp(async (fastify: FastifyInstance) => {
   });
 });
 
-function check({ identity }: FastifyRequest, action: Action, channels: readonly string[]): void {
+function check(
+  { eventsIdentity: identity }: FastifyRequest,
+  action: Action,
+  channels: readonly string[],
+): void {
   if (identity === null) throw new TypeError('Nobody was authenticated');
   identity.check(action, channels);
 }
@@ -84,12 +88,12 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Who sends it; null on routes that are open to everybody. */
-    identity: Identity | null;
+    eventsIdentity: Identity | null;
     /**
      * For a route whose channel is looked up: checks that the sender may do with it what the route does.
      *
      * @throws EventsError if it may not.
      */
-    checkAccess(channel: string): void;
+    checkEventsAccess(channel: string): void;
   }
 }

@@ -46,10 +46,10 @@ export const authentication = fp(async (fastify: FastifyInstance, options: Authe
     throw new EventsError('InvalidCredentialsError', 'Invalid credentials');
   };
 
-  fastify.decorateRequest('identity', null);
+  fastify.decorateRequest('eventsIdentity', null);
   fastify.decorate('authenticate', (request, _reply, done) => {
     if (knowsSecret(request)) {
-      request.identity = HOLDER_OF_SECRET;
+      request.eventsIdentity = HOLDER_OF_SECRET;
       done();
     } else {
       refuse(request).catch(done);
@@ -76,7 +76,7 @@ function bearer(header: string | undefined): string | undefined {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** A `preValidation` hook, before the request is checked in any other way: sets its `identity` or refuses it. */
+    /** A `preValidation` hook, before the request is checked in any other way: sets its `eventsIdentity` or refuses it. */
     authenticate(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void;
   }
 }

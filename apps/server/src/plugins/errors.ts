@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode, EventsError } from '@ganomede/events-protocol';
-import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { isStoreFailure, sendError } from '../answers/errors.js';
 
@@ -7,12 +7,11 @@ import { isStoreFailure, sendError } from '../answers/errors.js';
 export const errors = fp(async (fastify: FastifyInstance) => {
   const logFailure = failureLog();
 
-  fastify.decorate('answerError', (error, request, reply) => {
+  fastify.setErrorHandler<FastifyError | EventsError>((error, request, reply) => {
     const known = error instanceof EventsError ? error : fromFastify(error);
     logFailure(known, request.log);
     return sendError(reply, known);
   });
-  fastify.setErrorHandler(fastify.answerError);
 });
 
 /** A store that is away fails every request; the log says so at most this often, milliseconds. */
@@ -36,7 +35,7 @@ const CODE_BY_STATUS = new Map<number, ErrorCode>(
 );
 
 /** What Fastify itself found wrong with a request, in the words of our table. */
-function fromFastify(error: FastifyError): EventsError {
+export function fromFastify(error: FastifyError): EventsError {
   const { statusCode = 500 } = error;
   if (statusCode >= 500) return new EventsError('Internal', 'Internal error', { cause: error });
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
@@ -61,15 +60,4 @@ function fromFastify(error: FastifyError): EventsError {
     'Invalid JSON: the body cannot be read as JSON, or has a "__proto__" or a "constructor.prototype" in it',
     { cause: error },
   );
-}
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Logs an error if it is the server's fault, and answers with it. */
-    answerError(
-      error: FastifyError | EventsError,
-      request: FastifyRequest,
-      reply: FastifyReply,
-    ): FastifyReply;
-  }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { EventStore } from '@ganomede/events-store';
 import { openMemoryStore } from '@ganomede/events-store/memory';
+import type { FastifyInstance } from 'fastify';
 import { buildApp } from '../app.js';
 import type { RouteSettings } from '../events-plugin.js';
 
@@ -25,17 +26,18 @@ export interface RunningServer extends AsyncDisposable {
  * Starts a server for a test: the whole of it, on a free port of this machine, with an empty store in memory. Nothing is
  * logged, and nothing is kept.
  *
- * @throws TypeError or RangeError (as a rejection) if an option is invalid
+ * @throws TypeError (as a rejection) if `apiSecret` is empty
  */
 export async function startServer(options: StartServerOptions = {}): Promise<RunningServer> {
   const { store: given, apiSecret: secret = randomUUID(), ...settings } = options;
   const store = given ?? (await openMemoryStore());
-  const app = buildApp({ store, config: { ...settings, apiSecret: secret } });
+  let app: FastifyInstance | undefined;
   const close = async () => {
-    await app.close();
+    await app?.close();
     if (given === undefined) await store.close();
   };
   try {
+    app = buildApp({ store, config: { ...settings, apiSecret: secret } });
     await app.listen({ port: 0, host: '127.0.0.1' });
   } catch (error) {
     await close();

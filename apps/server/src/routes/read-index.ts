@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { IndexDefinition } from '@ganomede/events-protocol';
 import { ReadIndexParams, ReadIndexQuery, ReadIndexReply } from '@ganomede/events-protocol/schemas';
 import { type EventStore, MAX_PAGE_BYTES } from '@ganomede/events-store';
 import { errorsOf } from '../answers/error-schemas.js';
@@ -32,8 +33,9 @@ export const readIndex: FastifyPluginAsyncTypebox<ReadIndexOptions> = async (
     const { indexId: id, indexValue: value } = request.params;
     const { limit, before } = request.query;
     const most = Math.min(limit ?? maxLimit, maxLimit);
-    const { index, rows } = await store.readIndex({ id, value, limit: most, before });
-    request.checkAccess(index.channel);
+    const cursor = { id, value, limit: most, before };
+    const allow = ({ channel }: IndexDefinition) => request.checkEventsAccess(channel);
+    const { index, rows } = await store.readIndex(cursor, { allow });
     const head = JSON.stringify({ id, field: index.field, value }).slice(0, -1);
     const mayHaveMore = rows.count >= most || rows.json.length >= MAX_PAGE_BYTES;
     const tail = mayHaveMore ? `,"next":${rows.events.at(-1)?.id}}` : '}';

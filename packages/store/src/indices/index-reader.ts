@@ -23,6 +23,11 @@ export interface IndexCursor {
   readonly before?: number | undefined;
 }
 
+export interface ReadIndexOptions {
+  /** Called with the definition before anything is read or written; what it throws is what the read rejects with. */
+  readonly allow?: ((index: IndexDefinition) => void) | undefined;
+}
+
 export interface IndexRows {
   readonly index: IndexDefinition;
   /** Newest first. */
@@ -63,9 +68,10 @@ export class IndexReader {
   }
 
   /** @throws EventsError `ResourceNotFound` (as a rejection) if there is no such index. */
-  async read({ id, value, limit, before }: IndexCursor): Promise<IndexRows> {
+  async read({ id, value, limit, before }: IndexCursor, { allow }: ReadIndexOptions): Promise<IndexRows> {
     const index = await this.#storage.indices.definition(id);
     if (index === undefined) throw unknownIndex(id);
+    allow?.(index);
     const scope = this.#scopeOf(index);
     await this.#caughtUp(scope);
     return { index, rows: await this.#storage.indices.rows(scope, indexKey(value), { limit, before }) };
