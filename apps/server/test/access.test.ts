@@ -1,5 +1,5 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { buildApp, eventsPlugin } from '@ganomede/events-server';
+import { eventsPlugin } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
