@@ -42,7 +42,7 @@ function keyOf({ clientId, channel, type }: ConsumerScope): Key {
   return cursorKey(type === undefined ? channel : `${channel}:${type}`, clientId);
 }
 
-/** Stored as `<after> <saved at>`, without a time if it is not known. */
+/** Stored as `<after> <saved at>`, without a time if it is not known. What else may follow later is passed over. */
 export function encodeCursor({ after, savedAt }: SavedCursor): Buffer {
   return Buffer.from(savedAt === undefined ? `${after}` : `${after} ${savedAt}`);
 }

@@ -74,6 +74,6 @@ export const expiriesFrom = (expires: number): Key => ['x', expires];
 
 /**
  * The saved cursor of a consumer (see cursors.ts) on a channel name, `channel:type` included. Those on one name lie
- * together.
+ * together. Nothing begins with `q`: there is room for the groups of a channel name.
  */
 export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];

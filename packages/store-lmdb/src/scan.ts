@@ -7,8 +7,8 @@ import { eventKey, type Key, typeKey } from './keys.js';
 export function scanEvents(database: Database, scan: Scan): EventPage {
   const record = readChannel(database, scan.channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
-  const found = 'after' in scan ? after(database, record, scan) : before(database, record, scan);
-  return new EventPage(textsOfPage(found, scan.limit), boundsOf(record.firstId, record.lastId));
+  const { firstId, lastId } = record;
+  return new EventPage(textsOfPage(find(database, record, scan), scan.limit), boundsOf(firstId, lastId));
 }
 
 export const UNKNOWN_CHANNEL = new EventPage([], NO_BOUNDS);
@@ -25,38 +25,27 @@ export function* eventsOf(
   }
 }
 
-function* after(
-  database: Database,
-  { number, firstId, lastId }: ChannelRecord,
-  scan: Scan & { readonly after: number },
-): Iterable<Buffer> {
-  const from = Math.max(scan.after + 1, firstId);
-  if (from > lastId) return;
-  if (scan.type === undefined) {
-    // Their ids have no gap, and a get costs less than a step of a range.
-    for (let id = from; id <= lastId; id++) yield eventOf(database, number, id);
-    return;
+/** Ascending or descending, as the scan. */
+function find(database: Database, { number, firstId, lastId }: ChannelRecord, scan: Scan): Iterable<Buffer> {
+  const { type } = scan;
+  if ('after' in scan) {
+    const oldest = Math.max(scan.after + 1, firstId);
+    if (oldest > lastId) return [];
+    if (type === undefined) return consecutive(database, number, oldest, lastId);
+    const [start, end] = [typeKey(number, type, oldest), typeKey(number, type, lastId + 1)];
+    return eventsOf(database, number, database.range(start, end));
   }
-  const entries = database.range(typeKey(number, scan.type, from), typeKey(number, scan.type, lastId + 1));
-  yield* eventsOf(database, number, entries);
+  const newest = Math.min((scan.before ?? Number.MAX_SAFE_INTEGER) - 1, lastId);
+  if (newest < firstId) return [];
+  if (type === undefined) return consecutive(database, number, newest, firstId);
+  const [start, end] = [typeKey(number, type, newest), typeKey(number, type, firstId - 1)];
+  return eventsOf(database, number, database.rangeBackward(start, end));
 }
 
-function* before(
-  database: Database,
-  { number, firstId, lastId }: ChannelRecord,
-  scan: Scan & { readonly before: number | undefined },
-): Iterable<Buffer> {
-  const newest = Math.min((scan.before ?? Number.MAX_SAFE_INTEGER) - 1, lastId);
-  if (newest < firstId) return;
-  if (scan.type === undefined) {
-    for (let id = newest; id >= firstId; id--) yield eventOf(database, number, id);
-    return;
-  }
-  const entries = database.rangeBackward(
-    typeKey(number, scan.type, newest),
-    typeKey(number, scan.type, firstId - 1),
-  );
-  yield* eventsOf(database, number, entries);
+/** All events from one id up, or down, to another. Ids have no gap, and a get costs less than a step of a range. */
+function* consecutive(database: Database, channelNumber: number, from: number, to: number): Iterable<Buffer> {
+  const step = from <= to ? 1 : -1;
+  for (let id = from; id !== to + step; id += step) yield eventOf(database, channelNumber, id);
 }
 
 /** @throws Error if the file has lost it */
