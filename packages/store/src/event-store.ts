@@ -301,9 +301,9 @@ export class EventStore {
 
   /** Tells the observers when it has ended. */
   #run<T>(call: StoreCall, work: () => Promise<T>): Promise<T> {
+    if (this.#observers.size === 0) return work();
     const started = performance.now();
     const running = work();
-    if (this.#observers.size === 0) return running;
     const ended = (error: unknown) => {
       const durationMs = performance.now() - started;
       for (const observer of this.#observers) observer(call, durationMs, error);
