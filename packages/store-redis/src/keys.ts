@@ -92,7 +92,7 @@ export class Keys {
   /** Whose cursors are at a key; undefined if it is none of theirs. */
   parseCursors(key: string): ChannelScope | undefined {
     if (!key.startsWith(this.#prefix)) return undefined;
-    const [, tag, type] = /^\{([^{}]+)\}:cursors(?::(.+))?$/.exec(key.slice(this.#prefix.length)) ?? [];
+    const [, tag, type] = /^\{([^{}]+)\}:cursors(?::(.+))?$/s.exec(key.slice(this.#prefix.length)) ?? [];
     return tag === undefined
       ? undefined
       : { channel: tag.replace(/%(?:25|7B|7D)/g, decodeURIComponent), type };

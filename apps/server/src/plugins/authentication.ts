@@ -37,6 +37,10 @@ export const authentication = fp(async (fastify: FastifyInstance, options: Authe
     return options.allowQuerySecret && matches(query.secret);
   };
   const refuse = async (request: FastifyRequest) => {
+    // Who has hung up meanwhile has no address any more, and sees no answer.
+    if (request.socket.remoteAddress === undefined) {
+      throw new EventsError('InvalidCredentialsError', 'Invalid credentials');
+    }
     const failures = await countFailure(request);
     if (!failures.isAllowed && failures.isExceeded) {
       throw new EventsError('TooManyRequests', 'Too many requests with invalid credentials', {
