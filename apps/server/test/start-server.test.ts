@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Client } from '@ganomede/events-client';
 import { buildApp, type RunningServer, startServer } from '@ganomede/events-server';
@@ -42,7 +43,8 @@ it('works as the README shows it', async () => {
   const AsyncFunction = (async () => {}).constructor as new (
     ...text: string[]
   ) => (...args: unknown[]) => Promise<void>;
-  await new AsyncFunction('Client', 'startServer', body)(Client, startServer);
+  await new AsyncFunction('once', 'Client', 'startServer', body)(once, Client, startServer);
+  expect(log.mock.calls[0]).toEqual(['received', 'paid']);
   expect(log.mock.calls.at(-1)?.[0]).toMatchObject([{ id: 1, type: 'paid', data: { order: 17 } }]);
 });
 

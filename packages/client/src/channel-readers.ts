@@ -8,7 +8,7 @@ import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
 import { Pace } from './pace.js';
 import { Poller, type PollerHost } from './poller.js';
-import type { Activity } from './running-work.js';
+import type { RunningWork } from './running-work.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
 
 /** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
@@ -20,7 +20,7 @@ export interface ReadersHost {
   readonly options: ResolvedOptions;
   /** Its event names are the channels; a channel is polled while it has handlers. */
   readonly emitter: EventEmitter;
-  readonly activity: Activity;
+  readonly activity: RunningWork;
   /** Aborts when the client is closed. */
   readonly signal: AbortSignal;
   /** True from the moment on that closing begins. */

@@ -1,7 +1,6 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
 import type { EventInput } from '@ganomede/events-protocol';
 import { latest, publish, publishBatch } from './api.js';
-import { type Callback, checkCallback, settled } from './callback.js';
 import { ChannelReaders } from './channel-readers.js';
 import {
   type AnyChannels,
@@ -20,7 +19,8 @@ import { emitSafely } from './emit-safely.js';
 import { type EnvironmentOptions, withEnvironment } from './environment-options.js';
 import { RequestError } from './errors.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { Activity } from './running-work.js';
+import { RunningWork } from './running-work.js';
+import { type Callback, checkCallback, settled } from './send-callback.js';
 import type { EventStream, StreamOptions } from './stream.js';
 
 /** Options of `send` and `sendBatch`. */
@@ -49,7 +49,7 @@ export class Client<
 > extends EventEmitter {
   readonly #clientId: string;
   readonly #options: ResolvedOptions;
-  readonly #activity = new Activity(() => this.#idle());
+  readonly #work = new RunningWork(() => this.#idle());
   readonly #readers: ChannelReaders;
   readonly #abort = new AbortController();
   /** Some channel was listened to since the last `drain`. */
@@ -72,7 +72,7 @@ export class Client<
       clientId,
       options: this.#options,
       emitter: this,
-      activity: this.#activity,
+      activity: this.#work,
       signal: this.#abort.signal,
       isClosed: () => this.#closing !== undefined,
       listened: () => {
@@ -302,7 +302,7 @@ export class Client<
     if (this.#closing) {
       throw new RequestError('Cannot send: the client is closed', { code: 'Closed', maybeProcessed: false });
     }
-    return this.#activity.during(run);
+    return this.#work.during(run);
   }
 
   #idle(): void {
@@ -319,7 +319,7 @@ export class Client<
       this.#whenIdle = resolve;
     });
     // Counts as activity itself, so that the client becomes idle, and says so, after this and not before.
-    await this.#activity.during(async () => {
+    await this.#work.during(async () => {
       // Until here `#closing` is not set: pollers would believe that they go on.
       await undefined;
       this.#abort.abort();

@@ -1,6 +1,5 @@
 import './async-disposable.js';
 
-export type { Callback } from './callback.js';
 export type {
   AnyChannels,
   AnyEvent,
@@ -18,4 +17,5 @@ export type { EnvironmentOptions } from './environment-options.js';
 export { type ReportedPosition, RequestError } from './errors.js';
 export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';
+export type { Callback } from './send-callback.js';
 export type { EventStream, StreamOptions } from './stream.js';

@@ -1,8 +1,8 @@
 import { createIndex, readIndex } from './api.js';
-import { type Callback, checkCallback, settled } from './callback.js';
 import type { AnyEvent, Incoming } from './channel-types.js';
 import { wrong } from './checks.js';
 import { type ClientOptions, resolveOptions, type Server } from './options.js';
+import { type Callback, checkCallback, settled } from './send-callback.js';
 
 /** Options of an `IndexerClient`; those that a `Client` has too mean the same. */
 export interface IndexerClientOptions

@@ -1,5 +1,5 @@
 /** Counts what a client has running, and says when nothing is. */
-export class Activity {
+export class RunningWork {
   readonly #onIdle: () => void;
   #running = 0;
 

@@ -8,7 +8,7 @@ import {
 } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { IndexKeys, Keys } from './keys.js';
-import type { Scanner } from './scanner.js';
+import type { Scanner } from './scan.js';
 import { advanceIndex } from './scripts/advance-index.js';
 import { trimIndex } from './scripts/trim-index.js';
 

@@ -21,7 +21,7 @@ import { Keys } from './keys.js';
 import { openLayout } from './layout.js';
 import type { RedisStoreOptions } from './options.js';
 import { ReplicationWait } from './replication-wait.js';
-import { Scanner } from './scanner.js';
+import { Scanner } from './scan.js';
 import { checkVersion, findWarnings } from './server-checks.js';
 import { Subscriber } from './subscriber.js';
 import { SweepLease } from './sweep-lease.js';

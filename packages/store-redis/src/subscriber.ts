@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { LastIds } from './last-ids.js';
-import { parseNotification } from './notification.js';
+import { parseNotification } from './parse-notification.js';
 
 /** How long a first subscription may take before it is given up, milliseconds. */
 const CONFIRM_MS = 2_000;
