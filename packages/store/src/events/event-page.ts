@@ -24,6 +24,29 @@ const COMMA = 0x2c;
 const CLOSE = 0x5d;
 const EMPTY = Buffer.from('[]');
 
+/**
+ * Memory for the JSON text of a page. Those of some size share slabs: with memory of its own for each, a page near the tail takes
+ * 6 % more of the processor (garbage collection). A page keeps its slab, so whoever holds on to pages should do so briefly.
+ */
+class Slabs {
+  static readonly #BYTES = 256 * 1024;
+  #slab = Buffer.alloc(0);
+  #used = 0;
+
+  allocate(size: number): Buffer {
+    // Small ones come from the slabs of Node.js.
+    if (size < Buffer.poolSize / 2 || size > Slabs.#BYTES / 4) return Buffer.allocUnsafe(size);
+    if (this.#used + size > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Slabs.#BYTES);
+      this.#used = 0;
+    }
+    this.#used += size;
+    return this.#slab.subarray(this.#used - size, this.#used);
+  }
+}
+
+const slabs = new Slabs();
+
 /** As many of the events that were found as a page holds: `limit`, and about `MAX_PAGE_BYTES`, but one at least. */
 export function textsOfPage(found: Iterable<Buffer>, limit: number): Buffer[] {
   const texts: Buffer[] = [];
@@ -78,7 +101,7 @@ function join(texts: readonly Buffer[]): Buffer {
   if (texts.length === 0) return EMPTY;
   let size = texts.length + 1;
   for (const text of texts) size += text.length;
-  const json = Buffer.allocUnsafe(size);
+  const json = slabs.allocate(size);
   json[0] = OPEN;
   let end = 1;
   for (const text of texts) {
