@@ -10,6 +10,7 @@ import { requestIds } from './plugins/request-id.js';
 import { requestLog } from './plugins/request-log.js';
 import { unknownRoutes } from './plugins/unknown-routes.js';
 import { unusedConnections } from './plugins/unused-connections.js';
+import { RequestLogger } from './process/request-logger.js';
 
 export interface AppOptions {
   /** Stays the caller's: closing the app does not close it. */
@@ -64,6 +65,11 @@ function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    // A route with a level or serializers of its own has an ordinary child.
+    childLoggerFactory: (parent, bindings, options) =>
+      Object.keys(options).length === 0
+        ? new RequestLogger(parent, bindings.reqId)
+        : parent.child(bindings, options),
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     frameworkErrors: (error, request, reply) => {
       reply.header('X-Request-Id', request.id);
