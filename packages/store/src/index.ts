@@ -50,3 +50,4 @@ export type {
 } from './storage.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
+export { Roster, type RosterMember } from './waiting/roster.js';

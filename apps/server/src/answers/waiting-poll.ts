@@ -2,7 +2,7 @@ import { type EventPage, type EventStore, Poll } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import { sendPage } from './json.js';
-import type { WaitingRequest, WaitingRequests } from './waiting-requests.js';
+import type { Waiting, WaitingRequest, WaitingRequests } from './waiting-requests.js';
 
 /** What a consumer asks for. */
 export interface PollQuery {
@@ -28,6 +28,7 @@ export interface PollContext {
 export class WaitingPoll extends Poll implements WaitingRequest {
   readonly #reply: FastifyReply;
   readonly #context: PollContext;
+  #waiting: Waiting | undefined;
   #page: EventPage | undefined;
   #cursorSaved = false;
   #answered = false;
@@ -42,7 +43,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
   answer({ clientId, channel, after, limit }: PollQuery): void {
     const { store, waitingRequests } = this.#context;
-    waitingRequests.enter(this, this.#reply);
+    this.#waiting = waitingRequests.enter(this, this.#reply);
     const fail = (error: unknown) => this.failed(error);
     if (after === undefined) {
       this.#cursorSaved = true;
@@ -72,7 +73,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     try {
       sendPage(this.#reply, page);
       this.#answered = true;
-      this.#context.waitingRequests.leave(this, this.#reply);
+      this.#waiting?.leave();
       this.#context.metrics.delivered.inc(page.count);
     } catch (error) {
       this.failed(error);
@@ -84,7 +85,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     if (this.#answered) return;
     this.#answered = true;
     this.stop();
-    this.#context.waitingRequests.leave(this, this.#reply);
+    this.#waiting?.leave();
     this.#reply.send(error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -1,3 +1,4 @@
+import { Roster, type RosterMember } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { TemporaryRefusal } from './errors.js';
 
@@ -7,11 +8,16 @@ export interface WaitingRequest {
   stop(): void;
 }
 
+/** A request among those that wait, for as long as it waits. */
+export interface Waiting {
+  /** To be called once it does not wait any more. */
+  leave(): void;
+}
+
 /** The requests that wait now. Each of them is stopped when its client hangs up and when the server stops. */
 export class WaitingRequests {
   readonly #limit: number;
-  /** Each with what listens to its connection. */
-  readonly #waiting = new Map<WaitingRequest, () => void>();
+  readonly #roster = new Roster<Entry>();
   #stopped = false;
 
   /** So many may wait at a time. */
@@ -20,39 +26,47 @@ export class WaitingRequests {
   }
 
   /**
-   * For a request that is about to wait; it has to `leave`. It is stopped at once if its client has gone or the server
-   * stops.
+   * For a request that is about to wait. It is stopped at once if its client has gone or the server stops.
    *
    * @throws TemporaryRefusal if too many wait already.
    */
-  enter(waiting: WaitingRequest, { raw, request }: FastifyReply): void {
-    if (this.#waiting.size >= this.#limit) {
+  enter(request: WaitingRequest, reply: FastifyReply): Waiting {
+    if (this.#roster.size >= this.#limit) {
       throw new TemporaryRefusal(
         `This server already has ${this.#limit} waiting polls, its limit (MAX_WAITING_POLLS)`,
       );
     }
-    const { socket } = request.raw;
+    const { socket } = reply.request.raw;
     // An answer that is queued behind another (pipelining) is not told that its client has gone.
-    const connection = raw.socket === null ? socket.setMaxListeners(0) : raw;
-    const stop = () => waiting.stop();
-    connection.on('close', stop);
-    this.#waiting.set(waiting, stop);
-    if (this.#stopped || socket.destroyed) stop();
-  }
-
-  /** For a request that does not wait any more. */
-  leave(waiting: WaitingRequest, { raw, request }: FastifyReply): void {
-    const stop = this.#waiting.get(waiting);
-    if (stop === undefined) return;
-    this.#waiting.delete(waiting);
-    // It listens to one of them.
-    raw.off('close', stop);
-    request.raw.socket.off('close', stop);
+    const connection = reply.raw.socket === null ? socket.setMaxListeners(0) : reply.raw;
+    const entry = new Entry(this.#roster, request, connection);
+    if (this.#stopped || socket.destroyed) request.stop();
+    return entry;
   }
 
   /** Stops all that wait now, and at once those that still come. */
   stop(): void {
     this.#stopped = true;
-    for (const waiting of this.#waiting.keys()) waiting.stop();
+    for (const { request } of this.#roster.members()) request.stop();
+  }
+}
+
+class Entry implements Waiting, RosterMember {
+  rosterIndex = -1;
+  readonly request: WaitingRequest;
+  readonly #roster: Roster<Entry>;
+  readonly #connection: NodeJS.EventEmitter;
+  readonly #stop = (): void => this.request.stop();
+
+  constructor(roster: Roster<Entry>, request: WaitingRequest, connection: NodeJS.EventEmitter) {
+    this.request = request;
+    this.#roster = roster;
+    this.#connection = connection;
+    roster.add(this);
+    connection.on('close', this.#stop);
+  }
+
+  leave(): void {
+    if (this.#roster.delete(this)) this.#connection.off('close', this.#stop);
   }
 }

@@ -35,11 +35,11 @@ export async function stream(
   context: StreamContext,
 ): Promise<void> {
   const events = new EventStream(reply, context);
-  context.waitingRequests.enter(events, reply);
+  const waiting = context.waitingRequests.enter(events, reply);
   try {
     await events.send(await startingCursors(request, context.store));
   } finally {
-    context.waitingRequests.leave(events, reply);
+    waiting.leave();
   }
 }
 

@@ -10,6 +10,14 @@ const LARGEST_BLOCK = 64 * 1024;
 /** Pages kept for readers at the same cursor; a burst of waiters needs one or two. */
 const MAX_SHARED_PAGES = 16;
 
+/** What was read from a tail since it last changed. */
+interface SharedPage {
+  readonly after: number;
+  readonly limit: number;
+  readonly type: string | undefined;
+  readonly page: EventPage;
+}
+
 /**
  * The newest events of a channel, held in memory without a gap, so that readers near the end are answered
  * without asking the store, all those at one cursor with the same buffer.
@@ -26,7 +34,8 @@ export class LiveTail {
   #started = false;
   /** Newest id at the last `age`. */
   #aged = 0;
-  readonly #pages = new Map<string, EventPage>();
+  /** Not a Map, which is cleared too often: see `Roster`. */
+  readonly #pages: SharedPage[] = [];
   /** Where the next event is copied to. */
   #block: Buffer | undefined;
   #blockUsed = 0;
@@ -66,7 +75,7 @@ export class LiveTail {
   /** Lets go of what was here at the last call already: only readers that are close behind are served from here. */
   age(): void {
     this.#forget(this.#aged - this.#base);
-    this.#pages.clear();
+    this.#pages.length = 0;
     this.#aged = this.lastId;
   }
 
@@ -78,7 +87,7 @@ export class LiveTail {
     if (this.#firstId === 0) this.#firstId = event.id;
     this.#events.push({ ...event, json: this.#copyOf(event.json) });
     this.#bytes += event.json.length;
-    this.#pages.clear();
+    this.#pages.length = 0;
     this.#trim();
   }
 
@@ -104,7 +113,7 @@ export class LiveTail {
     this.#events.unshift(...events);
     this.#base = after;
     this.#bytes += bytes;
-    this.#pages.clear();
+    this.#pages.length = 0;
   }
 
   /** Forgets everything: the next reader asks the store. */
@@ -122,16 +131,16 @@ export class LiveTail {
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
     if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
       return undefined;
-    const key = `${after} ${limit} ${type === undefined ? '' : `:${type}`}`;
-    let page = this.#pages.get(key);
-    if (page === undefined) {
-      page = new EventPage(this.#texts(after, limit, type), {
-        firstId: this.#firstId,
-        lastId: this.lastId,
-      });
-      if (this.#pages.size >= MAX_SHARED_PAGES) this.#pages.clear();
-      this.#pages.set(key, page);
-    }
+    const shared = this.#pages.find(
+      (page) => page.after === after && page.limit === limit && page.type === type,
+    );
+    if (shared !== undefined) return shared.page;
+    const page = new EventPage(this.#texts(after, limit, type), {
+      firstId: this.#firstId,
+      lastId: this.lastId,
+    });
+    if (this.#pages.length >= MAX_SHARED_PAGES) this.#pages.length = 0;
+    this.#pages.push({ after, limit, type, page });
     return page;
   }
 
@@ -171,7 +180,7 @@ export class LiveTail {
     const dropped = this.#events.splice(0, count);
     for (const event of dropped) this.#bytes -= event.json.length;
     this.#base += dropped.length;
-    this.#pages.clear();
+    this.#pages.length = 0;
     this.#freeBlock();
   }
 
@@ -180,7 +189,7 @@ export class LiveTail {
     this.#bytes = 0;
     this.#base = base;
     this.#untyped = 0;
-    this.#pages.clear();
+    this.#pages.length = 0;
     this.#freeBlock();
   }
 

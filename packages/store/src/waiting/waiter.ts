@@ -1,3 +1,5 @@
+import { Roster, type RosterMember } from './roster.js';
+
 /** Longest time that a timer can hold, milliseconds; with more it would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -5,7 +7,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * Somebody who waits for something to happen in a channel. Tens of thousands may wait at once, so waiting takes no memory
  * beyond this object and its timer.
  */
-export abstract class Waiter {
+export abstract class Waiter implements RosterMember {
+  rosterIndex = -1;
   #waiters: Waiters | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,25 +35,10 @@ function wake(waiter: Waiter): void {
 }
 
 /** Those who wait on one channel. */
-export class Waiters {
-  readonly #waiting = new Set<Waiter>();
-
-  get size(): number {
-    return this.#waiting.size;
-  }
-
-  add(waiter: Waiter): void {
-    this.#waiting.add(waiter);
-  }
-
-  /** Whether it was waiting. */
-  delete(waiter: Waiter): boolean {
-    return this.#waiting.delete(waiter);
-  }
-
+export class Waiters extends Roster<Waiter> {
   /** Wakes every one of them; not those who wait again at once. */
   wakeAll(): void {
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of this.members()) {
       try {
         waiter.wake();
       } catch (error) {
