@@ -35,6 +35,7 @@ describe('readConfig', () => {
       allowQuerySecret: true,
       typedChannels: true,
       maxWaitingPolls: 100_000,
+      drainMs: 3_000,
       shutdownTimeoutMs: 10_000,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,

@@ -153,10 +153,20 @@ export const SETTINGS = {
       default: 100_000,
     }),
   }),
+  drainMs: setting({
+    env: 'DRAIN_MS',
+    schema: Type.Integer({
+      description:
+        'how long a server that SIGTERM stops is not ready but still answers, so that balancers send it nothing more, milliseconds; an integer from 0 (0: it stops at once, as with SIGINT)',
+      minimum: 0,
+      maximum: 2 ** 31 - 1,
+      default: 3_000,
+    }),
+  }),
   shutdownTimeoutMs: setting({
     env: 'SHUTDOWN_TIMEOUT',
     schema: milliseconds(
-      'how long running requests may take to finish at a stop, milliseconds; an integer from 1',
+      'how long running requests may take to finish at a stop, after the drain, milliseconds; an integer from 1',
       10_000,
     ),
   }),
