@@ -44,6 +44,10 @@ const port = (what: string, fallback?: number) =>
 const milliseconds = (what: string, fallback: number) =>
   Type.Integer({ description: what, minimum: 1, maximum: 2 ** 31 - 1, default: fallback });
 
+/** One of `TRUST_PROXY`. */
+const TRUSTED =
+  ' *(?:loopback|linklocal|uniquelocal|(?:\\d{1,3}(?:\\.\\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)(?:/\\d{1,3})?) *';
+
 /** Everything that can be set, in the order of `--help`. */
 export const SETTINGS = {
   apiSecret: setting({
@@ -199,6 +203,16 @@ export const SETTINGS = {
       minimum: 1,
       default: 10_000,
     }),
+  }),
+  trustProxy: setting({
+    env: 'TRUST_PROXY',
+    schema: Type.Optional(
+      Type.String({
+        description:
+          'the proxies whose X-Forwarded-For tells the address of a client; addresses, networks (10.0.0.0/8), loopback or uniquelocal (private networks), separated by commas. Unset: the address is that of the connection',
+        pattern: `^${TRUSTED}(?:,${TRUSTED})*$`,
+      }),
+    ),
   }),
   corsOrigin: setting({
     env: 'CORS_ORIGIN',

@@ -33,6 +33,7 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
     logger,
     context,
     operations: operations === undefined,
+    trustProxy: config.trustProxy,
   });
   stopOnSignal(logger, {
     drainMs: config.drainMs,
