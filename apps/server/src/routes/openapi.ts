@@ -2,14 +2,11 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsync } from 'fastify';
 import { sendJson } from '../answers/json.js';
 
-/**
- * What the page may load, and from where: from this server alone. The page sets styles itself, and its icons are in its
- * style sheet.
- */
+/** What the page may load, and from where: from this server alone. Its icons are in its style sheet. */
 const CONTENT_SECURITY_POLICY = {
   'default-src': "'none'",
   'script-src': "'self'",
-  'style-src': "'self' 'unsafe-inline'",
+  'style-src': "'self'",
   'img-src': "'self' data:",
   'connect-src': "'self'",
   'base-uri': "'none'",
