@@ -296,6 +296,12 @@ it('the description of the API can be read offline', async () => {
   await page.getByText('Publish an event, or several').click();
   await page.getByText('answers as the first time and stores nothing').waitFor();
   expect(await page.locator('.opblock').count()).toBeGreaterThanOrEqual(12);
+  // A request from the page: what its policy refuses would be an error.
+  const about = page.locator('.opblock', { hasText: 'What the server is' });
+  await about.getByText('What the server is').click();
+  await about.getByRole('button', { name: 'Try it out' }).click();
+  await about.getByRole('button', { name: 'Execute' }).click();
+  await about.locator('.live-responses-table').waitFor();
   expect(opened.errors).toEqual([]);
   expect([...opened.origins]).toEqual([server.url]);
 });

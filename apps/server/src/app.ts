@@ -22,6 +22,8 @@ export interface AppOptions {
   readonly context?: AppContext;
   /** Whether it has `/health` and `/metrics`, default true. */
   readonly operations?: boolean;
+  /** `TRUST_PROXY`. Default: an address is that of the connection. */
+  readonly trustProxy?: string | undefined;
 }
 
 /** How long a request may take to arrive, and its headers, milliseconds: slow senders cannot pile up. */
@@ -32,7 +34,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 export function buildApp(options: AppOptions): FastifyInstance {
   const { store, config, logger, operations = true } = options;
   const context = options.context ?? createAppContext(store, config);
-  const app = createFastify(logger);
+  const app = createFastify(logger, options.trustProxy);
   // In a scope of its own: routes that the caller adds stay the caller's.
   app.register((fastify) =>
     assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations }),
@@ -53,13 +55,14 @@ export function buildOperationsApp(context: AppContext, logger?: FastifyBaseLogg
   return app;
 }
 
-function createFastify(logger: FastifyBaseLogger | undefined): FastifyInstance {
+function createFastify(logger: FastifyBaseLogger | undefined, trustProxy?: string): FastifyInstance {
   const requestId = requestIds();
   const app = Fastify({
     ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
     // plugins/request-log.ts says it in one line, without the query.
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
+    trustProxy: trustProxy === undefined ? false : trustProxy.split(',').map((each) => each.trim()),
     // While stopping, what still comes in over an open connection is answered, not refused.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 16_384 },

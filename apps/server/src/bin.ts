@@ -7,6 +7,7 @@ import pkg from '../package.json' with { type: 'json' };
 import { type Config, ConfigError, readConfig } from './process/config.js';
 import { help } from './process/help.js';
 import { createLogger, logDestination } from './process/logger.js';
+import { misspeltVariables } from './process/misspelt.js';
 import { chooseStore } from './process/open-store.js';
 import { apiSecret, configuredSecrets } from './process/secret.js';
 import { serve } from './process/serve.js';
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
     secret.value,
     ...configuredSecrets(config),
   ]);
+  if (cluster.isPrimary) for (const warning of misspeltVariables(process.env)) logger.warn(warning);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (cluster.isWorker || workers === 1) return serve(config, secret, logger);
   await refuseWorkersApart(config, workers);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { json, randomChannel, SECRET, startServer } from './support/server.js';
+import { json, randomChannel, SECRET, startServer, type TestServer } from './support/server.js';
 
 const event = { clientId: 'c', channel: 'auth', from: 'f', type: 't' };
 const encoded = encodeURIComponent(SECRET);
@@ -108,6 +108,32 @@ it('is guessed as rarely where an address has two names', async () => {
     expect([await status('/latest'), await status('/events/v1/latest')]).toEqual([401, 401]);
   }
   expect([await status('/latest'), await status('/events/v1/latest')]).toEqual([429, 429]);
+});
+
+describe('behind a proxy', () => {
+  const attempts = async (server: TestServer, client: string, count: number) => {
+    const headers = { 'Content-Type': 'application/json', 'X-Forwarded-For': client };
+    const statuses: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const init = { ...json({ ...event, secret: 'wrong' }), headers };
+      statuses.push((await fetch(`${server.origin}/events/v1/events`, init)).status);
+    }
+    return statuses;
+  };
+
+  it('that is trusted, wrong secrets of one client do not refuse those of others', async () => {
+    const server = await startServer({ trustProxy: 'loopback' });
+    expect((await attempts(server, '192.0.2.1', 21)).at(-1)).toBe(429);
+    expect(await attempts(server, '192.0.2.2', 1)).toEqual([401]);
+    // What a client itself says about its address is worth nothing.
+    expect(await attempts(server, '192.0.2.3, 192.0.2.1', 1)).toEqual([429]);
+  });
+
+  it('that is not trusted, the address is that of the connection', async () => {
+    const server = await startServer({ trustProxy: '10.0.0.0/8' });
+    expect((await attempts(server, '192.0.2.1', 21)).at(-1)).toBe(429);
+    expect(await attempts(server, '192.0.2.2', 1)).toEqual([429]);
+  });
 });
 
 it('a page of an allowed origin may use the server, another may not', async () => {

@@ -8,6 +8,8 @@ const NAMES = [undefined, '', 42, null, ['a'], { a: 1 }, CONTROL, LONG, '\ud800'
 const TEXTS = [undefined, '', 42, null, true, ['a'], { a: 1 }];
 const DATA = ['text', 42, true, null, ''];
 
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
 const event = { clientId: 'c', channel: 'bad-input', from: 'f', type: 't', data: { a: 1 } };
 
 async function expectRefusal(
@@ -164,6 +166,64 @@ describe('a body that cannot be used', () => {
       );
     }
     await expectUntouched(server);
+  });
+
+  it('a number that JSON cannot hold', async () => {
+    const server = await startUntouched();
+    const digits = '9'.repeat(309);
+    for (const number of ['1e9999', '-1E+0309', '1.5e400', digits, `${'9'.repeat(250)}e99`]) {
+      for (const data of [`{"a":[1,{"b":${number}}]}`, `[${number}]`]) {
+        const init = { method: 'POST', headers: JSON_TYPE, body: `${start.replace('{"a":1}', data)}}` };
+        const message = 'Invalid JSON: expected numbers up to 1.8e308';
+        await expectRefusal(await server.fetch('/events', init), 400, 'InvalidContent', message);
+      }
+      const form = new URLSearchParams({ ...event, data: `[${number}]` });
+      const response = await server.fetch('/events', { method: 'POST', body: form });
+      await expectRefusal(response, 400, 'InvalidContent', 'Invalid JSON: expected numbers up to 1.8e308');
+    }
+    await expectUntouched(server);
+    // What only looks like one.
+    const data = { text: `1e9999 ${digits}`, most: Number.MAX_VALUE, tiny: 5e-324 };
+    expect((await server.fetch('/events', json({ ...event, data }))).status).toBe(200);
+    expect(await server.read('bad-input', { after: 0 })).toMatchObject([{ data }]);
+  });
+
+  it.each([
+    ['not UTF-8', {}, 400, 'InvalidContent', 'Invalid body: expected UTF-8'],
+    [
+      'in another charset',
+      { 'Content-Type': 'application/json; charset=latin1' },
+      415,
+      'UnsupportedMediaType',
+      'Invalid charset: expected utf-8, got "latin1"',
+    ],
+    [
+      'compressed',
+      { 'Content-Encoding': 'gzip' },
+      415,
+      'UnsupportedMediaType',
+      'Invalid Content-Encoding: expected none, got "gzip"',
+    ],
+  ])('%s', async (_name, headers, status, code, message) => {
+    const server = await startUntouched();
+    const body = Buffer.from(`${start},"text":"\xe4"}`, 'latin1');
+    const init = { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body };
+    await expectRefusal(await server.fetch('/events', init), status, code, message);
+    const form = { ...JSON_TYPE, 'Content-Type': 'application/x-www-form-urlencoded', ...headers };
+    await expectRefusal(await server.fetch('/events', { ...init, headers: form }), status, code, message);
+    await expectUntouched(server);
+  });
+
+  it('that says it is UTF-8 is read', async () => {
+    const server = await startServer();
+    for (const charset of ['utf-8', 'UTF-8', '"utf8"']) {
+      const headers = {
+        'Content-Type': `application/json; charset=${charset}`,
+        'Content-Encoding': 'identity',
+      };
+      const init = { method: 'POST', headers, body: JSON.stringify({ ...event, from: 'ä€' }) };
+      expect((await server.fetch('/events', init)).status).toBe(200);
+    }
   });
 
   it('cut in the middle of the message', async () => {

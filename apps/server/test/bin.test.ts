@@ -50,6 +50,17 @@ describe('the command line', () => {
     },
   );
 
+  it('warns of a variable that is nearly a setting', async () => {
+    const server = startProcess([], { ...WITH_SECRET, POLL_TIMOUT: '5' });
+    await server.listening();
+    expect(server.log).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        msg: expect.stringMatching(/^POLL_TIMOUT .* POLL_TIMEOUT meant/),
+      }),
+    );
+  });
+
   it('says which port is taken', async () => {
     const url = new URL(await (await startProcess([], WITH_SECRET)).listening());
     const second = await startProcess(['--port', url.port, '--data-dir', 'other'], WITH_SECRET);

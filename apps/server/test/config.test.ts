@@ -3,6 +3,7 @@ import { ConfigError, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../src/process/config.js';
 import { help } from '../src/process/help.js';
+import { misspeltVariables } from '../src/process/misspelt.js';
 import { apiSecret } from '../src/process/secret.js';
 
 function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
@@ -35,11 +36,13 @@ describe('readConfig', () => {
       allowQuerySecret: true,
       typedChannels: true,
       maxWaitingPolls: 100_000,
+      drainMs: 3_000,
       shutdownTimeoutMs: 10_000,
       maxBodyBytes: 1_048_576,
       maxLimit: 10_000,
       workers: 1,
       idempotencyWindowS: 600,
+      trustProxy: undefined,
       corsOrigin: undefined,
       metricsHost: undefined,
       metricsPort: undefined,
@@ -102,4 +105,42 @@ it('--help and the table of the README name every setting, with its default', as
     expect(help()).toContain(setting.env);
     if (shown !== undefined) expect(help()).toContain(`[${shown}]`);
   }
+});
+
+describe('misspelt variables', () => {
+  it.each([
+    ['POLL_TIMOUT', 'POLL_TIMEOUT'],
+    ['POLL_TIMEOUT_MS', 'POLL_TIMEOUT'],
+    ['API_SECERT', 'API_SECRET'],
+    ['api_secret', 'API_SECRET'],
+    ['REDISURL', 'REDIS_URL'],
+    ['TRUST_PROXYS', 'TRUST_PROXY'],
+    ['REDIS_CLUSTER_NODE', 'REDIS_CLUSTER_NODES'],
+  ])('%s is told from %s', (name, meant) => {
+    expect(misspeltVariables({ [name]: 'x' })).toEqual([
+      `${name} is no setting and is ignored; was ${meant} meant?`,
+    ]);
+  });
+
+  it('are not those of other programs, nor our own', () => {
+    const others =
+      'PATH HOME HOSTNAME LANG SHELL TERM USER NODE_OPTIONS NODE_PATH NODE_VERSION REDIS_HOST REDIS_PORT';
+    const names = [...others.split(' '), ...Object.values(SETTINGS).map(({ env }) => env)];
+    expect(misspeltVariables(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
+  });
+});
+
+describe('TRUST_PROXY', () => {
+  it.each(['127.0.0.1', '10.0.0.0/8, loopback', '::1', 'fd00::/8,uniquelocal'])('may be %s', (trustProxy) => {
+    expect(readConfig({ TRUST_PROXY: trustProxy })).toMatchObject({ trustProxy });
+  });
+
+  it.each(['on', 'true', 'nginx', '10.0.0', '127.0.0.1;::1', ',', '999.1.1.1', '10.0.0.0/33', '::1/0'])(
+    'is refused as %s',
+    (value) => {
+      expect(problemsOf({ TRUST_PROXY: value })).toEqual([
+        expect.stringMatching(/^TRUST_PROXY: expected .*; got/),
+      ]);
+    },
+  );
 });

@@ -32,6 +32,19 @@ describe('the log', () => {
     );
   });
 
+  it('says with which code a request was refused', async () => {
+    const { lines, logger } = memoryLog();
+    const server = await startServer({ logger });
+    await server.fetch('/events?clientId=c&channel=x&after=y');
+    await fetch(`${server.origin}/events/v1/latest?channel=x`);
+    const requests = () =>
+      lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === 'request');
+    await expect.poll(requests).toMatchObject([
+      { level: 30, status: 400, code: 'InvalidContent' },
+      { level: 30, status: 401, code: 'InvalidCredentialsError' },
+    ]);
+  });
+
   it('never holds a secret, whichever way it was sent', async () => {
     const { lines, logger } = memoryLog();
     const server = await startServer({ logger });

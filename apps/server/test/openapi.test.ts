@@ -137,6 +137,10 @@ it('has a page to read it, which loads nothing from elsewhere', async () => {
     seen.add(path);
     const response = await fetch(server.origin + path);
     expect(response.status, path).toBe(200);
+    expect(response.headers.get('content-security-policy'), path).toMatch(
+      /^default-src 'none'; script-src 'self'; /,
+    );
+    expect(response.headers.get('x-content-type-options'), path).toBe('nosniff');
     const html = await response.text();
     if (!response.headers.get('content-type')?.startsWith('text/html')) return;
     for (const [, target = ''] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {

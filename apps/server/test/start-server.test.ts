@@ -83,8 +83,15 @@ it('counts the calls of its store from the start, and until it is closed', async
     );
   };
   await using server = await startServer({ store });
-  expect([await count(server, 'ok'), await count(server, 'error')]).toEqual([0, 0]);
-  await store.append('a', [{ from: 'f', type: 't' }]);
+  const counts = () => Promise.all(['ok', 'refused', 'error'].map((outcome) => count(server, outcome)));
+  expect(await counts()).toEqual([0, 0, 0]);
+  const idempotency = { clientId: 'c', key: 'k' };
+  await store.append('a', [{ from: 'f', type: 't' }], { idempotency });
+  // Refused, which is no failure of the store.
+  await store.append('a', [{ from: 'f', type: 'other' }], { idempotency }).catch(() => {});
   await store.append('a', [{ from: '', type: 't' }]).catch(() => {});
-  expect([await count(server, 'ok'), await count(server, 'error')]).toEqual([1, 1]);
+  expect(await counts()).toEqual([1, 2, 0]);
+  await store.close();
+  await store.append('a', [{ from: 'f', type: 't' }]).catch(() => {});
+  expect(await counts()).toEqual([1, 2, 1]);
 });

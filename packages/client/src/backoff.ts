@@ -17,8 +17,9 @@ export interface FailureHint {
 }
 
 /**
- * Exponential back-off with full jitter: the n-th delay in a row is a random time below `baseMs * 2^(n-1)`, so that a
- * thousand clients of one server that went away do not come back all at once.
+ * Exponential back-off with full jitter: the n-th delay in a row is a random time below `baseMs * 2^(n-1)` and `maxMs`, so
+ * that a thousand clients of one server that went away do not come back all at once, and none later than `maxMs`. The mean
+ * of a long row is half of `maxMs`: n clients ask a server that is away, or is back, 2n/maxMs times a millisecond.
  */
 export class Backoff {
   readonly #bounds: BackoffBounds;
@@ -36,8 +37,12 @@ export class Backoff {
     const { baseMs, maxMs, slowMs } = this.#bounds;
     const bound = Math.min(maxMs, baseMs * 2 ** this.#failures);
     this.#failures += 1;
-    // Everybody was told the same time, and it is a minimum: spread the returns behind it, never before.
-    if (retryAfterMs > 0) return retryAfterMs + this.#random() * baseMs;
+    if (retryAfterMs > 0) {
+      // Everybody was told the same time, perhaps at the same time, and it is a minimum: the returns are spread behind it,
+      // over as long again, or over what is left of the bound.
+      const spread = Math.max(Math.min(retryAfterMs, maxMs), bound - retryAfterMs);
+      return retryAfterMs + this.#random() * spread;
+    }
     if (slow) return slowMs / 2 + (this.#random() * slowMs) / 2;
     return this.#random() * bound;
   }

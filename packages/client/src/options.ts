@@ -41,7 +41,7 @@ export interface ClientOptions {
   pollGraceMs?: number | undefined;
   /** The first retry waits at most this long; the bound doubles with each failure in a row. Default 200. */
   retryBaseMs?: number | undefined;
-  /** Where that doubling ends. Default 30 000. */
+  /** Where that doubling ends: the longest pause while a server is away. Default 4000. */
   retryMaxMs?: number | undefined;
   /** A read that the server refused (a wrong secret, say) waits half to all of this before the next. Default 30 000. */
   retrySlowMs?: number | undefined;
@@ -95,7 +95,7 @@ export function resolveOptions(
     pollGraceMs: integer('pollGraceMs', options.pollGraceMs, 10_000, 1, MAX_MS / 2),
     backoff: {
       baseMs: integer('retryBaseMs', options.retryBaseMs, 200, 1, MAX_MS / 2),
-      maxMs: integer('retryMaxMs', options.retryMaxMs, 30_000, 1, MAX_MS / 2),
+      maxMs: integer('retryMaxMs', options.retryMaxMs, 4000, 1, MAX_MS / 2),
       slowMs: integer('retrySlowMs', options.retrySlowMs, 30_000, 1, MAX_MS / 2),
     },
     sendTimeoutMs: integer('sendTimeoutMs', options.sendTimeoutMs, 30_000, 1, MAX_MS / 2),

@@ -28,8 +28,14 @@ describe('delays', () => {
 
   test('are never shorter than Retry-After, and spread behind it', () => {
     expect(new Backoff(bounds, least).next({ retryAfterMs: 5000 })).toBe(5000);
-    expect(new Backoff(bounds, most).next({ retryAfterMs: 5000 })).toBe(5100);
+    // Over as long again, at most `maxMs`.
+    expect(new Backoff(bounds, most).next({ retryAfterMs: 200 })).toBe(400);
+    expect(new Backoff(bounds, most).next({ retryAfterMs: 5000 })).toBe(6000);
     expect(new Backoff(bounds, most).next({ retryAfterMs: 0 })).toBe(100);
+    // Over what is left of the bound.
+    const backoff = new Backoff(bounds, most);
+    for (let i = 0; i < 4; i += 1) backoff.next();
+    expect(backoff.next({ retryAfterMs: 200 })).toBe(1000);
   });
 
   test('are long where repeating is not expected to help', () => {

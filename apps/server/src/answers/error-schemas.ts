@@ -21,7 +21,7 @@ const WHEN: Record<ErrorCode, string> = {
   RequestTimeout: 'the request did not arrive in time',
   Conflict: 'there is another one of the same name',
   PayloadTooLarge: 'the body is larger than MAX_BODY_BYTES',
-  UnsupportedMediaType: 'the body is neither JSON nor form-encoded',
+  UnsupportedMediaType: 'the body is neither JSON nor form-encoded, not in UTF-8, or compressed',
   IdempotencyKeyReused: 'the key was used with another body',
   TooManyRequests: 'too many requests with a wrong secret; see `Retry-After`',
   RequestHeaderFieldsTooLarge: 'the URL or the headers are too large',

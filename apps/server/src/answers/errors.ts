@@ -22,6 +22,7 @@ export function sendError(reply: FastifyReply, error: EventsError): FastifyReply
   const retryAfterS = error.retryAfterS ?? (storeFailed ? RETRY_AFTER_S : undefined);
   if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
   if (error.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
+  reply.eventsErrorCode = error.code;
   const body: ErrorBody = { code: error.code, message: storeFailed ? STORE_FAILED : error.message };
   // Serialised here: an error is the same whatever the schema of the route's answers.
   return reply

@@ -1,17 +1,19 @@
-import { once, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import { type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
+import type { Reader, Untaken } from './untaken.js';
 import type { WaitingRequest } from './waiting-requests.js';
 
-/** A comment is sent this often, so that neither end nor a proxy takes the connection for dead, milliseconds. */
-const HEARTBEAT_MS = 15_000;
 /** How soon the client is asked to come back after the stream has ended, milliseconds. */
 const RETRY_MS = 1_000;
-/** A reader that has not taken what was sent after this time is cut off, milliseconds; it resumes where it was. */
-const SLOW_READER_MS = 15_000;
-/** Most events read at a time, over all channels: bounds what is held for a slow reader. */
+/** Most events read at a time, over all channels. */
 const READ_LIMIT = 100;
+/** Read at first, when it is not known yet how large they are. */
+const FIRST_READ_LIMIT = 8;
+
+const HEARTBEAT = Buffer.from(':\n\n');
+const MESSAGE_END = Buffer.from('\n\n');
 
 /** Where a stream is in each of its channels, in the order in which it was asked for them: the last event's id. */
 export type StreamCursors = Map<string, number>;
@@ -22,6 +24,7 @@ export interface EventStreamContext {
   /** How long to wait at the store at a time, milliseconds. */
   readonly pollTimeoutMs: number;
   readonly metrics: Pick<Metrics, 'delivered'>;
+  readonly untaken: Untaken;
 }
 
 /**
@@ -29,12 +32,14 @@ export interface EventStreamContext {
  *
  * The id of a message is the event's id, or, with several channels, the cursors in all of them in the order of the
  * request (`12,7`), so that the server need not remember anything; the message's name is then the channel.
+ *
+ * One piece is sent at a time. What is kept until the reader has taken it is bounded; the rest is read again.
  */
-export class EventStream implements WaitingRequest {
+export class EventStream implements WaitingRequest, Reader {
   readonly #reply: FastifyReply;
   readonly #context: EventStreamContext;
   readonly #ended = new AbortController();
-  /** While the reader has not taken what was sent: nothing more is read for it, in any channel. */
+  /** While the reader has not taken what was sent; resolves once it has, or the stream has ended. */
   #taken: Promise<void> | undefined;
   #failure: unknown;
 
@@ -47,6 +52,11 @@ export class EventStream implements WaitingRequest {
 
   stop(): void {
     this.#ended.abort();
+  }
+
+  cutOff(reason: string): void {
+    this.#failure = new Error(`The reader of an event stream is too slow: ${reason}`);
+    this.stop();
   }
 
   /**
@@ -74,72 +84,111 @@ export class EventStream implements WaitingRequest {
     reply.raw.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
+      // It ends when its client goes, or when the server does, which then wants no connection that is kept alive.
+      Connection: 'close',
       'X-Accel-Buffering': 'no',
     });
   }
 
   async #sendEvents(cursors: StreamCursors): Promise<void> {
-    const heartbeat = setInterval(() => this.#reply.raw.write(':\n\n'), HEARTBEAT_MS);
+    const { untaken } = this.#context;
+    const heartbeat = setInterval(() => {
+      // What is still to be taken tells as well whether the reader is there.
+      if (this.#taken === undefined) this.#write(HEARTBEAT);
+    }, untaken.limits.heartbeatMs);
     try {
-      this.#write(`retry: ${RETRY_MS}\n\n`);
+      this.#write(Buffer.from(`retry: ${RETRY_MS}\n\n`));
       await Promise.all([...cursors.keys()].map((channel) => this.#follow(channel, cursors)));
       if (this.#failure !== undefined) throw this.#failure;
     } finally {
       this.stop();
       clearInterval(heartbeat);
+      untaken.forget(this);
     }
   }
 
   async #follow(channel: string, cursors: StreamCursors): Promise<void> {
-    const { store, pollTimeoutMs, metrics } = this.#context;
+    const { store, pollTimeoutMs, metrics, untaken } = this.#context;
     const { signal } = this.#ended;
-    const limit = Math.ceil(READ_LIMIT / cursors.size);
+    const most = Math.ceil(READ_LIMIT / cursors.size);
+    let limit = Math.min(most, FIRST_READ_LIMIT);
     for (;;) {
-      await this.#taken;
+      await this.#allTaken();
       if (signal.aborted) return;
       const after = cursors.get(channel) ?? 0;
       const page = await store.poll({ channel, after, limit }, { timeoutMs: pollTimeoutMs, signal });
-      await this.#taken;
-      if (page.count > 0) {
-        this.#write(messages(page, channel, cursors));
-        metrics.delivered.inc(page.count);
-      } else if (page.lastId < after) {
+      if (page.count === 0) {
         // The store has lost events; what it gets next is new.
-        cursors.set(channel, page.lastId);
+        if (page.lastId < after) cursors.set(channel, page.lastId);
+      } else if (await this.#turn(page)) {
+        const { piece, count } = firstPiece(page, channel, cursors, untaken.share(this));
+        this.#write(piece);
+        metrics.delivered.inc(count);
+        // As many as fit, if the next are like these.
+        limit = Math.max(1, Math.min(most, Math.floor((untaken.limits.readerBytes * count) / piece.length)));
       }
     }
   }
 
-  #write(text: string): void {
-    if (this.#reply.raw.write(text)) return;
-    this.#taken ??= this.#drained().finally(() => {
-      this.#taken = undefined;
-    });
+  /** Waits while other channels send. False if the page cannot be sent, or not be held until then: it is read again. */
+  async #turn({ texts }: EventPage): Promise<boolean> {
+    const { untaken } = this.#context;
+    if (this.#taken !== undefined) {
+      const bytes = texts.reduce((sum, { length }) => sum + length, 0);
+      if (bytes > untaken.share(this)) return false;
+      untaken.hold(this, bytes);
+      await this.#allTaken();
+      untaken.release(this, bytes);
+    }
+    return !this.#ended.signal.aborted;
   }
 
-  /** Resolves once the reader has taken what was sent, or the stream has ended, also because that took too long. */
-  async #drained(): Promise<void> {
+  /** Resolves once the reader has taken everything, or the stream has ended. */
+  async #allTaken(): Promise<void> {
+    while (this.#taken !== undefined && !this.#ended.signal.aborted) await this.#taken;
+  }
+
+  /** Only if everything that was sent before is taken. */
+  #write(piece: Buffer): void {
+    const { untaken } = this.#context;
     const { signal } = this.#ended;
-    try {
-      const tooSlow = AbortSignal.timeout(SLOW_READER_MS);
-      await once(this.#reply.raw, 'drain', { signal: AbortSignal.any([signal, tooSlow]) });
-    } catch (cause) {
-      if (signal.aborted) return;
-      this.#failure = new Error('The reader of an event stream is too slow', { cause });
-      this.stop();
-    }
+    const { takeWithinMs } = untaken.limits;
+    this.#taken = new Promise((resolve) => {
+      const tooSlow = setTimeout(() => this.cutOff(`nothing was taken for ${takeWithinMs} ms`), takeWithinMs);
+      const taken = () => {
+        clearTimeout(tooSlow);
+        signal.removeEventListener('abort', taken);
+        untaken.release(this, piece.length);
+        this.#taken = undefined;
+        resolve();
+      };
+      signal.addEventListener('abort', taken);
+      this.#reply.raw.write(piece, taken);
+    });
+    untaken.hold(this, piece.length);
   }
 }
 
-/** The events as messages; moves the cursors on. */
-function messages(page: EventPage, channel: string, cursors: StreamCursors): string {
+/** The first events of a page as messages, as many as `share` bytes hold, but one at least; moves the cursors on. */
+function firstPiece(
+  page: EventPage,
+  channel: string,
+  cursors: StreamCursors,
+  share: number,
+): { piece: Buffer; count: number } {
   const name = cursors.size > 1 ? `event: ${channel}\n` : '';
-  let text = '';
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  let count = 0;
   for (const event of page.texts) {
+    if (count > 0 && bytes + event.length > share) break;
     cursors.set(channel, headerOf(event).id);
-    text += `id: ${[...cursors.values()].join(',')}\n${name}data: ${event}\n\n`;
+    const head = Buffer.from(`id: ${[...cursors.values()].join(',')}\n${name}data: `);
+    parts.push(head, event, MESSAGE_END);
+    bytes += head.length + event.length + MESSAGE_END.length;
+    count += 1;
   }
-  return text;
+  return { piece: Buffer.concat(parts, bytes), count };
 }
 
 /** The cursors that a `Last-Event-ID` stands for; undefined if it is of no stream of these channels. */

@@ -1,3 +1,4 @@
+import { EventsError } from '@ganomede/events-protocol';
 import { type EventStore, STORE_CALLS, type StoreCall } from '@ganomede/events-store';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
@@ -53,13 +54,13 @@ export class Metrics {
   /** Times every call of the store that does not wait; until what is returned is called. */
   observe(store: EventStore): () => void {
     // All of them from the start, so that the first failure of a call is seen as an increase.
-    const durations = new Map<StoreCall, Record<'ok' | 'error', Durations>>();
+    const durations = new Map<StoreCall, Record<Outcome, Durations>>();
     for (const call of STORE_CALLS) {
-      const of = (outcome: string) => this.#storeCalls.of({ call, outcome });
-      durations.set(call, { ok: of('ok'), error: of('error') });
+      const of = (outcome: Outcome) => this.#storeCalls.of({ call, outcome });
+      durations.set(call, { ok: of('ok'), refused: of('refused'), error: of('error') });
     }
     return store.observe((call, durationMs, error) => {
-      durations.get(call)?.[error === undefined ? 'ok' : 'error'].observe(durationMs / 1000);
+      durations.get(call)?.[outcomeOf(error)].observe(durationMs / 1000);
     });
   }
 
@@ -95,6 +96,14 @@ function metricsOfProcess(): Registry {
   return ofProcess;
 }
 let ofProcess: Registry | undefined;
+
+/** `refused`: the store is well, the call is not (a key that was used for something else, say). */
+type Outcome = 'ok' | 'refused' | 'error';
+
+function outcomeOf(error: unknown): Outcome {
+  if (error === undefined) return 'ok';
+  return error instanceof EventsError && error.status < 500 ? 'refused' : 'error';
+}
 
 type RequestLabel = 'method' | 'route' | 'status';
 

@@ -1,31 +1,94 @@
+import { isUtf8 } from 'node:buffer';
 import { parse } from 'node:querystring';
-import type { FastifyInstance } from 'fastify';
+import { EventsError } from '@ganomede/events-protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
-/** What bodies may be: JSON, or form-encoded, and how large. */
+/** Takes what was read, or why it cannot be. */
+type Done = (error: Error | null, body?: unknown) => void;
+
+const FORM = 'application/x-www-form-urlencoded';
+
+/** What bodies may be: JSON, or form-encoded, in UTF-8 and not compressed, and how large. */
 export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { maxBodyBytes: number }) => {
   fastify.addHook('onRoute', (route) => {
     route.bodyLimit = maxBodyBytes;
   });
-  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  const parseAnyJson = fastify.getDefaultJsonParser('error', 'error');
+  const parseJson = (request: FastifyRequest, text: string, done: Done) => {
+    parseAnyJson(request, text, (error, value) => done(error ?? unholdableNumber(text, value), value));
+  };
 
-  fastify.removeContentTypeParser('text/plain');
-  fastify.addContentTypeParser<string>(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    (request, body, done) => {
-      // `curl -d '{…}'` without a Content-Type calls its JSON a form.
-      if (body.trimStart().startsWith('{')) {
-        parseJson(request, body, done);
-        return;
-      }
-      const form: Record<string, unknown> = { ...parse(body) };
-      if (typeof form.data !== 'string') {
-        done(null, form);
-        return;
-      }
-      // Data has no other form there than JSON text.
-      parseJson(request, form.data, (error, data) => done(error, { ...form, data }));
-    },
-  );
+  fastify.removeContentTypeParser(['text/plain', 'application/json']);
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const problem = encodingProblem(request, body);
+    if (problem === undefined) parseJson(request, body.toString(), done);
+    else done(problem);
+  });
+  fastify.addContentTypeParser<Buffer>(FORM, { parseAs: 'buffer' }, (request, body, done) => {
+    const problem = encodingProblem(request, body);
+    if (problem !== undefined) {
+      done(problem);
+      return;
+    }
+    const text = body.toString();
+    // `curl -d '{…}'` without a Content-Type calls its JSON a form.
+    if (text.trimStart().startsWith('{')) {
+      parseJson(request, text, done);
+      return;
+    }
+    const form: Record<string, unknown> = { ...parse(text) };
+    if (typeof form.data !== 'string') {
+      done(null, form);
+      return;
+    }
+    // Data has no other form there than JSON text.
+    parseJson(request, form.data, (error, data) => done(error, { ...form, data }));
+  });
 });
+
+/** Why a body cannot be read as text; undefined if it can. */
+function encodingProblem({ headers }: FastifyRequest, body: Buffer): EventsError | undefined {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return unsupported(`Invalid Content-Encoding: expected none, got ${shown(encoding)}`);
+  }
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/i.test(charset)) {
+    return unsupported(`Invalid charset: expected utf-8, got ${shown(charset)}`);
+  }
+  if (isUtf8(body)) return undefined;
+  return new EventsError('InvalidContent', 'Invalid body: expected UTF-8, got bytes that are none');
+}
+
+function unsupported(message: string): EventsError {
+  return new EventsError('UnsupportedMediaType', message);
+}
+
+function shown(value: string): string {
+  return JSON.stringify(value.slice(0, 40));
+}
+
+/** In the text of every number that is too large: an exponent of three digits, or hundreds of digits. */
+const PERHAPS_TOO_LARGE = /\d[eE]\+?\d{3}|\d{200}/;
+
+/** What is wrong if a number is too large for JSON's readers (`1e9999`): it would be stored as null. */
+function unholdableNumber(text: string, value: unknown): EventsError | null {
+  if (!PERHAPS_TOO_LARGE.test(text) || !hasInfinity(value)) return null;
+  return new EventsError(
+    'InvalidContent',
+    'Invalid JSON: expected numbers up to 1.8e308, got a larger one, which JSON cannot hold',
+  );
+}
+
+function hasInfinity(root: unknown): boolean {
+  const values = [root];
+  while (values.length > 0) {
+    const value = values.pop();
+    if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return true;
+    // One after the other: an array may hold more than a call takes arguments.
+    if (typeof value === 'object' && value !== null)
+      for (const each of Object.values(value)) values.push(each);
+  }
+  return false;
+}

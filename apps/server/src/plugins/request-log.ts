@@ -1,9 +1,15 @@
+import type { ErrorCode } from '@ganomede/events-protocol';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { pathOf } from './unknown-routes.js';
 
-/** One line per request: its path without the query, status and time. Successes at `debug`, refusals at `info`. */
+/**
+ * One line per request: its path without the query, status, the code of its error, and time. Successes at `debug`,
+ * refusals at `info`.
+ */
 export const requestLog = fp(async (fastify: FastifyInstance) => {
+  fastify.decorateReply('eventsErrorCode', undefined);
+
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
     done();
@@ -16,6 +22,7 @@ export const requestLog = fp(async (fastify: FastifyInstance) => {
         method: request.method,
         path: pathOf(request.url),
         status: reply.statusCode,
+        code: reply.eventsErrorCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
         address: request.ip,
       },
@@ -24,3 +31,10 @@ export const requestLog = fp(async (fastify: FastifyInstance) => {
     done();
   });
 });
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Of the error that was answered; undefined if none was. */
+    eventsErrorCode: ErrorCode | undefined;
+  }
+}

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
@@ -7,6 +8,8 @@ interface Setting<Schema extends TSchema> {
   readonly flag?: string;
   /** Never shown, not even if it is wrong. */
   readonly secret?: true;
+  /** What the schema cannot say about a text. */
+  readonly check?: (text: string) => boolean;
   /** `description` says what is expected; `default` is what it is when unset. */
   readonly schema: Schema;
 }
@@ -43,6 +46,17 @@ const port = (what: string, fallback?: number) =>
 
 const milliseconds = (what: string, fallback: number) =>
   Type.Integer({ description: what, minimum: 1, maximum: 2 ** 31 - 1, default: fallback });
+
+/** Whether it is a list of addresses, networks and names of networks, separated by commas. */
+function areNetworks(list: string): boolean {
+  return list.split(',').every((each) => {
+    const [address = '', bits, ...more] = each.trim().split('/');
+    const version = isIP(address);
+    if (version === 0) return ['loopback', 'linklocal', 'uniquelocal'].includes(each.trim());
+    if (bits === undefined) return true;
+    return more.length === 0 && /^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+  });
+}
 
 /** Everything that can be set, in the order of `--help`. */
 export const SETTINGS = {
@@ -153,10 +167,20 @@ export const SETTINGS = {
       default: 100_000,
     }),
   }),
+  drainMs: setting({
+    env: 'DRAIN_MS',
+    schema: Type.Integer({
+      description:
+        'how long a server that SIGTERM stops is not ready but still answers, so that balancers send it nothing more, milliseconds; an integer from 0 (0: it stops at once, as with SIGINT)',
+      minimum: 0,
+      maximum: 2 ** 31 - 1,
+      default: 3_000,
+    }),
+  }),
   shutdownTimeoutMs: setting({
     env: 'SHUTDOWN_TIMEOUT',
     schema: milliseconds(
-      'how long running requests may take to finish at a stop, milliseconds; an integer from 1',
+      'how long running requests may take to finish at a stop, after the drain, milliseconds; an integer from 1',
       10_000,
     ),
   }),
@@ -189,6 +213,13 @@ export const SETTINGS = {
       minimum: 1,
       default: 10_000,
     }),
+  }),
+  trustProxy: setting({
+    env: 'TRUST_PROXY',
+    check: areNetworks,
+    schema: optionalText(
+      'the proxies whose X-Forwarded-For tells the address of a client; addresses, networks (10.0.0.0/8), loopback or uniquelocal (private networks), separated by commas. Unset: the address is that of the connection',
+    ),
   }),
   corsOrigin: setting({
     env: 'CORS_ORIGIN',
@@ -265,12 +296,12 @@ export function readConfig(
 ): Config {
   const problems: string[] = [];
   const entries = Object.entries<Setting<TSchema>>(SETTINGS).map(
-    ([key, { env: variable, flag, secret, schema }]) => {
+    ([key, { env: variable, flag, secret, check, schema }]) => {
       const fromFlag = flag === undefined ? undefined : flags[flag];
       const text = fromFlag ?? env[variable];
       if (text === undefined || text === '') return [key, schema.default];
       const value = read(schema, text);
-      if (value === undefined || !Value.Check(schema, value)) {
+      if (value === undefined || !Value.Check(schema, value) || check?.(text) === false) {
         const came = secret ? `a text of ${text.length} characters` : JSON.stringify(text.slice(0, 100));
         problems.push(
           `${fromFlag === undefined ? variable : `--${flag}`}: expected ${schema.description}; got ${came}`,

@@ -21,7 +21,8 @@ Options:
 Environment (a flag wins over its variable; defaults in brackets):
 ${settings.join('\n')}
 
-SIGTERM or SIGINT stops gracefully: waiting polls are answered, running requests finish. A second one exits at once.
+SIGTERM or SIGINT stops gracefully: waiting polls are answered, running requests finish. Before that SIGTERM leaves
+DRAIN_MS in which the server is not ready but still answers. A second signal exits at once.
 `;
 }
 

@@ -37,13 +37,21 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
     logger,
     context,
     operations: operations === undefined,
+    trustProxy: config.trustProxy,
   });
-  stopOnSignal(logger, config.shutdownTimeoutMs, async () => {
-    await app.close();
-    // Last, so that who asks meanwhile whether the server is ready is told that it is not.
-    await operations?.app.close();
-    context.statsd?.close();
-    await store.close();
+  stopOnSignal(logger, {
+    drainMs: config.drainMs,
+    timeoutMs: config.shutdownTimeoutMs,
+    drain: () => {
+      context.lifecycle.stopping = true;
+    },
+    stop: async () => {
+      await app.close();
+      // Last, so that who asks meanwhile whether the server is ready is told that it is not.
+      await operations?.app.close();
+      context.statsd?.close();
+      await store.close();
+    },
   });
 
   if (operations !== undefined) {

@@ -67,14 +67,20 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
     setTimeout(start, delayMs);
   });
 
-  stopOnSignal(logger, config.shutdownTimeoutMs + 1_000, async () => {
-    stopping = true;
-    await Promise.all(
-      [...started.keys()].map((worker) => {
-        worker.process.kill('SIGTERM');
-        return new Promise((resolve) => worker.once('exit', resolve));
-      }),
-    );
+  stopOnSignal(logger, {
+    // The workers drain, each for itself.
+    drainMs: 0,
+    drain: () => undefined,
+    timeoutMs: config.drainMs + config.shutdownTimeoutMs + 1_000,
+    stop: async (signal) => {
+      stopping = true;
+      await Promise.all(
+        [...started.keys()].map((worker) => {
+          worker.process.kill(signal);
+          return new Promise((resolve) => worker.once('exit', resolve));
+        }),
+      );
+    },
   });
   process.on('exit', () => {
     for (const worker of started.keys()) worker.process.kill('SIGKILL');

@@ -4,6 +4,7 @@ import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorsOf } from '../answers/error-schemas.js';
+import { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
@@ -36,7 +37,7 @@ const access: Access = {
 
 /** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, options) => {
-  const context = { ...options, waitingRequests: fastify.waitingRequests };
+  const context = { ...options, waitingRequests: fastify.waitingRequests, untaken: new Untaken() };
   fastify.get('/events', { config: { access }, exposeHeadRoute: false, schema }, (request, reply) => {
     if (asksForStream(request)) return stream(request, reply, context);
     poll(request.query, reply, context);

@@ -29,14 +29,16 @@ export async function startServer(
   options: Partial<AppOptions['config']> & {
     logger?: AppOptions['logger'];
     storeOptions?: StoreOptions;
+    trustProxy?: string;
   } = {},
 ): Promise<TestServer> {
-  const { logger, storeOptions, ...config } = options;
+  const { logger, storeOptions, trustProxy, ...config } = options;
   const log: string[] = [];
   const folder = new TemporaryFolder();
   const store = await openLmdbStore({ dataDir: folder.path, ...storeOptions });
   const app = buildApp({
     store,
+    trustProxy,
     config: {
       apiSecret: SECRET,
       pollTimeoutMs: 10_000,

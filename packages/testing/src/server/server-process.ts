@@ -6,9 +6,10 @@ export interface ServerProcessOptions extends Pick<ProcessOptions, 'env' | 'cwd'
   readonly bin?: string;
 }
 
-/** The server in a process of its own. */
+/** The server in a process of its own. It stops without a drain, which few tests are about, unless `DRAIN_MS` is set. */
 export class ServerProcess extends Process {
-  constructor(args: readonly string[] = [], { bin, ...options }: ServerProcessOptions = {}) {
+  constructor(args: readonly string[] = [], { bin, env, ...rest }: ServerProcessOptions = {}) {
+    const options = { ...rest, env: { DRAIN_MS: '0', ...env } };
     if (bin !== undefined) super(bin, args, options);
     else super(process.execPath, [inRepository('apps/server/dist/bin.js'), ...args], options);
   }
