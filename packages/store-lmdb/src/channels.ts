@@ -82,6 +82,7 @@ export class Channels implements ChannelStorage {
     await this.#commits.write({
       subject: `the first id of channel ${JSON.stringify(channel)}`,
       bytes: 0,
+      fromReserve: true,
       plan: (draft: Draft) => {
         const record = draft.channel(channel) as ChannelRecord;
         const firstId = record.firstId + this.#expired(record, limits, MAX_STEP);
@@ -143,6 +144,7 @@ export class Channels implements ChannelStorage {
       await this.#commits.write({
         subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
         bytes: 0,
+        fromReserve: true,
         plan: (draft: Draft) => {
           for (const key of keys) draft.remove(key);
         },

@@ -1,5 +1,6 @@
+import type { Change, Entry } from './change.js';
 import { encodeCursor } from './cursors.js';
-import type { Change, Database, Entry } from './database.js';
+import type { Database } from './database.js';
 import { cursorKey, expiryKey, FORMAT, idempotencyKey, type Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
 
@@ -19,7 +20,7 @@ export async function bringToFormat(database: Database, dataDir: string): Promis
   const version = { key: FORMAT, value: Buffer.from(VERSION) };
   if (found === '2') {
     try {
-      await database.commit([...changesFromFormat2(database), version]);
+      await database.commit([...changesFromFormat2(database), version], { fromReserve: false });
     } catch (cause) {
       throw cannotOpen(dataDir, `its events have format 2 and cannot be brought to format ${VERSION}`, cause);
     }

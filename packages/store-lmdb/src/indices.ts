@@ -97,6 +97,7 @@ export class Indices implements IndexStorage {
     await this.#commits.write({
       subject: `the removal of old entries of an index of channel ${JSON.stringify(index.channel)}`,
       bytes: 0,
+      fromReserve: true,
       plan: (draft) => {
         for (const key of this.#dropped(index)) draft.remove(key);
       },

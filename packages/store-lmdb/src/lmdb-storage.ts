@@ -17,7 +17,10 @@ import { bringToFormat } from './format-version.js';
 import { ExpiredRecords } from './idempotency-records.js';
 import { Indices } from './indices.js';
 import { scanEvents } from './scan.js';
-import { reading } from './storage-error.js';
+import { cannotUse, reading } from './storage-error.js';
+
+/** Enough for the largest commit, and for what another program writes meanwhile. */
+export const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 /** Events, cursors and indices in one LMDB file of this machine. Its keys are in keys.ts. */
 export class LmdbStorage implements Storage {
@@ -46,13 +49,13 @@ export class LmdbStorage implements Storage {
   }
 
   /** @throws EventsError `ServiceUnavailable` (as a rejection) if the directory cannot be used */
-  static async open(dataDir: string): Promise<LmdbStorage> {
+  static async open(dataDir: string, reserveBytes = DEFAULT_RESERVE_BYTES): Promise<LmdbStorage> {
     const path = resolve(dataDir);
     createDirectory(path);
     const lock = lockDirectory(path);
     let database: Database | undefined;
     try {
-      database = new Database(path);
+      database = new Database(path, reserveBytes);
       await bringToFormat(database, path);
       return new LmdbStorage(path, lock, database);
     } catch (error) {
@@ -84,6 +87,14 @@ export class LmdbStorage implements Storage {
     return reading(this.#dataDir, `channel ${JSON.stringify(scan.channel)}`, () =>
       scanEvents(this.#database, scan),
     );
+  }
+
+  async ping(): Promise<void> {
+    try {
+      this.#database.assertPresent();
+    } catch (cause) {
+      throw cannotUse(this.#dataDir, cause);
+    }
   }
 
   async close(): Promise<void> {
