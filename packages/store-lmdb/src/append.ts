@@ -1,7 +1,6 @@
 import {
   type Append,
   type AppendOutcome,
-  eventText,
   excess,
   type SerialisedEvent,
   type TailEvent,
@@ -9,6 +8,7 @@ import {
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
 import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
+import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
   readonly outcome: AppendOutcome;
@@ -43,8 +43,8 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
   let id = record.lastId;
   for (const { text, filed } of events) {
     id++;
-    const json = eventText(id, timestamp, text);
-    draft.add(eventKey(number, id), json);
+    const { json, value } = encodeEvent(number, id, timestamp, text);
+    draft.add(eventKey(number, id), value);
     if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
     jsons.push(json);
   }

@@ -21,7 +21,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { eventsOf, UNKNOWN_CHANNEL } from './scan.js';
+import { eventsOf, UNKNOWN_CHANNEL, untilDamage } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -119,7 +119,10 @@ export class Indices implements IndexStorage {
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventPage(textsOfPage(eventsOf(this.#database, channel.number, entries), limit), bounds);
+      return new EventPage(
+        textsOfPage(untilDamage(eventsOf(this.#database, channel.number, entries)), limit),
+        bounds,
+      );
     });
   }
 

@@ -18,7 +18,7 @@ export const channelNumberKey = (channel: string): Key => ['c', channel];
 /** Above the keys of the numbers of all channels. */
 export const CHANNELS_END: Key = ['d'];
 
-/** The complete JSON text of an event. */
+/** An event (see stored-event.ts). */
 export const eventKey = (channelNumber: number, id: number): Key => [channelNumber, id];
 
 /** A channel's record (see channel-record.ts), next to the newest event. */
