@@ -10,6 +10,7 @@ import { createLogger, logDestination } from './process/logger.js';
 import { chooseStore } from './process/open-store.js';
 import { apiSecret, configuredSecrets } from './process/secret.js';
 import { serve } from './process/serve.js';
+import { verify } from './process/verify.js';
 import { superviseWorkers } from './process/workers.js';
 
 main().catch((error: unknown) => {
@@ -25,8 +26,14 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(help());
   if (flags.version) return void process.stdout.write(`${pkg.version}\n`);
 
-  const { help: _help, version: _version, ...settings } = flags;
+  const { help: _help, version: _version, verify: verifies, ...settings } = flags;
   const config = readConfig(process.env, settings);
+  if (verifies) {
+    const { text, healthy } = await verify(config.dataDir);
+    process.stdout.write(text);
+    process.exitCode = healthy ? 0 : 1;
+    return;
+  }
   const secret = apiSecret(config);
   const logger = createLogger(config.logLevel, logDestination(process.stdout), [
     secret.value,
@@ -55,6 +62,7 @@ function parseFlags() {
         host: { type: 'string' },
         store: { type: 'string' },
         'data-dir': { type: 'string' },
+        verify: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

@@ -1,1 +1,2 @@
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.js';
+export { type Verification, verifyLmdbStore } from './verify.js';

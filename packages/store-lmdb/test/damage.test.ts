@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
 import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32, crc32ByTable } from '../src/crc32.js';
@@ -50,6 +51,11 @@ describe.each([
   it('a read that meets it says so, and the rest is read', async () => {
     const dataDir = await newStore();
     await spoil(dataDir);
+    expect(await verifyLmdbStore(dataDir)).toEqual({
+      channels: 1,
+      events: 19,
+      damage: ['Channel "orders": damaged or missing are events 7'],
+    });
     const store = await reopen(dataDir);
     const damaged = {
       code: 'ServiceUnavailable',
@@ -72,6 +78,75 @@ describe.each([
     });
     expect((await store.readIndex({ id: 'by-mark', value: '<8>', limit: 1 })).rows.count).toBe(1);
     expect(await store.append('orders', [{ from: 'shop', type: 'paid' }])).toMatchObject([{ id: 21 }]);
+  });
+});
+
+const PAGE = 4096;
+
+/** A directory whose file has a few hundred pages. */
+async function largeStore(): Promise<{ dataDir: string; path: string }> {
+  const dataDir = newDirectory();
+  const store = await openLmdbStore({ dataDir });
+  for (let n = 0; n < 20; n++) {
+    const events = Array.from({ length: 100 }, () => ({
+      from: 'f',
+      type: 't',
+      data: { text: 'x'.repeat(200) },
+    }));
+    await store.append(`channel/${n % 3}`, [
+      ...events,
+      { from: 'f', type: 'large', data: { text: 'x'.repeat(20_000) } },
+    ]);
+  }
+  await store.close();
+  return { dataDir, path: join(dataDir, 'events.mdb') };
+}
+
+describe('damaged pages', () => {
+  it('are none in a healthy file', async () => {
+    const { dataDir } = await largeStore();
+    expect(await verifyLmdbStore(dataDir)).toEqual({ channels: 3, events: 2_020, damage: [] });
+    await expect(verifyLmdbStore(newDirectory())).rejects.toThrow('it has no events.mdb');
+  });
+
+  it('are those behind the end of a file that was cut short by little', async () => {
+    const { dataDir, path } = await largeStore();
+    truncateSync(path, statSync(path).size - 10 * PAGE);
+    for (const use of [() => openLmdbStore({ dataDir }), () => verifyLmdbStore(dataDir)]) {
+      await expect(use()).rejects.toMatchObject({
+        code: 'ServiceUnavailable',
+        message: expect.stringMatching(
+          `${dataDir}: events.mdb is cut short \\(expected \\d+ bytes, found \\d+\\)`,
+        ),
+      });
+    }
+  });
+
+  it.each([
+    ['zeros', () => Buffer.alloc(PAGE)],
+    ['random bytes', () => randomBytes(PAGE)],
+    ['another page', (file: Buffer) => Buffer.from(file.subarray(5 * PAGE, 6 * PAGE))],
+  ])('are found at the start, wherever they are: %s', async (_what, page) => {
+    const { dataDir, path } = await largeStore();
+    const healthy = readFileSync(path);
+    let refused = 0;
+    const pages = healthy.length / PAGE;
+    for (let n = 2; n < pages; n++) {
+      const file = Buffer.from(healthy);
+      page(file).copy(file, n * PAGE);
+      writeFileSync(path, file);
+      // Where nothing is refused it was a page that is free, or one in the middle of a large event.
+      const found = await verifyLmdbStore(dataDir).catch((error: Error) => error);
+      if (found instanceof Error) {
+        expect(found.message).toMatch(/events\.mdb is damaged: .*page \d+ /);
+        refused++;
+      } else {
+        expect(found.events + 1).toBeGreaterThanOrEqual(2_020);
+      }
+    }
+    expect(refused).toBeGreaterThan(pages / 4);
+    writeFileSync(path, healthy);
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([]);
   });
 });
 

@@ -2,9 +2,18 @@ import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { open } from 'lmdb';
 import { expect, it } from 'vitest';
+import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
 const events = (count: number, type: string) => Array.from({ length: count }, () => ({ from: 'test', type }));
+
+it('sweeps its channels and nothing else', async () => {
+  const storage = await LmdbStorage.open(newDirectory());
+  const events = [{ text: '"from":"f","type":"t"}', type: 't', filed: 't' }];
+  await storage.append({ channel: 'only', events, bytes: 22, maxEvents: 0, idempotency: undefined });
+  expect(await storage.channels.list({ after: '', limit: 10 })).toEqual(['only']);
+  await storage.close();
+});
 
 it('leaves nothing of old events but the counter', async () => {
   const dataDir = newDirectory();
