@@ -5,12 +5,12 @@ import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
 import pkg from '../package.json' with { type: 'json' };
 import { type Config, ConfigError, readConfig } from './process/config.js';
+import { compact, verify } from './process/folder-care.js';
 import { help } from './process/help.js';
 import { createLogger, logDestination } from './process/logger.js';
 import { chooseStore } from './process/open-store.js';
 import { apiSecret, configuredSecrets } from './process/secret.js';
 import { serve } from './process/serve.js';
-import { verify } from './process/verify.js';
 import { superviseWorkers } from './process/workers.js';
 
 main().catch((error: unknown) => {
@@ -26,8 +26,9 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(help());
   if (flags.version) return void process.stdout.write(`${pkg.version}\n`);
 
-  const { help: _help, version: _version, verify: verifies, ...settings } = flags;
+  const { help: _help, version: _version, verify: verifies, compact: compacts, ...settings } = flags;
   const config = readConfig(process.env, settings);
+  if (compacts) return void process.stdout.write(await compact(config.dataDir));
   if (verifies) {
     const { text, healthy } = await verify(config.dataDir);
     process.stdout.write(text);
@@ -63,6 +64,7 @@ function parseFlags() {
         store: { type: 'string' },
         'data-dir': { type: 'string' },
         verify: { type: 'boolean' },
+        compact: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

@@ -123,7 +123,7 @@ it('keeps events and cursors over a restart', async () => {
   expect(await read.json()).toMatchObject([{ id: 1 }, { id: 2 }]);
 });
 
-it('--verify says what is in a folder, and what of it is damaged', async () => {
+it('--verify says what is in a folder, and what of it is damaged; --compact copies it', async () => {
   const server = startProcess([], WITH_SECRET);
   const dataDir = server.child.spawnargs.at(-1) as string;
   await publish(await server.listening());
@@ -140,6 +140,10 @@ it('--verify says what is in a folder, and what of it is damaged', async () => {
     code: 0,
     stdout: `${dataDir}: 1 channels, 1 events are as they were stored\n`,
   });
+  const compacted = startProcess(['--compact', '--data-dir', dataDir]);
+  expect(await compacted.exited()).toBe(0);
+  expect(compacted.stdout).toMatch(/: \d+ bytes have become \d+\n$/);
+  expect(await verify()).toMatchObject({ code: 0 });
   const path = join(dataDir, 'events.mdb');
   const file = readFileSync(path, 'latin1');
   writeFileSync(path, file.replaceAll('"from":"f"', '"from":"g"'), 'latin1');

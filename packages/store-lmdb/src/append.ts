@@ -18,6 +18,8 @@ export interface PlannedAppend {
     readonly tail: Iterable<TailEvent>;
     /** Oldest id that the channel keeps now. */
     readonly firstId: number;
+    /** Whether it is a later one than before. */
+    readonly dropped: boolean;
   };
 }
 
@@ -53,7 +55,7 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
     outcome: { kind: 'appended', firstId: firstGiven, timestamp },
-    appended: { tail: tailEvents(firstGiven, events, jsons), firstId },
+    appended: { tail: tailEvents(firstGiven, events, jsons), firstId, dropped: firstId > record.firstId },
   };
 }
 

@@ -93,6 +93,11 @@ export class Database {
     return this.#root.close();
   }
 
+  /** Writes a copy without free pages to a file that does not exist. */
+  copyTo(path: string): Promise<void> {
+    return this.#root.backup(path, true);
+  }
+
   get isEmpty(): boolean {
     for (const _ of this.#root.getKeys({ limit: 1 })) return false;
     return true;
@@ -117,7 +122,7 @@ export function createDirectory(dataDir: string): void {
 }
 
 /** Makes the name of a new file as durable as what is in it. */
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');
   try {

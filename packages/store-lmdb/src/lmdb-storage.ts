@@ -76,7 +76,9 @@ export class LmdbStorage implements Storage {
       bytes,
       plan: (draft) => planAppend(draft, append),
       committed: ({ appended }) => {
-        if (appended) this.#listener?.appended(channel, appended.tail, appended.firstId);
+        if (!appended) return;
+        this.#listener?.appended(channel, appended.tail, appended.firstId);
+        if (appended.dropped) this.channels.removeDropped(channel);
       },
     });
     if (idempotency) this.#expired.remove();
@@ -99,7 +101,7 @@ export class LmdbStorage implements Storage {
 
   async close(): Promise<void> {
     try {
-      await this.#expired.close();
+      await Promise.all([this.#expired.close(), this.channels.close()]);
       await this.#commits.idle();
       await this.#database.close();
     } finally {
