@@ -1,24 +1,28 @@
 import { eventText } from '@ganomede/events-store';
 import { crc32 } from './crc32.js';
 
-/** Ends an event with a checksum. One without, as before format 4, ends with `}`. */
+/** Stands between the text and its checksum. No JSON text has it, and no event of before format 4, which is the text alone. */
 const MARK = 0x00;
 const CHECKSUM_BYTES = 4;
-const TRAILER = '\0'.repeat(CHECKSUM_BYTES + 1);
+const TRAILER = '\0'.repeat(1 + CHECKSUM_BYTES);
+const CLOSING_BRACE = 0x7d;
+
+/** The CRC-32 of anything that is followed by its own, whatever it was begun at. */
+const RESIDUE = 0x2144df1c;
 
 export interface StoredEvent {
   /** Its JSON text. */
   readonly json: Buffer;
-  /** What is stored: the text, the CRC-32 of it (little endian), and a mark. */
+  /** What is stored: the text, a mark, and the CRC-32 of both (little endian). */
   readonly value: Buffer;
 }
 
 /** `rest` is a `SerialisedEvent`'s text. */
 export function encodeEvent(channelNumber: number, id: number, timestamp: number, rest: string): StoredEvent {
   const value = eventText(id, timestamp, rest + TRAILER);
-  const json = value.subarray(0, -TRAILER.length);
-  value.writeUInt32LE(checksum(channelNumber, id, json), json.length);
-  return { json, value };
+  const checked = value.length - CHECKSUM_BYTES;
+  value.writeUInt32LE(crc32(value.subarray(0, checked), placeOf(channelNumber, id)), checked);
+  return { json: value.subarray(0, -TRAILER.length), value };
 }
 
 /**
@@ -28,21 +32,16 @@ export function encodeEvent(channelNumber: number, id: number, timestamp: number
  */
 export function decodeEvent(channelNumber: number, id: number, value: Buffer | undefined): Buffer {
   if (value === undefined) throw new Error(`events.mdb is damaged: event ${id} is missing`);
-  if (value.at(-1) === CLOSING_BRACE) return value;
-  const json = value.subarray(0, -TRAILER.length);
-  if (
-    value.at(-1) === MARK &&
-    value.length > TRAILER.length &&
-    value.readUInt32LE(json.length) === checksum(channelNumber, id, json)
-  ) {
-    return json;
+  const end = value.length - TRAILER.length;
+  if (value[end] === MARK) {
+    if (crc32(value, placeOf(channelNumber, id)) === RESIDUE) return value.subarray(0, end);
+  } else if (value.at(-1) === CLOSING_BRACE) {
+    return value;
   }
   throw new Error(`events.mdb is damaged: event ${id} is not as it was stored`);
 }
 
-const CLOSING_BRACE = 0x7d;
-
-/** An event that has got into the place of another is found out too. */
-function checksum(channelNumber: number, id: number, json: Buffer): number {
-  return crc32(json, (channelNumber * 0x9e3779b1 + id) >>> 0);
+/** What the checksum is begun at: an event that has got into the place of another is found out too. */
+function placeOf(channelNumber: number, id: number): number {
+  return (channelNumber * 0x9e3779b1 + id) >>> 0;
 }
