@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
 import pkg from '../package.json' with { type: 'json' };
 import { type Config, ConfigError, readConfig } from './process/config.js';
+import { compact, verify } from './process/folder-care.js';
 import { help } from './process/help.js';
 import { createLogger, logDestination } from './process/logger.js';
 import { misspeltVariables } from './process/misspelt.js';
@@ -26,8 +27,15 @@ async function main(): Promise<void> {
   if (flags.help) return void process.stdout.write(help());
   if (flags.version) return void process.stdout.write(`${pkg.version}\n`);
 
-  const { help: _help, version: _version, ...settings } = flags;
+  const { help: _help, version: _version, verify: verifies, compact: compacts, ...settings } = flags;
   const config = readConfig(process.env, settings);
+  if (compacts) return void process.stdout.write(await compact(config.dataDir));
+  if (verifies) {
+    const { text, healthy } = await verify(config.dataDir);
+    process.stdout.write(text);
+    process.exitCode = healthy ? 0 : 1;
+    return;
+  }
   const secret = apiSecret(config);
   const logger = createLogger(config.logLevel, logDestination(process.stdout), [
     secret.value,
@@ -57,6 +65,8 @@ function parseFlags() {
         host: { type: 'string' },
         store: { type: 'string' },
         'data-dir': { type: 'string' },
+        verify: { type: 'boolean' },
+        compact: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
       },

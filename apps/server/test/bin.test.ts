@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import pkg from '../package.json' with { type: 'json' };
 import { startProcess } from './support/process.js';
@@ -130,6 +132,36 @@ it('keeps events and cursors over a restart', async () => {
   expect(await (await publish(url)).json()).toMatchObject({ id: 2 });
   const read = await fetch(`${url}/events/v1/events?clientId=c&channel=bin`, BEARER);
   expect(await read.json()).toMatchObject([{ id: 1 }, { id: 2 }]);
+});
+
+it('--verify says what is in a folder, and what of it is damaged; --compact copies it', async () => {
+  const server = startProcess([], WITH_SECRET);
+  const dataDir = server.child.spawnargs.at(-1) as string;
+  await publish(await server.listening());
+  const inUse = startProcess(['--verify', '--data-dir', dataDir]);
+  expect(await inUse.exited()).toBe(1);
+  expect(inUse.stderr).toContain('another server is using it');
+  await server.stop();
+
+  const verify = async () => {
+    const process = startProcess(['--verify', '--data-dir', dataDir]);
+    return { code: await process.exited(), stdout: process.stdout };
+  };
+  expect(await verify()).toEqual({
+    code: 0,
+    stdout: `${dataDir}: 1 channels, 1 events are as they were stored\n`,
+  });
+  const compacted = startProcess(['--compact', '--data-dir', dataDir]);
+  expect(await compacted.exited()).toBe(0);
+  expect(compacted.stdout).toMatch(/: \d+ bytes have become \d+\n$/);
+  expect(await verify()).toMatchObject({ code: 0 });
+  const path = join(dataDir, 'events.mdb');
+  const file = readFileSync(path, 'latin1');
+  writeFileSync(path, file.replaceAll('"from":"f"', '"from":"g"'), 'latin1');
+  expect(await verify()).toEqual({
+    code: 1,
+    stdout: `Channel "bin": damaged or missing are events 1\n${dataDir}: 1 channels, 0 events are as they were stored\n`,
+  });
 });
 
 it('a second signal exits at once', async () => {

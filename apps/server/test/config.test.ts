@@ -31,6 +31,7 @@ describe('readConfig', () => {
       retentionMaxAgeS: undefined,
       retentionMaxEvents: undefined,
       dataDir: './.ganomede-events',
+      diskReserveBytes: 67_108_864,
       pollTimeoutMs: 30_000,
       apiSecretPrevious: undefined,
       allowQuerySecret: true,

@@ -1,7 +1,6 @@
 import {
   type Append,
   type AppendOutcome,
-  eventText,
   excess,
   type SerialisedEvent,
   type TailEvent,
@@ -9,6 +8,7 @@ import {
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
 import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
+import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
   readonly outcome: AppendOutcome;
@@ -18,6 +18,8 @@ export interface PlannedAppend {
     readonly tail: Iterable<TailEvent>;
     /** Oldest id that the channel keeps now. */
     readonly firstId: number;
+    /** Whether it is a later one than before. */
+    readonly dropped: boolean;
   };
 }
 
@@ -43,8 +45,8 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
   let id = record.lastId;
   for (const { text, filed } of events) {
     id++;
-    const json = eventText(id, timestamp, text);
-    draft.add(eventKey(number, id), json);
+    const { json, value } = encodeEvent(number, id, timestamp, text);
+    draft.add(eventKey(number, id), value);
     if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
     jsons.push(json);
   }
@@ -53,7 +55,7 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
     outcome: { kind: 'appended', firstId: firstGiven, timestamp },
-    appended: { tail: tailEvents(firstGiven, events, jsons), firstId },
+    appended: { tail: tailEvents(firstGiven, events, jsons), firstId, dropped: firstId > record.firstId },
   };
 }
 

@@ -14,14 +14,14 @@ import {
 } from './keys.js';
 import { reading } from './storage-error.js';
 
-/** Most events that one commit drops or removes: writes wait for it. */
+/** So many events one commit drops, and so many entries it removes of a channel: writes wait for it. */
 const MAX_STEP = 1_000;
 /** Types of a channel that are looked at before others have their turn on the event loop. */
 const TYPES_A_TURN = 500;
 
 /**
- * Lists and trims channels. Trimming moves the first id of a channel; what lies below it is removed afterwards, a step at
- * a time.
+ * Lists and trims channels. Trimming, and an append that drops events, moves the first id of a channel; what lies below it
+ * is removed afterwards, a step at a time.
  */
 export class Channels implements ChannelStorage {
   readonly #database: Database;
@@ -30,6 +30,9 @@ export class Channels implements ChannelStorage {
   readonly #trimmed: (channel: string, firstId: number) => void;
   /** Resolves once the last channel has been trimmed. */
   #trimming: Promise<void> = Promise.resolve();
+  /** By channel. */
+  readonly #removing = new Map<string, Promise<void>>();
+  #closed = false;
 
   /** `trimmed` is called with the oldest id that a channel keeps, above the last if it keeps none. */
   constructor(
@@ -68,7 +71,28 @@ export class Channels implements ChannelStorage {
 
   async #trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#hasSomethingToDrop(channel, limits)) await this.#drop(channel, limits);
-    await this.#removeLeftovers(channel, signal);
+    if (!signal.aborted) await this.#removeOnce(channel);
+  }
+
+  /** Begins to remove what an append has dropped: until the next sweep a fast publisher would fill the disk. */
+  removeDropped(channel: string): void {
+    this.#removeOnce(channel).catch(() => {
+      // The disk is full or away; the next time, or the next sweep.
+    });
+  }
+
+  /** Resolves once nothing is being removed any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#removing.values());
+  }
+
+  #removeOnce(channel: string): Promise<void> {
+    const running = this.#removing.get(channel);
+    if (running) return running;
+    const removing = this.#removeLeftovers(channel).finally(() => this.#removing.delete(channel));
+    this.#removing.set(channel, removing);
+    return removing;
   }
 
   #hasSomethingToDrop(channel: string, limits: TrimLimits): boolean {
@@ -82,6 +106,7 @@ export class Channels implements ChannelStorage {
     await this.#commits.write({
       subject: `the first id of channel ${JSON.stringify(channel)}`,
       bytes: 0,
+      fromReserve: true,
       plan: (draft: Draft) => {
         const record = draft.channel(channel) as ChannelRecord;
         const firstId = record.firstId + this.#expired(record, limits, MAX_STEP);
@@ -112,42 +137,54 @@ export class Channels implements ChannelStorage {
 
   /**
    * Removes the events below the first id, and before them their entries in lists of types: as long as one such event
-   * is there, the work is not done, whenever it was broken off.
+   * is there, the work is not done, whenever it was broken off. The more there is, the larger are the steps, so that it keeps up
+   * with what is appended meanwhile.
    */
-  async #removeLeftovers(channel: string, signal: AbortSignal): Promise<void> {
-    const record = readChannel(this.#database, channel);
-    if (record === undefined) return;
-    const { number, firstId } = record;
-    const events: [Key, Key] = [eventKey(number, 0), eventKey(number, firstId)];
-    if (this.#keys(...events, 1).length === 0) return;
-
-    // Type by type: whatever is first beyond one of them belongs to the next.
-    let from = typeKey(number, '', 0);
-    for (let seen = 1; ; seen++) {
-      const [next] = this.#keys(from, typesEnd(number), 1);
-      if (next === undefined) break;
-      const type = String(next[2]);
-      await this.#removeAll(channel, typeKey(number, type, 0), typeKey(number, type, firstId), signal);
-      if (signal.aborted) return;
-      from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
-      if (seen % TYPES_A_TURN === 0) await setImmediate();
-    }
-    await this.#removeAll(channel, ...events, signal);
-  }
-
-  /** Removes what lies between two keys, a step at a time. */
-  async #removeAll(channel: string, start: Key, end: Key, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const keys = this.#keys(start, end, MAX_STEP);
-      if (keys.length === 0) return;
+  async #removeLeftovers(channel: string): Promise<void> {
+    while (!this.#closed) {
+      const record = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
+        readChannel(this.#database, channel),
+      );
+      if (record === undefined) return;
+      const { number, firstId } = record;
+      const [oldest] = this.#keys(eventKey(number, 0), eventKey(number, firstId), 1);
+      if (oldest === undefined) return;
+      const keys = await this.#leftovers(record, Math.max(MAX_STEP, firstId - Number(oldest[1])));
       await this.#commits.write({
         subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
         bytes: 0,
+        fromReserve: true,
         plan: (draft: Draft) => {
           for (const key of keys) draft.remove(key);
         },
       });
     }
+  }
+
+  /** Keys of what lies below the first id, at most so many: those in lists of types, then those of events. */
+  async #leftovers({ number, firstId }: ChannelRecord, most: number): Promise<Key[]> {
+    const keys: Key[] = [];
+    // Type by type: whatever is first beyond one of them belongs to the next.
+    let from = typeKey(number, '', 0);
+    for (let seen = 1; keys.length < most && !this.#closed; seen++) {
+      const [next] = this.#keys(from, typesEnd(number), 1);
+      if (next === undefined) break;
+      const type = String(next[2]);
+      for (const key of this.#keys(
+        typeKey(number, type, 0),
+        typeKey(number, type, firstId),
+        most - keys.length,
+      )) {
+        keys.push(key);
+      }
+      from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
+      if (seen % TYPES_A_TURN === 0) await setImmediate();
+    }
+    if (keys.length < most && !this.#closed) {
+      const events = this.#keys(eventKey(number, 0), eventKey(number, firstId), most - keys.length);
+      for (const key of events) keys.push(key);
+    }
+    return keys;
   }
 
   #keys(start: Key, end: Key, count: number): Key[] {

@@ -1,6 +1,8 @@
 import { Batcher } from '@ganomede/events-store';
+import type { Change, Entry } from './change.js';
 import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
-import type { Change, Database, Entry } from './database.js';
+import type { Database } from './database.js';
+import { NoRoom } from './disk-space.js';
 import { channelKey, type Key } from './keys.js';
 import { cannotWrite } from './storage-error.js';
 
@@ -13,7 +15,9 @@ export interface Write<T> {
   readonly subject: string;
   /** Roughly its size. */
   readonly bytes: number;
-  /** Adds the entries to the draft of a commit. Runs again for nobody: a write that fails is given up. */
+  /** May use half of the disk's reserve: it gives room back, or readers wait for it. */
+  readonly fromReserve?: boolean;
+  /** Adds the entries to the draft of a commit. Runs again only if the disk has no room for all writes of that commit. */
   plan(draft: Draft): T;
   /** Called once the entries are on disk, in the order of the queue. */
   committed?(result: T): void;
@@ -69,6 +73,7 @@ export class Draft {
 interface Queued {
   readonly subject: string;
   readonly bytes: number;
+  readonly fromReserve: boolean;
   readonly plan: (draft: Draft) => void;
   readonly committed: () => void;
   readonly failed: (error: Error) => void;
@@ -89,12 +94,13 @@ export class CommitQueue {
   }
 
   /** Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored. */
-  write<T>({ subject, bytes, plan, committed }: Write<T>): Promise<T> {
+  write<T>({ subject, bytes, fromReserve = false, plan, committed }: Write<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;
       this.#queue.push({
         subject,
         bytes,
+        fromReserve,
         plan: (draft) => {
           result = plan(draft);
         },
@@ -113,13 +119,19 @@ export class CommitQueue {
   }
 
   async #commit(writes: readonly Queued[]): Promise<void> {
+    const reserved = writes.filter(({ fromReserve }) => fromReserve);
+    const fromReserve = reserved.length === writes.length;
     try {
       const draft = new Draft(this.#database);
       for (const { plan } of writes) plan(draft);
       const changes = draft.changes();
-      if (changes.length > 0) await this.#database.commit(changes);
+      if (changes.length > 0) await this.#database.commit(changes, { fromReserve });
     } catch (cause) {
-      for (const { subject, failed } of writes) failed(cannotWrite(this.#dataDir, subject, cause));
+      const again = cause instanceof NoRoom && !fromReserve;
+      for (const write of writes) {
+        if (!(again && write.fromReserve)) write.failed(cannotWrite(this.#dataDir, write.subject, cause));
+      }
+      if (again && reserved.length > 0) await this.#commit(reserved);
       return;
     }
     for (const { committed } of writes) committed();

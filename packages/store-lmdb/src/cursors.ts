@@ -30,6 +30,8 @@ export class Cursors implements CursorStorage {
     await this.#commits.write({
       subject: `the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(channel)}`,
       bytes: value.length,
+      // A poll is answered once its cursor is saved.
+      fromReserve: true,
       plan: (draft) => {
         const known = draft.get(key);
         if (known === undefined || decodeCursor(known).after !== after) draft.set(key, value);

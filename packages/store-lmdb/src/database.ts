@@ -1,31 +1,25 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import type { Change, Entry } from './change.js';
 import { checkDataFile } from './check-data-file.js';
+import { DataFiles } from './data-files.js';
+import { DiskSpace } from './disk-space.js';
 import type { Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
-
-export interface Entry {
-  readonly key: Key;
-  readonly value: Buffer;
-}
-
-/** An entry to write, or to remove if it has no value. */
-export interface Change {
-  readonly key: Key;
-  readonly value: Buffer | undefined;
-}
 
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
 export class Database {
   readonly #root: RootDatabase<Buffer, Key>;
+  readonly #files: DataFiles;
+  readonly #disk: DiskSpace;
 
   /**
-   * Opens `<dataDir>/events.mdb`, or creates it.
+   * Opens `<dataDir>/events.mdb`, or creates it; the directory is locked. `reserveBytes` of its disk are kept free.
    *
    * @throws EventsError `ServiceUnavailable` if the file is something else or is damaged
    */
-  constructor(dataDir: string) {
+  constructor(dataDir: string, reserveBytes: number) {
     checkDataFile(dataDir);
     try {
       this.#root = open<Buffer, Key>({
@@ -42,6 +36,12 @@ export class Database {
     } catch (cause) {
       throw cannotOpen(dataDir, 'events.mdb cannot be opened', cause);
     }
+    this.#files = new DataFiles(dataDir);
+    this.#disk = new DiskSpace(
+      dataDir,
+      reserveBytes,
+      (this.#root.getStats() as { pageSize: number }).pageSize,
+    );
   }
 
   get(key: Key): Buffer | undefined {
@@ -62,9 +62,12 @@ export class Database {
 
   /**
    * Makes all changes in one transaction, or none. Resolves once they are on disk and every `get` sees them.
-   * No other commit may be running.
+   * No other commit may be running. Rejects with `NoRoom` if it would need the reserve of the disk (`fromReserve`: more than
+   * half of it), and if a file of the store is no longer where it was.
    */
-  async commit(changes: readonly Change[]): Promise<void> {
+  async commit(changes: readonly Change[], { fromReserve }: { fromReserve: boolean }): Promise<void> {
+    this.assertPresent();
+    this.#disk.assertRoom(changes, fromReserve);
     try {
       await this.#root.batch(() => {
         for (const { key, value } of changes) {
@@ -77,10 +80,22 @@ export class Database {
       await (error as { commitError?: Promise<never> }).commitError;
       throw error;
     }
+    // It may have gone meanwhile.
+    this.assertPresent();
+  }
+
+  /** @throws Error if a file of the store has been deleted, moved or replaced */
+  assertPresent(): void {
+    this.#files.assertPresent();
   }
 
   close(): Promise<void> {
     return this.#root.close();
+  }
+
+  /** Writes a copy without free pages to a file that does not exist. */
+  copyTo(path: string): Promise<void> {
+    return this.#root.backup(path, true);
   }
 
   get isEmpty(): boolean {
@@ -107,7 +122,7 @@ export function createDirectory(dataDir: string): void {
 }
 
 /** Makes the name of a new file as durable as what is in it. */
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   if (process.platform === 'win32') return;
   const fd = openSync(path, 'r');
   try {

@@ -1,14 +1,15 @@
+import type { Change, Entry } from './change.js';
 import { encodeCursor } from './cursors.js';
-import type { Change, Database, Entry } from './database.js';
+import type { Database } from './database.js';
 import { cursorKey, expiryKey, FORMAT, idempotencyKey, type Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
 
 /** The version of the layout in keys.ts. */
-const VERSION = '3';
+const VERSION = '4';
 
 /**
- * Makes sure that a database has the layout of keys.ts: a new one is given its version, one of format 2 is brought over in
- * one transaction.
+ * Makes sure that a database has the layout of keys.ts: a new one is given its version, one of format 2 or 3 is brought over in
+ * one transaction. Events of format 3 stay as they are, without a checksum.
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if it has another format, is a database of another program, or
  * cannot be written
@@ -17,11 +18,16 @@ export async function bringToFormat(database: Database, dataDir: string): Promis
   const found = database.get(FORMAT)?.toString();
   if (found === VERSION) return;
   const version = { key: FORMAT, value: Buffer.from(VERSION) };
-  if (found === '2') {
+  if (found === '2' || found === '3') {
     try {
-      await database.commit([...changesFromFormat2(database), version]);
+      const changes = found === '2' ? changesFromFormat2(database) : [];
+      await database.commit([...changes, version], { fromReserve: false });
     } catch (cause) {
-      throw cannotOpen(dataDir, `its events have format 2 and cannot be brought to format ${VERSION}`, cause);
+      throw cannotOpen(
+        dataDir,
+        `its events have format ${found} and cannot be brought to format ${VERSION}`,
+        cause,
+      );
     }
     return;
   }
@@ -40,7 +46,7 @@ export async function bringToFormat(database: Database, dataDir: string): Promis
 const HASH_LENGTH = 22;
 
 /**
- * What has to be written so that a database of format 2 has format 3. There a cursor lay at its client id before the
+ * What has to be written so that a database of format 2 has format 3 at least. There a cursor lay at its client id before the
  * channel name, without the time when it was saved, and the hashes of idempotency records were 43 characters long.
  */
 function changesFromFormat2(database: Database): Change[] {

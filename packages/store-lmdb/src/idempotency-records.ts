@@ -76,6 +76,7 @@ export class ExpiredRecords {
       await this.#commits.write({
         subject: 'the removal of old idempotency records',
         bytes: 0,
+        fromReserve: true,
         plan: (draft) => {
           for (const key of this.#expired()) {
             draft.remove(key);

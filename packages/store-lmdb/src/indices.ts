@@ -21,7 +21,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { eventsOf, UNKNOWN_CHANNEL } from './scan.js';
+import { eventsOf, UNKNOWN_CHANNEL, untilDamage } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -97,6 +97,7 @@ export class Indices implements IndexStorage {
     await this.#commits.write({
       subject: `the removal of old entries of an index of channel ${JSON.stringify(index.channel)}`,
       bytes: 0,
+      fromReserve: true,
       plan: (draft) => {
         for (const key of this.#dropped(index)) draft.remove(key);
       },
@@ -118,7 +119,10 @@ export class Indices implements IndexStorage {
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventPage(textsOfPage(eventsOf(this.#database, channel.number, entries), limit), bounds);
+      return new EventPage(
+        textsOfPage(untilDamage(eventsOf(this.#database, channel.number, entries)), limit),
+        bounds,
+      );
     });
   }
 

@@ -15,10 +15,10 @@ export const CHANNEL_COUNT: Key = ['channels'];
 /** The number of a channel, as decimal text. */
 export const channelNumberKey = (channel: string): Key => ['c', channel];
 
-/** Above the keys of the numbers of all channels. */
-export const CHANNELS_END: Key = ['d'];
+/** Above the keys of the numbers of all channels; what comes next is not one of them. */
+export const CHANNELS_END: Key = CHANNEL_COUNT;
 
-/** The complete JSON text of an event. */
+/** An event (see stored-event.ts). */
 export const eventKey = (channelNumber: number, id: number): Key => [channelNumber, id];
 
 /** A channel's record (see channel-record.ts), next to the newest event. */

@@ -17,7 +17,10 @@ import { bringToFormat } from './format-version.js';
 import { ExpiredRecords } from './idempotency-records.js';
 import { Indices } from './indices.js';
 import { scanEvents } from './scan.js';
-import { reading } from './storage-error.js';
+import { cannotUse, reading } from './storage-error.js';
+
+/** Enough for the largest commit, and for what another program writes meanwhile. */
+export const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 /** Events, cursors and indices in one LMDB file of this machine. Its keys are in keys.ts. */
 export class LmdbStorage implements Storage {
@@ -46,13 +49,13 @@ export class LmdbStorage implements Storage {
   }
 
   /** @throws EventsError `ServiceUnavailable` (as a rejection) if the directory cannot be used */
-  static async open(dataDir: string): Promise<LmdbStorage> {
+  static async open(dataDir: string, reserveBytes = DEFAULT_RESERVE_BYTES): Promise<LmdbStorage> {
     const path = resolve(dataDir);
     createDirectory(path);
     const lock = lockDirectory(path);
     let database: Database | undefined;
     try {
-      database = new Database(path);
+      database = new Database(path, reserveBytes);
       await bringToFormat(database, path);
       return new LmdbStorage(path, lock, database);
     } catch (error) {
@@ -73,7 +76,9 @@ export class LmdbStorage implements Storage {
       bytes,
       plan: (draft) => planAppend(draft, append),
       committed: ({ appended }) => {
-        if (appended) this.#listener?.appended(channel, appended.tail, appended.firstId);
+        if (!appended) return;
+        this.#listener?.appended(channel, appended.tail, appended.firstId);
+        if (appended.dropped) this.channels.removeDropped(channel);
       },
     });
     if (idempotency) this.#expired.remove();
@@ -86,9 +91,17 @@ export class LmdbStorage implements Storage {
     );
   }
 
+  async ping(): Promise<void> {
+    try {
+      this.#database.assertPresent();
+    } catch (cause) {
+      throw cannotUse(this.#dataDir, cause);
+    }
+  }
+
   async close(): Promise<void> {
     try {
-      await this.#expired.close();
+      await Promise.all([this.#expired.close(), this.channels.close()]);
       await this.#commits.idle();
       await this.#database.close();
     } finally {

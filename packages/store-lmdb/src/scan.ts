@@ -2,13 +2,17 @@ import { boundsOf, EventPage, NO_BOUNDS, type Scan, textsOfPage } from '@ganomed
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, type Key, typeKey } from './keys.js';
+import { decodeEvent } from './stored-event.js';
 
 /** What a scan finds. One turn of the event loop sees one snapshot. */
 export function scanEvents(database: Database, scan: Scan): EventPage {
   const record = readChannel(database, scan.channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
   const { firstId, lastId } = record;
-  return new EventPage(textsOfPage(find(database, record, scan), scan.limit), boundsOf(firstId, lastId));
+  return new EventPage(
+    textsOfPage(untilDamage(find(database, record, scan)), scan.limit),
+    boundsOf(firstId, lastId),
+  );
 }
 
 export const UNKNOWN_CHANNEL = new EventPage([], NO_BOUNDS);
@@ -19,9 +23,19 @@ export function* eventsOf(
   channelNumber: number,
   entries: Iterable<{ readonly key: Key }>,
 ): Iterable<Buffer> {
-  for (const { key } of entries) {
-    const text = database.get(eventKey(channelNumber, key.at(-1) as number));
-    if (text !== undefined) yield text;
+  for (const { key } of entries) yield eventOf(database, channelNumber, key.at(-1) as number);
+}
+
+/** Ends before what is damaged, which only a read that begins there finds: what lies around it can be read. */
+export function* untilDamage(events: Iterable<Buffer>): Iterable<Buffer> {
+  let found = false;
+  try {
+    for (const event of events) {
+      found = true;
+      yield event;
+    }
+  } catch (error) {
+    if (!found) throw error;
   }
 }
 
@@ -48,9 +62,7 @@ function* consecutive(database: Database, channelNumber: number, from: number, t
   for (let id = from; id !== to + step; id += step) yield eventOf(database, channelNumber, id);
 }
 
-/** @throws Error if the file has lost it */
+/** @throws Error if the file has lost it, or it is damaged */
 function eventOf(database: Database, channelNumber: number, id: number): Buffer {
-  const text = database.get(eventKey(channelNumber, id));
-  if (text === undefined) throw new Error(`events.mdb is damaged: event ${id} is missing`);
-  return text;
+  return decodeEvent(channelNumber, id, database.get(eventKey(channelNumber, id)));
 }

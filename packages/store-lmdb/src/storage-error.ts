@@ -12,6 +12,17 @@ export function cannotOpen(dataDir: string, reason: string, cause?: unknown): Ev
   );
 }
 
+/** What `ping` rejects with. */
+export function cannotUse(dataDir: string, cause: unknown): EventsError {
+  return new EventsError(
+    'ServiceUnavailable',
+    `Cannot use the event store in ${dataDir}: ${describe(cause)}`,
+    {
+      cause,
+    },
+  );
+}
+
 /** What a write rejects with; `subject` says what was lost. */
 export function cannotWrite(dataDir: string, subject: string, cause: unknown): EventsError {
   return new EventsError(

@@ -137,8 +137,8 @@ describe('the directory of a store', () => {
     expect(await foreign.close().then(() => problem(dataDir))).toContain('a database of another program');
 
     const later = open({ path, noSubdir: true, overlappingSync: false, encoding: 'binary' });
-    later.putSync(['format'], Buffer.from('4'));
-    expect(await later.close().then(() => problem(dataDir))).toContain('format 4, expected format 3');
+    later.putSync(['format'], Buffer.from('5'));
+    expect(await later.close().then(() => problem(dataDir))).toContain('format 5, expected format 4');
   });
 
   it('can be copied as a file while nothing is open', async () => {

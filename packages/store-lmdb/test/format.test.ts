@@ -6,16 +6,16 @@ import { expect, it } from 'vitest';
 import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
-/** A directory that the version with format 2 wrote (see fixtures/write-format-2.mjs). */
-function directoryOfFormat2(): string {
+/** A directory that the version with that format wrote (see fixtures/write-format.mjs). */
+function directoryOfFormat(format: number): string {
   const dataDir = newDirectory();
-  const file = gunzipSync(readFileSync(new URL('./fixtures/format-2.mdb.gz', import.meta.url)));
+  const file = gunzipSync(readFileSync(new URL(`./fixtures/format-${format}.mdb.gz`, import.meta.url)));
   writeFileSync(join(dataDir, 'events.mdb'), file);
   return dataDir;
 }
 
-it('brings over what format 2 holds, once', async () => {
-  const dataDir = directoryOfFormat2();
+it.each([2, 3])('brings over what format %i holds, once', async (format) => {
+  const dataDir = directoryOfFormat(format);
   const options = { dataDir, idempotencyWindowMs: 100 * 365 * 86_400_000 };
   for (const last of [51, 52]) {
     const store = await openLmdbStore(options);
@@ -52,7 +52,7 @@ it('brings over what format 2 holds, once', async () => {
 });
 
 it('does not know when a cursor of format 2 was saved', async () => {
-  const storage = await LmdbStorage.open(directoryOfFormat2());
+  const storage = await LmdbStorage.open(directoryOfFormat(2));
   const consumer = { clientId: 'mailer', channel: 'orders', type: undefined };
   expect(await storage.cursors.load(consumer)).toEqual({ after: 42, savedAt: undefined });
   await storage.cursors.save(consumer, 43);

@@ -1,10 +1,73 @@
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLmdbStore } from '@ganomede/events-store-lmdb';
+import { compactLmdbStore, openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
 import { open } from 'lmdb';
 import { expect, it } from 'vitest';
+import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
 const events = (count: number, type: string) => Array.from({ length: count }, () => ({ from: 'test', type }));
+
+it('sweeps its channels and nothing else', async () => {
+  const storage = await LmdbStorage.open(newDirectory());
+  const events = [{ text: '"from":"f","type":"t"}', type: 't', filed: 't' }];
+  await storage.append({ channel: 'only', events, bytes: 22, maxEvents: 0, idempotency: undefined });
+  expect(await storage.channels.list({ after: '', limit: 10 })).toEqual(['only']);
+  await storage.close();
+});
+
+it('keeps the file small while a publisher is faster than any sweep', async () => {
+  const dataDir = newDirectory();
+  const store = await openLmdbStore({ dataDir, retention: { maxEvents: 1_000 } });
+  const batch = events(100, 'a').map((event, n) => ({
+    ...event,
+    type: `t${n % 3}`,
+    data: { text: 'x'.repeat(100) },
+  }));
+  // 27 MB if nothing is removed.
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (let n = 0; n < 250; n++) await store.append('a', batch);
+    }),
+  );
+  const page = await store.read({ channel: 'a', after: 0, limit: 10_000 });
+  expect(page).toMatchObject({ lastId: 100_000 });
+  expect(page.count).toBeGreaterThanOrEqual(1_000);
+  expect(page.count).toBeLessThanOrEqual(1_100);
+  const types = await Promise.all(
+    ['t0', 't1', 't2'].map((type) => store.read({ channel: `a:${type}`, after: 0, limit: 10_000 })),
+  );
+  expect(types.reduce((sum, { count }) => sum + count, 0)).toBe(page.count);
+  await store.close();
+  expect(statSync(join(dataDir, 'events.mdb')).size).toBeLessThan(6_000_000);
+});
+
+it('gives room back to the system by a compacting copy, and has what it had', async () => {
+  const dataDir = newDirectory();
+  const path = join(dataDir, 'events.mdb');
+  const store = await openLmdbStore({ dataDir });
+  const large = { from: 'test', type: 'a', data: { text: 'x'.repeat(1_000) } };
+  for (let n = 0; n < 10; n++) await store.append('a', new Array(500).fill(large));
+  await store.append('b', events(3, 'b'));
+  await store.saveCursor('mailer', 'b', 2);
+  await expect(compactLmdbStore(dataDir)).rejects.toThrow('another server is using it');
+  await store.close();
+  const keeping = await LmdbStorage.open(dataDir);
+  await keeping.channels.trim('a', { maxEvents: 10, maxAgeMs: 0 }, new AbortController().signal);
+  await keeping.close();
+  const { size } = statSync(path);
+  const { before, after } = await compactLmdbStore(dataDir);
+  expect(before).toBe(size);
+  expect(after).toBe(statSync(path).size);
+  expect(after).toBeLessThan(size / 10);
+  expect(readdirSync(dataDir).filter((name) => !/^(events\.mdb(-lock)?|lock)$/.test(name))).toEqual([]);
+
+  expect(await verifyLmdbStore(dataDir)).toEqual({ channels: 2, events: 13, damage: [] });
+  const again = await openLmdbStore({ dataDir });
+  expect(await again.loadCursor('mailer', 'b')).toBe(2);
+  expect(await again.append('a', [large])).toMatchObject([{ id: 5_001 }]);
+  await again.close();
+});
 
 it('leaves nothing of old events but the counter', async () => {
   const dataDir = newDirectory();

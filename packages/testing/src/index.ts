@@ -9,5 +9,6 @@ export { type RedisProgram, redisProgram } from './redis/redis-program.js';
 export { RedisServer } from './redis/redis-server.js';
 export { RestartableServer } from './server/restartable-server.js';
 export { ServerProcess, type ServerProcessOptions } from './server/server-process.js';
+export { SmallDisk } from './small-disk.js';
 export { TemporaryFolder } from './temporary-folder.js';
 export { until } from './until.js';

@@ -101,6 +101,15 @@ export const SETTINGS = {
     flag: 'data-dir',
     schema: text('the folder of the embedded store', './.ganomede-events'),
   }),
+  diskReserveBytes: setting({
+    env: 'DISK_RESERVE_BYTES',
+    schema: Type.Integer({
+      description:
+        'how much of the disk of DATA_DIR is kept free, bytes; an integer from 0 (publishes that would need it are answered 503)',
+      minimum: 0,
+      default: 64 * 1024 * 1024,
+    }),
+  }),
   redisUrl: setting({
     env: 'REDIS_URL',
     secret: true,

@@ -15,6 +15,8 @@ Services publish events to named channels; other services receive them, in order
 
 Options:
   --port <number>, --host <address>, --store <name>, --data-dir <folder>   see below
+  --verify                   reads all that the embedded store has in --data-dir, and says what is damaged
+  --compact                  gives back to the system what the file of the embedded store in --data-dir does not use
   -h, --help                 this text
   -v, --version              the version
 

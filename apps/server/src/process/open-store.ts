@@ -80,10 +80,11 @@ function redisVariable(config: Config): string | undefined {
 async function openEmbedded(config: Config, reason: string): Promise<OpenedStore> {
   // Loaded only if it is used: it is native code, which Redis needs nothing of.
   const { openLmdbStore } = await import('@ganomede/events-store-lmdb');
-  const store = await openLmdbStore({ dataDir: config.dataDir, ...storeOptions(config) });
+  const { dataDir, diskReserveBytes } = config;
+  const store = await openLmdbStore({ dataDir, diskReserveBytes, ...storeOptions(config) });
   return {
     store,
-    description: `storing events in the folder ${config.dataDir}, because ${reason} (EVENTS_STORE=redis chooses Redis)`,
+    description: `storing events in the folder ${dataDir}, because ${reason} (EVENTS_STORE=redis chooses Redis)`,
   };
 }
 

@@ -1,9 +1,11 @@
-// Appends 20 KB events, 4 at a time, until one fails, then reports; goes on with a line of standard input.
+// Appends 20 KB events, 4 at a time, until one fails, then reports; goes on with a line of standard input. Arguments: the
+// directory, and how much of its disk is kept free.
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 
 /** @param {object} message */
 const report = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
-const store = await openLmdbStore({ dataDir: process.argv[2] ?? '' });
+const [dataDir = '', reserve] = process.argv.slice(2);
+const store = await openLmdbStore({ dataDir, diskReserveBytes: Number(reserve) });
 await store.saveCursor('reader', 'full', 7);
 
 /** @type {number[]} */

@@ -1,0 +1,66 @@
+import { statfsSync } from 'node:fs';
+import type { Change } from './change.js';
+
+/** Beside a value: its key, usually much shorter, and what LMDB needs for an entry. */
+const ENTRY_BYTES = 100;
+/** A page of the tree is copied when it changes, with the branches above it; it may be split in two. */
+const PAGES_A_PLACE = 4;
+/** The root, the list of free pages, and what they are rounded up to. */
+const PAGES_A_COMMIT = 64;
+
+/** A commit was not begun: it would need what is kept in reserve. */
+export class NoRoom extends Error {
+  override readonly name = 'NoRoom';
+}
+
+/**
+ * Keeps room on the disk of a data file. LMDB's binding ends the process if a commit fails because the disk is full
+ * (it writes its own message past the end of a buffer), so no commit is begun that could.
+ */
+export class DiskSpace {
+  readonly #dataDir: string;
+  readonly #reserveBytes: number;
+  readonly #pageSize: number;
+
+  constructor(dataDir: string, reserveBytes: number, pageSize: number) {
+    this.#dataDir = dataDir;
+    this.#reserveBytes = reserveBytes;
+    this.#pageSize = pageSize;
+  }
+
+  /**
+   * Looks at the disk, which takes two microseconds of a commit's hundreds: whatever else fills it is noticed by the next one.
+   * `fromReserve`: half of the reserve may be used.
+   *
+   * @throws NoRoom
+   */
+  assertRoom(changes: readonly Change[], fromReserve: boolean): void {
+    const { bavail, bsize } = statfsSync(this.#dataDir);
+    const left = bavail * bsize - (fromReserve ? this.#reserveBytes / 2 : this.#reserveBytes);
+    if (left >= roughBytes(changes, this.#pageSize) || left >= mostBytes(changes, this.#pageSize)) return;
+    const reserve = Math.ceil(this.#reserveBytes / 1024);
+    throw new NoRoom(
+      `its disk is nearly full, ${reserve} KiB of it are kept in reserve (DISK_RESERVE_BYTES)`,
+    );
+  }
+}
+
+/** What a commit writes if no two entries lie on one page: far too much, but quickly known. */
+function roughBytes(changes: readonly Change[], pageSize: number): number {
+  let bytes = PAGES_A_COMMIT * pageSize;
+  for (const { value } of changes) {
+    bytes += 2 * (ENTRY_BYTES + (value?.length ?? 0)) + PAGES_A_PLACE * pageSize;
+  }
+  return bytes;
+}
+
+/** The same, where entries that differ only in a number at the end of their keys lie together. */
+function mostBytes(changes: readonly Change[], pageSize: number): number {
+  const places = new Set<string>();
+  let bytes = PAGES_A_COMMIT * pageSize;
+  for (const { key, value } of changes) {
+    places.add(JSON.stringify(typeof key.at(-1) === 'number' ? key.slice(0, -1) : key));
+    bytes += 2 * (ENTRY_BYTES + (value?.length ?? 0));
+  }
+  return bytes + places.size * PAGES_A_PLACE * pageSize;
+}

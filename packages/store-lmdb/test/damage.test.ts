@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
+import { open } from 'lmdb';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { crc32, crc32ByTable } from '../src/crc32.js';
+import { newDirectory } from './directories.js';
+
+/** A directory with events 1 to 20 of `orders`, half of them `paid`. */
+async function newStore(): Promise<string> {
+  const dataDir = newDirectory();
+  const store = await openLmdbStore({ dataDir });
+  for (let n = 1; n <= 20; n++) {
+    await store.append('orders', [{ from: 'shop', type: n % 2 ? 'paid' : 'sent', data: { mark: `<${n}>` } }]);
+  }
+  await store.createIndex({ id: 'by-mark', channel: 'orders', field: 'data.mark' });
+  await store.readIndex({ id: 'by-mark', value: '<7>', limit: 1 });
+  await store.close();
+  return dataDir;
+}
+
+async function reopen(dataDir: string) {
+  const store = await openLmdbStore({ dataDir });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** Changes one bit of every copy that the file has of a text. */
+function flip(dataDir: string, text: string): void {
+  const path = join(dataDir, 'events.mdb');
+  const file = readFileSync(path);
+  for (let at = file.indexOf(text); at >= 0; at = file.indexOf(text, at + 1)) {
+    file[at + 2] = (file[at + 2] as number) ^ 0x08;
+  }
+  writeFileSync(path, file);
+}
+
+/** Removes entries behind the store's back. */
+async function remove(dataDir: string, ...keys: (string | number)[][]): Promise<void> {
+  const path = join(dataDir, 'events.mdb');
+  const database = open({ path, noSubdir: true, overlappingSync: false, encoding: 'binary' });
+  for (const key of keys) database.removeSync(key);
+  await database.close();
+}
+
+describe.each([
+  ['a bit of an event has flipped', (dataDir: string) => flip(dataDir, '"<7>"'), 'event 7 is not as it was'],
+  ['an event is missing', (dataDir: string) => remove(dataDir, [1, 7]), 'event 7 is missing'],
+])('where %s', (_what, spoil, message) => {
+  it('a read that meets it says so, and the rest is read', async () => {
+    const dataDir = await newStore();
+    await spoil(dataDir);
+    expect(await verifyLmdbStore(dataDir)).toEqual({
+      channels: 1,
+      events: 19,
+      damage: ['Channel "orders": damaged or missing are events 7'],
+    });
+    const store = await reopen(dataDir);
+    const damaged = {
+      code: 'ServiceUnavailable',
+      message: expect.stringMatching(`channel "orders" from ${dataDir}: .*${message}`),
+    };
+    const ids = async (channel: string, after: number) =>
+      (await store.read({ channel, after, limit: 100 })).events.map(({ id }) => id);
+    for (const channel of ['orders', 'orders:paid']) {
+      expect((await ids(channel, 0)).at(-1)).toBe(channel === 'orders' ? 6 : 5);
+      await expect(ids(channel, 6)).rejects.toMatchObject(damaged);
+      expect((await ids(channel, 7)).at(-1)).toBe(channel === 'orders' ? 20 : 19);
+      const { events } = await store.latest({ channel, limit: 100 });
+      expect(events[0]?.id).toBe(channel === 'orders' ? 8 : 9);
+      await expect(store.latest({ channel, limit: 1, before: 8 })).rejects.toMatchObject(damaged);
+    }
+    expect(await ids('orders:sent', 0)).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+    await expect(store.readIndex({ id: 'by-mark', value: '<7>', limit: 1 })).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.stringContaining(message),
+    });
+    expect((await store.readIndex({ id: 'by-mark', value: '<8>', limit: 1 })).rows.count).toBe(1);
+    expect(await store.append('orders', [{ from: 'shop', type: 'paid' }])).toMatchObject([{ id: 21 }]);
+  });
+});
+
+const PAGE = 4096;
+
+/** A directory whose file has a few hundred pages. */
+async function largeStore(): Promise<{ dataDir: string; path: string }> {
+  const dataDir = newDirectory();
+  const store = await openLmdbStore({ dataDir });
+  for (let n = 0; n < 20; n++) {
+    const events = Array.from({ length: 100 }, () => ({
+      from: 'f',
+      type: 't',
+      data: { text: 'x'.repeat(200) },
+    }));
+    await store.append(`channel/${n % 3}`, [
+      ...events,
+      { from: 'f', type: 'large', data: { text: 'x'.repeat(20_000) } },
+    ]);
+  }
+  await store.close();
+  return { dataDir, path: join(dataDir, 'events.mdb') };
+}
+
+describe('damaged pages', () => {
+  it('are none in a healthy file', async () => {
+    const { dataDir } = await largeStore();
+    expect(await verifyLmdbStore(dataDir)).toEqual({ channels: 3, events: 2_020, damage: [] });
+    await expect(verifyLmdbStore(newDirectory())).rejects.toThrow('it has no events.mdb');
+  });
+
+  it('are those behind the end of a file that was cut short by little', async () => {
+    const { dataDir, path } = await largeStore();
+    truncateSync(path, statSync(path).size - 10 * PAGE);
+    for (const use of [() => openLmdbStore({ dataDir }), () => verifyLmdbStore(dataDir)]) {
+      await expect(use()).rejects.toMatchObject({
+        code: 'ServiceUnavailable',
+        message: expect.stringMatching(
+          `${dataDir}: events.mdb is cut short \\(expected \\d+ bytes, found \\d+\\)`,
+        ),
+      });
+    }
+  });
+
+  it.each([
+    ['zeros', () => Buffer.alloc(PAGE)],
+    ['random bytes', () => randomBytes(PAGE)],
+    ['another page', (file: Buffer) => Buffer.from(file.subarray(5 * PAGE, 6 * PAGE))],
+  ])('are found at the start, wherever they are: %s', async (_what, page) => {
+    const { dataDir, path } = await largeStore();
+    const healthy = readFileSync(path);
+    let refused = 0;
+    const pages = healthy.length / PAGE;
+    for (let n = 2; n < pages; n++) {
+      const file = Buffer.from(healthy);
+      page(file).copy(file, n * PAGE);
+      writeFileSync(path, file);
+      // Where nothing is refused it was a page that is free, or one in the middle of a large event.
+      const found = await verifyLmdbStore(dataDir).catch((error: Error) => error);
+      if (found instanceof Error) {
+        expect(found.message).toMatch(/events\.mdb is damaged: .*page \d+ /);
+        refused++;
+      } else {
+        expect(found.events + 1).toBeGreaterThanOrEqual(2_020);
+      }
+    }
+    expect(refused).toBeGreaterThan(pages / 4);
+    writeFileSync(path, healthy);
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([]);
+  });
+});
+
+it('the checksum is the same with and without what Node.js has built in', () => {
+  const bytes = Buffer.from('{"id":1,"größe":"✓"}');
+  for (const start of [0, 1, 0x9e3779b1]) expect(crc32ByTable(bytes, start)).toBe(crc32(bytes, start));
+  expect(crc32ByTable(Buffer.from('123456789'), 0)).toBe(0xcbf43926);
+});
