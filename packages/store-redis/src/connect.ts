@@ -13,6 +13,7 @@ function safeRedis(commandTimeoutMs: number) {
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
     commandTimeout: commandTimeoutMs,
+    maxLoadingRetryTime: 1_000,
     // A master that has become a replica: look again where the master is.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } as const satisfies RedisOptions;
@@ -25,7 +26,7 @@ function safeSingle(commandTimeoutMs: number) {
     enableAutoPipelining: true,
     autoPipeliningIgnoredCommands: NOT_FOR_PIPELINES,
     enableOfflineQueue: false,
-    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1_000),
+    retryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
   } satisfies RedisOptions;
 }
 

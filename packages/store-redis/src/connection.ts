@@ -7,11 +7,14 @@ import { type Client, callScript, defineScripts, isCluster } from './commands.js
 import { connect, nodeName } from './connect.js';
 import type { RedisAddress } from './options.js';
 import type { Script, ScriptCall } from './scripts/script.js';
+import { StallWatch } from './stall-watch.js';
 import { failureOf, isRefusal, unavailable } from './unavailable.js';
 
 export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
+  /** How long a command may keep the connection silent, milliseconds. Default: none blocks it. */
+  readonly blockedMs?: number | undefined;
   /** Called when the connection is lost, and when it is there again. */
   readonly onWarning: (message: string) => void;
 }
@@ -25,6 +28,7 @@ export class Connection {
   /** The connection that this one is beside. */
   readonly #main: Connection | undefined;
   readonly #onWarning: (message: string) => void;
+  readonly #stallWatches = new Set<StallWatch>();
   #lastError: Error | undefined;
   #lost = false;
   #closed = false;
@@ -32,7 +36,7 @@ export class Connection {
   private constructor(
     client: Client,
     address: string,
-    onWarning: (message: string) => void,
+    { onWarning, blockedMs }: ConnectionOptions,
     main: Connection | undefined,
   ) {
     defineScripts(client);
@@ -53,6 +57,8 @@ export class Connection {
     emitter.on('node error', (error: Error) => {
       this.#lastError = error;
     });
+    if (isCluster(client)) client.on('+node', (node: Redis) => this.#watchForStall(node, blockedMs));
+    else this.#watchForStall(client, blockedMs);
   }
 
   /**
@@ -62,7 +68,7 @@ export class Connection {
    */
   static async open(at: RedisAddress, options: ConnectionOptions, main?: Connection): Promise<Connection> {
     const { client, address } = connect(at, options.commandTimeoutMs);
-    const connection = new Connection(client, address, options.onWarning, main);
+    const connection = new Connection(client, address, options, main);
     try {
       await connection.#ready(options.connectTimeoutMs);
     } catch (error) {
@@ -171,7 +177,7 @@ export class Connection {
   /** A connection of its own to a server, for subscriptions. It does not connect again by itself. */
   subscribeTo(node: string): Redis | undefined {
     const server = isCluster(this.client) ? this.#node(node) : this.client;
-    return server?.duplicate({
+    const subscriber = server?.duplicate({
       lazyConnect: false,
       enableAutoPipelining: false,
       enableOfflineQueue: true,
@@ -180,6 +186,8 @@ export class Connection {
       // A master's: the cluster sends readers of replicas elsewhere.
       readOnly: false,
     });
+    if (subscriber) this.#watchForStall(subscriber);
+    return subscriber;
   }
 
   /** Looks again which server has which slot; resolves when that is done, or has failed. */
@@ -191,6 +199,7 @@ export class Connection {
   close(): void {
     this.#closed = true;
     this.#breaker.close();
+    for (const watch of this.#stallWatches) watch.stop();
     this.client.disconnect();
   }
 
@@ -220,6 +229,13 @@ export class Connection {
       emitter.on('error', failed);
       if (this.client.status === 'ready') ready();
     });
+  }
+
+  #watchForStall(redis: Redis, blockedMs?: number | undefined): void {
+    // A server of a cluster that was cut off leaves the cluster until it is found again.
+    const watch = new StallWatch(redis, { blockedMs, onCut: () => void this.refresh() });
+    this.#stallWatches.add(watch);
+    redis.once('end', () => this.#stallWatches.delete(watch));
   }
 
   /** Says once that the connection is lost, and once that it is back. */

@@ -36,7 +36,6 @@ export class Subscriber implements Subscriptions {
   readonly #displaced = new Set<Subscription>();
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
-  readonly #checkTimer: NodeJS.Timeout;
   readonly #lastIds: LastIds;
   #listener: StorageListener | undefined;
   #closed = false;
@@ -46,7 +45,6 @@ export class Subscriber implements Subscriptions {
     this.#keys = keys;
     this.checkEveryMs = checkEveryMs;
     this.#lastIds = new LastIds(connection, keys);
-    this.#checkTimer = setInterval(() => this.#checkServers(), checkEveryMs).unref();
   }
 
   /** Every channel is told as missed when it is subscribed: what came before may have been. */
@@ -94,20 +92,12 @@ export class Subscriber implements Subscriptions {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#checkTimer);
     clearTimeout(this.#retryTimer);
     for (const subscription of this.#subscriptions.values()) subscription.settle(storeClosed());
     this.#subscriptions.clear();
     this.#displaced.clear();
     for (const server of this.#servers.values()) server.disconnect();
     this.#servers.clear();
-  }
-
-  /** Ends connections that do not answer; their channels are subscribed again on new ones. */
-  #checkServers(): void {
-    for (const server of this.#servers.values()) {
-      if (server.status === 'ready') server.ping().catch(() => server.disconnect());
-    }
   }
 
   #tell(channel: string, message: Buffer): void {

@@ -3,6 +3,7 @@ export { leaks } from './leaks.js';
 export { Process, type ProcessOptions, run } from './process.js';
 export { Balancer } from './proxies/balancer.js';
 export { LossyProxy } from './proxies/lossy-proxy.js';
+export { SilentProxy } from './proxies/silent-proxy.js';
 export { SlowProxy } from './proxies/slow-proxy.js';
 export { RedisCluster } from './redis/redis-cluster.js';
 export { type RedisProgram, redisProgram } from './redis/redis-program.js';
