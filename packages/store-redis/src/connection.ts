@@ -10,6 +10,9 @@ import type { Script, ScriptCall } from './scripts/script.js';
 import { StallWatch } from './stall-watch.js';
 import { failureOf, isRefusal, unavailable } from './unavailable.js';
 
+/** Who asks whether Redis can be reached is told within so many milliseconds: less than a second, which is what probes wait. */
+const PING_MS = 800;
+
 export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -135,7 +138,7 @@ export class Connection {
     this.#checkAnswers(node);
   }
 
-  /** Rejects with EventsError `ServiceUnavailable` if no server answers. */
+  /** Rejects with EventsError `ServiceUnavailable` if no server answers, within a second. */
   async ping(): Promise<void> {
     const nodes = isCluster(this.client)
       ? this.client.nodes('master').map((node) => nodeName(node.options))
@@ -147,13 +150,17 @@ export class Connection {
         throw unavailable('ping', this.address, error);
       });
     });
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.#noAnswer()), PING_MS);
+    });
     try {
-      await Promise.any(pings);
+      await Promise.race([Promise.any(pings), tooLate]);
     } catch (error) {
-      throw (
-        (error as AggregateError).errors[0] ??
-        unavailable('ping', this.address, new Error('Connection is closed.'))
-      );
+      if (!(error instanceof AggregateError)) throw error;
+      throw error.errors[0] ?? unavailable('ping', this.address, new Error('Connection is closed.'));
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -269,6 +276,13 @@ export class Connection {
       'ServiceUnavailable',
       `The connection to Redis at ${this.address} is down${reason}`,
       this.#lastError && { cause: this.#lastError },
+    );
+  }
+
+  #noAnswer(): EventsError {
+    return new EventsError(
+      'ServiceUnavailable',
+      `Redis at ${this.address} does not answer within ${PING_MS} ms`,
     );
   }
 
