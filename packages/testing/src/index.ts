@@ -7,6 +7,7 @@ export { SilentProxy } from './proxies/silent-proxy.js';
 export { SlowProxy } from './proxies/slow-proxy.js';
 export { RedisCluster } from './redis/redis-cluster.js';
 export { type RedisProgram, redisProgram } from './redis/redis-program.js';
+export { RedisSentinels } from './redis/redis-sentinels.js';
 export { RedisServer } from './redis/redis-server.js';
 export { RestartableServer } from './server/restartable-server.js';
 export { ServerProcess, type ServerProcessOptions } from './server/server-process.js';
