@@ -1,5 +1,5 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { isCluster, NOT_FOR_CLUSTER_PIPELINES, NOT_FOR_PIPELINES } from './commands.js';
+import { isCluster } from './commands.js';
 import type { ServerAddress } from './foreign-server.js';
 import type { RedisAddress } from './options.js';
 import {
@@ -18,6 +18,8 @@ function safeRedis(commandTimeoutMs: number) {
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
+    // See gather-writes.ts.
+    enableAutoPipelining: false,
     connectTimeout: 2_000,
     commandTimeout: commandTimeoutMs,
     maxLoadingRetryTime: 1_000,
@@ -32,8 +34,6 @@ function safeSingle(commandTimeoutMs: number) {
   return {
     ...safeRedis(commandTimeoutMs),
     lazyConnect: false,
-    enableAutoPipelining: true,
-    autoPipeliningIgnoredCommands: NOT_FOR_PIPELINES,
     enableOfflineQueue: false,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
   } satisfies RedisOptions;
@@ -43,8 +43,7 @@ function safeCluster(commandTimeoutMs: number, redisOptions: ClusterOptions['red
   return {
     keyPrefix: '',
     lazyConnect: false,
-    enableAutoPipelining: true,
-    autoPipeliningIgnoredCommands: NOT_FOR_CLUSTER_PIPELINES,
+    enableAutoPipelining: false,
     enableOfflineQueue: false,
     scaleReads: 'master',
     // Anything above 0 sends commands again whose answer was lost.

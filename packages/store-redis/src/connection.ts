@@ -6,6 +6,7 @@ import { Breaker } from './breaker.js';
 import { type Client, callScript, defineScripts, isCluster, scriptText } from './commands.js';
 import { connect, nodeName } from './connect.js';
 import { foreignServer } from './foreign-server.js';
+import { gatherWrites } from './gather-writes.js';
 import type { RedisAddress } from './options.js';
 import type { Script, ScriptCall } from './scripts/script.js';
 import { StallWatch } from './stall-watch.js';
@@ -67,8 +68,8 @@ export class Connection {
     emitter.on('node error', (error: Error) => {
       this.#lastError = error;
     });
-    if (isCluster(client)) client.on('+node', (node: Redis) => this.#watchForStall(node, blockedMs));
-    else this.#watchForStall(client, blockedMs);
+    if (isCluster(client)) client.on('+node', (node: Redis) => this.#adopt(node, blockedMs));
+    else this.#adopt(client, blockedMs);
   }
 
   /**
@@ -199,14 +200,13 @@ export class Connection {
     const server = isCluster(this.client) ? this.#node(node) : this.client;
     const subscriber = server?.duplicate({
       lazyConnect: false,
-      enableAutoPipelining: false,
       enableOfflineQueue: true,
       connectTimeout: 1_000,
       retryStrategy: null,
       // A master's: the cluster sends readers of replicas elsewhere.
       readOnly: false,
     });
-    if (subscriber) this.#watchForStall(subscriber);
+    if (subscriber) this.#adopt(subscriber);
     return subscriber;
   }
 
@@ -251,7 +251,8 @@ export class Connection {
     });
   }
 
-  #watchForStall(redis: Redis, blockedMs?: number | undefined): void {
+  #adopt(redis: Redis, blockedMs?: number | undefined): void {
+    gatherWrites(redis);
     // A server of a cluster that was cut off leaves the cluster until it is found again.
     const watch = new StallWatch(redis, { blockedMs, onCut: () => void this.refresh() });
     this.#stallWatches.add(watch);

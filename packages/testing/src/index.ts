@@ -2,6 +2,7 @@ export { freePort } from './free-port.js';
 export { leaks } from './leaks.js';
 export { Process, type ProcessOptions, run } from './process.js';
 export { Balancer } from './proxies/balancer.js';
+export { HoldingProxy } from './proxies/holding-proxy.js';
 export { LossyProxy } from './proxies/lossy-proxy.js';
 export { SilentProxy } from './proxies/silent-proxy.js';
 export { SlowProxy } from './proxies/slow-proxy.js';
