@@ -59,3 +59,14 @@ it('a save waits for the one before of the same consumer, and the last one count
   expect((await redis.commandCounts()).get('evalsha')).toBe(2);
   expect(await store.loadCursor('c', 'a')).toBe(3);
 });
+
+it('the first poll of a channel reads what is there without waiting for its subscription', async () => {
+  const store = await open();
+  await store.append('a', [event(1)]);
+  await redis.admin.config('RESETSTAT');
+  proxy.hold();
+  const poll = store.poll({ channel: 'a', after: 0, limit: 10 }, { timeoutMs: 60_000 });
+  await arrived('lrange', 1);
+  proxy.release();
+  expect(ids(await poll)).toEqual([1]);
+});
