@@ -26,6 +26,8 @@ describe('readConfig', () => {
       redisHost: undefined,
       redisPort: undefined,
       redisClusterNodes: undefined,
+      redisSentinels: undefined,
+      redisSentinelName: 'mymaster',
       redisKeyPrefix: 'events:',
       redisMinReplicas: 0,
       retentionMaxAgeS: undefined,

@@ -1,5 +1,5 @@
 import { openStore, readConfig } from '@ganomede/events-server';
-import { RedisServer, TemporaryFolder } from '@ganomede/events-testing';
+import { RedisSentinels, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { configuredSecrets } from '../src/process/secret.js';
 
@@ -58,9 +58,27 @@ describe('the store', () => {
     });
   });
 
+  it('is the Redis that Sentinels know', async () => {
+    const group = await RedisSentinels.start();
+    onTestFinished(() => group.stop());
+    const byName = await choose({
+      REDIS_SENTINELS: group.addresses.join(', '),
+      REDIS_SENTINEL_NAME: group.name,
+    });
+    expect(byName.description).toContain('because REDIS_SENTINELS is set');
+    const byUrl = await choose({ REDIS_URL: group.url });
+    expect(byUrl.description).toContain('because REDIS_URL is set');
+    await expect(choose({ REDIS_URL: `redis://${group.addresses[0]}` })).rejects.toThrow(
+      /expected a Redis, found a Sentinel.*REDIS_URL is set/,
+    );
+  });
+
   it('cannot be two Redis at a time', async () => {
     const env = { REDIS_URL: 'redis://127.0.0.1:1', REDIS_CLUSTER_NODES: '127.0.0.1:1' };
     await expect(choose(env)).rejects.toThrow(/REDIS_CLUSTER_NODES: expected nothing if REDIS_URL is set/);
+    await expect(choose({ REDIS_URL: env.REDIS_URL, REDIS_SENTINELS: '127.0.0.1:1' })).rejects.toThrow(
+      /REDIS_SENTINELS: expected nothing if REDIS_URL is set/,
+    );
   });
 });
 
@@ -71,5 +89,7 @@ it('no password of Redis is for the log', () => {
     API_SECRET_PREVIOUS: 'b',
   });
   expect(configuredSecrets(readConfig({ REDIS_URL: 'redis://:pa%ss@host' }))).toEqual(['pa%ss']);
+  const sentinels = readConfig({ REDIS_URL: 'redis+sentinel://u:pw-1@a:1,b:2/m?sentinelPassword=pw-2' });
+  expect(configuredSecrets(sentinels)).toEqual(['pw-1', 'pw-1', 'pw-2', 'pw-2']);
   expect(configuredSecrets(config)).toEqual(['a', 'b', 'pass%2Fwo:rd', 'pass/wo:rd']);
 });

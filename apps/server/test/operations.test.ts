@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { buildOperationsApp } from '../src/app.js';
 import { createAppContext } from '../src/app-context.js';
 import { startProcess } from './support/process.js';
-import { randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
+import { BEARER, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('health', () => {
   it('is live, and ready while the store can be reached and the server does not stop', async () => {
@@ -35,6 +35,24 @@ describe('health', () => {
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     await redis.restart();
     await expect.poll(ready).toBe(200);
+  });
+
+  it('is not ready while the store hangs, and says so before a read gives up', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.stop());
+    const server = await startProcess([], {
+      API_SECRET: SECRET,
+      EVENTS_STORE: 'redis',
+      REDIS_URL: redis.url,
+    });
+    const url = await server.listening();
+    redis.pause();
+    const read = fetch(`${url}/events/v1/events?clientId=c&channel=x&timeout=0`, { headers: BEARER });
+    const ready = fetch(`${url}/health/ready`);
+    expect(await Promise.race([read.then(() => 'the read'), ready.then(({ status }) => status)])).toBe(503);
+    redis.resume();
+    await expect.poll(async () => (await fetch(`${url}/health/ready`)).status).toBe(200);
+    await read;
   });
 });
 

@@ -28,14 +28,6 @@ const SCRIPTS = [
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */
 export type Client = Redis | Cluster;
 
-/** Appends are gathered by themselves; a pipeline would wait another turn. */
-export const NOT_FOR_PIPELINES = [commandOf(append)];
-
-/** Auto-pipelining takes the first argument of a script for its key, so it would send these to any server of a cluster. */
-export const NOT_FOR_CLUSTER_PIPELINES = SCRIPTS.filter(({ numberOfKeys }) => numberOfKeys === undefined).map(
-  commandOf,
-);
-
 /** Tells a client the scripts. */
 export function defineScripts(client: Client): void {
   for (const script of SCRIPTS) {

@@ -3,15 +3,23 @@ import { storeClosed } from '@ganomede/events-store';
 import calculateSlot from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import { Breaker } from './breaker.js';
-import { type Client, callScript, defineScripts, isCluster } from './commands.js';
+import { type Client, callScript, defineScripts, isCluster, scriptText } from './commands.js';
 import { connect, nodeName } from './connect.js';
+import { foreignServer } from './foreign-server.js';
+import { gatherWrites } from './gather-writes.js';
 import type { RedisAddress } from './options.js';
 import type { Script, ScriptCall } from './scripts/script.js';
-import { failureOf, isRefusal, unavailable } from './unavailable.js';
+import { StallWatch } from './stall-watch.js';
+import { failureOf, isRefusal, reasonOf, unavailable } from './unavailable.js';
+
+/** Who asks whether Redis can be reached is told within so many milliseconds: less than a second, which is what probes wait. */
+const PING_MS = 800;
 
 export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
+  /** How long a command may keep the connection silent, milliseconds. Default: none blocks it. */
+  readonly blockedMs?: number | undefined;
   /** Called when the connection is lost, and when it is there again. */
   readonly onWarning: (message: string) => void;
 }
@@ -25,14 +33,16 @@ export class Connection {
   /** The connection that this one is beside. */
   readonly #main: Connection | undefined;
   readonly #onWarning: (message: string) => void;
+  readonly #stallWatches = new Set<StallWatch>();
   #lastError: Error | undefined;
+  #sentinelError: Error | undefined;
   #lost = false;
   #closed = false;
 
   private constructor(
     client: Client,
     address: string,
-    onWarning: (message: string) => void,
+    { onWarning, blockedMs }: ConnectionOptions,
     main: Connection | undefined,
   ) {
     defineScripts(client);
@@ -45,14 +55,21 @@ export class Connection {
     // ioredis declares `on` for each class apart.
     const emitter = client as NodeJS.EventEmitter;
     emitter.on('error', (error: Error) => {
-      this.#lastError = error;
+      this.#lastError = this.#sentinelError ?? (error as { lastNodeError?: Error }).lastNodeError ?? error;
+    });
+    // Then follows an error that says less.
+    emitter.on('sentinelError', (error: Error) => {
+      this.#sentinelError = error;
     });
     emitter.on('ready', () => {
       this.#lastError = undefined;
+      this.#sentinelError = undefined;
     });
     emitter.on('node error', (error: Error) => {
       this.#lastError = error;
     });
+    if (isCluster(client)) client.on('+node', (node: Redis) => this.#adopt(node, blockedMs));
+    else this.#adopt(client, blockedMs);
   }
 
   /**
@@ -61,13 +78,16 @@ export class Connection {
    * @throws EventsError `ServiceUnavailable` if Redis cannot be reached in time, or refuses.
    */
   static async open(at: RedisAddress, options: ConnectionOptions, main?: Connection): Promise<Connection> {
-    const { client, address } = connect(at, options.commandTimeoutMs);
-    const connection = new Connection(client, address, options.onWarning, main);
+    const { client, address, server } = connect(at, options.commandTimeoutMs);
+    const connection = new Connection(client, address, options, main);
     try {
       await connection.#ready(options.connectTimeoutMs);
     } catch (error) {
-      client.disconnect();
-      throw error;
+      connection.close();
+      const foreign = server && (await foreignServer(server));
+      if (foreign === undefined) throw error;
+      const message = `Cannot use Redis at ${address}: expected a Redis, found ${foreign}`;
+      throw new EventsError('ServiceUnavailable', message, { cause: error });
     }
     connection.#watch();
     return connection;
@@ -129,32 +149,37 @@ export class Connection {
     this.#checkAnswers(node);
   }
 
-  /** Rejects with EventsError `ServiceUnavailable` if no server answers. */
+  /** The servers that take writes. */
+  servers(): Redis[] {
+    return isCluster(this.client) ? this.client.nodes('master') : [this.client];
+  }
+
+  /** Rejects with EventsError `ServiceUnavailable`, within a second, if no server answers and takes writes. */
   async ping(): Promise<void> {
-    const nodes = isCluster(this.client)
-      ? this.client.nodes('master').map((node) => nodeName(node.options))
-      : [this.address];
-    const pings = nodes.map(async (node) => {
-      this.#breaker.check(node);
-      await this.#pingNode(node).catch((error: unknown) => {
-        if (failureOf(error) === 'timeout') this.#breaker.trip(node);
-        throw unavailable('ping', this.address, error);
+    const pings = this.servers().map(async (server) => {
+      this.#breaker.check(this.#nameOf(server));
+      await server.eval(scriptText({ name: 'take-writes' }), 0).catch((error: unknown) => {
+        throw unavailable('write', this.address, error);
       });
     });
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.#noAnswer()), PING_MS);
+    });
     try {
-      await Promise.any(pings);
+      await Promise.race([Promise.any(pings), tooLate]);
     } catch (error) {
-      throw (
-        (error as AggregateError).errors[0] ??
-        unavailable('ping', this.address, new Error('Connection is closed.'))
-      );
+      if (!(error instanceof AggregateError)) throw error;
+      throw error.errors[0] ?? unavailable('ping', this.address, new Error('Connection is closed.'));
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   /** The server that has a key, as `host:port`; undefined if it is not known now. */
   nodeOf(key: string): string | undefined {
     if (this.client.status !== 'ready') return undefined;
-    return isCluster(this.client) ? this.client.slots[calculateSlot(key)]?.[0] : this.address;
+    return isCluster(this.client) ? this.client.slots[calculateSlot(key)]?.[0] : this.#nameOf(this.client);
   }
 
   /**
@@ -165,21 +190,24 @@ export class Connection {
   pipelineOf(key: string): string {
     if (this.nodeOf(key) === undefined) throw this.#closed ? storeClosed() : this.#down();
     // As ioredis sees it: the replicas have to be the same ones too.
-    return isCluster(this.client) ? (this.client.slots[calculateSlot(key)]?.join(';') ?? '') : this.address;
+    return isCluster(this.client)
+      ? (this.client.slots[calculateSlot(key)]?.join(';') ?? '')
+      : this.#nameOf(this.client);
   }
 
   /** A connection of its own to a server, for subscriptions. It does not connect again by itself. */
   subscribeTo(node: string): Redis | undefined {
     const server = isCluster(this.client) ? this.#node(node) : this.client;
-    return server?.duplicate({
+    const subscriber = server?.duplicate({
       lazyConnect: false,
-      enableAutoPipelining: false,
       enableOfflineQueue: true,
       connectTimeout: 1_000,
       retryStrategy: null,
       // A master's: the cluster sends readers of replicas elsewhere.
       readOnly: false,
     });
+    if (subscriber) this.#adopt(subscriber);
+    return subscriber;
   }
 
   /** Looks again which server has which slot; resolves when that is done, or has failed. */
@@ -191,6 +219,7 @@ export class Connection {
   close(): void {
     this.#closed = true;
     this.#breaker.close();
+    for (const watch of this.#stallWatches) watch.stop();
     this.client.disconnect();
   }
 
@@ -204,7 +233,7 @@ export class Connection {
         settle();
       };
       const fail = () => {
-        const reason = this.#lastError?.message ?? `no answer within ${timeoutMs} ms`;
+        const reason = this.#lastError ? reasonOf(this.#lastError) : `no answer within ${timeoutMs} ms`;
         reject(
           new EventsError('ServiceUnavailable', `Cannot connect to Redis at ${this.address}: ${reason}`, {
             cause: this.#lastError,
@@ -212,14 +241,22 @@ export class Connection {
         );
       };
       const ready = () => end(resolve);
-      const failed = (error: Error) => {
-        if (isRefusal(error)) end(fail);
+      const failed = () => {
+        if (isRefusal(this.#lastError)) end(fail);
       };
       const timer = setTimeout(() => end(fail), timeoutMs);
       emitter.on('ready', ready);
       emitter.on('error', failed);
       if (this.client.status === 'ready') ready();
     });
+  }
+
+  #adopt(redis: Redis, blockedMs?: number | undefined): void {
+    gatherWrites(redis);
+    // A server of a cluster that was cut off leaves the cluster until it is found again.
+    const watch = new StallWatch(redis, { blockedMs, onCut: () => void this.refresh() });
+    this.#stallWatches.add(watch);
+    redis.once('end', () => this.#stallWatches.delete(watch));
   }
 
   /** Says once that the connection is lost, and once that it is back. */
@@ -235,6 +272,12 @@ export class Connection {
       this.#lost = false;
       this.#onWarning(`Connected to Redis at ${this.address} again`);
     });
+  }
+
+  /** Sentinels may name another server each time. */
+  #nameOf({ options, stream }: Redis): string {
+    if (isCluster(this.client)) return nodeName(options);
+    return options.sentinels?.length ? `${stream?.remoteAddress}:${stream?.remotePort}` : this.address;
   }
 
   #node(node: string): Redis | undefined {
@@ -253,6 +296,13 @@ export class Connection {
       'ServiceUnavailable',
       `The connection to Redis at ${this.address} is down${reason}`,
       this.#lastError && { cause: this.#lastError },
+    );
+  }
+
+  #noAnswer(): EventsError {
+    return new EventsError(
+      'ServiceUnavailable',
+      `Redis at ${this.address} does not answer within ${PING_MS} ms`,
     );
   }
 

@@ -1,28 +1,41 @@
+import { setImmediate } from 'node:timers/promises';
 import { Batchers, type ConsumerScope, type CursorStorage, type SavedCursor } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { saveCursors } from './scripts/save-cursors.js';
 
-/** Bounds of what is saved by one command. */
-const MAX_SAVES = { items: 1_000, bytes: 1024 * 1024 };
+/** Most cursors that are saved by one command. */
+const MAX_TOGETHER = 1_000;
 
 interface Save {
   readonly consumer: ConsumerScope;
   readonly after: number;
-  readonly bytes: number;
+  readonly bytes: 0;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** Cursors that share a command. */
+interface Together {
+  /** By clientId. */
+  readonly cursors: Map<string, number>;
+  readonly saved: Promise<number>;
+}
+
 /**
- * The cursors of consumers. Those on one channel name that are saved in one turn of the event loop, or while others
- * are being saved there, are one command.
+ * The cursors of consumers. Those of one consumer are saved one after the other, so that the last one counts; those of
+ * several consumers on one channel name that come in one turn of the event loop are one command, and no other waits for it.
  */
 export class Cursors implements CursorStorage {
   readonly #connection: Connection;
   readonly #keys: Keys;
+  /** By the key of the hash and the consumer. */
+  readonly #saves = new Batchers<Save>((_consumer, saves) => this.#saveLast(saves), {
+    items: Number.POSITIVE_INFINITY,
+    bytes: Number.POSITIVE_INFINITY,
+  });
   /** By the key of the hash. */
-  readonly #saves = new Batchers<Save>((key, saves) => this.#write(key, saves), MAX_SAVES);
+  readonly #gathering = new Map<string, Together>();
 
   constructor(connection: Connection, keys: Keys) {
     this.#connection = connection;
@@ -38,9 +51,9 @@ export class Cursors implements CursorStorage {
 
   save(consumer: ConsumerScope, after: number): Promise<void> {
     const { clientId, channel, type } = consumer;
-    const key = this.#keys.cursors(channel, type);
+    const name = JSON.stringify([this.#keys.cursors(channel, type), clientId]);
     return new Promise((resolve, reject) => {
-      this.#saves.push(key, { consumer, after, bytes: clientId.length, resolve, reject });
+      this.#saves.push(name, { consumer, after, bytes: 0, resolve, reject });
     });
   }
 
@@ -49,20 +62,40 @@ export class Cursors implements CursorStorage {
     return this.#saves.idle();
   }
 
-  async #write(key: string, saves: readonly Save[]): Promise<void> {
-    const { channel, type } = (saves[0] as Save).consumer;
-    // Of two for the same consumer the last one counts.
-    const cursors = new Map(saves.map(({ consumer, after }) => [consumer.clientId, after]));
+  /** Of several for the same consumer the last one counts. */
+  async #saveLast(saves: readonly Save[]): Promise<void> {
     try {
-      const subject = `save ${cursors.size} cursor(s) in ${key}`;
-      await this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
+      await this.#saveTogether(saves.at(-1) as Save);
       for (const { resolve } of saves) resolve();
     } catch (error) {
       for (const { reject } of saves) reject(error);
     }
   }
-}
 
+  #saveTogether({ consumer, after }: Save): Promise<number> {
+    const { clientId, channel, type } = consumer;
+    const key = this.#keys.cursors(channel, type);
+    let together = this.#gathering.get(key);
+    if (together === undefined || together.cursors.size >= MAX_TOGETHER) {
+      const cursors = new Map<string, number>();
+      together = { cursors, saved: this.#write(key, consumer, cursors) };
+      this.#gathering.set(key, together);
+    }
+    together.cursors.set(clientId, after);
+    return together.saved;
+  }
+
+  async #write(
+    key: string,
+    { channel, type }: ConsumerScope,
+    cursors: ReadonlyMap<string, number>,
+  ): Promise<number> {
+    await setImmediate();
+    if (this.#gathering.get(key)?.cursors === cursors) this.#gathering.delete(key);
+    const subject = `save ${cursors.size} cursor(s) in ${key}`;
+    return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
+  }
+}
 /** `<id> <milliseconds>`; servers of the version before save the id alone. */
 function parseCursor(saved: string): SavedCursor {
   const [after, savedAt] = saved.split(' ');

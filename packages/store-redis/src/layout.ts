@@ -1,5 +1,4 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { unavailable } from './unavailable.js';
@@ -42,9 +41,7 @@ export async function openLayout(connection: Connection, keys: Keys): Promise<vo
 
 /** Layout 1 had no list of the types that have cursors: they are found by their keys. */
 async function listConsumerTypes(connection: Connection, keys: Keys): Promise<void> {
-  const { client } = connection;
-  const servers = isCluster(client) ? client.nodes('master') : [client];
-  for (const server of servers) {
+  for (const server of connection.servers()) {
     let cursor = '0';
     do {
       const [next, found] = await server

@@ -4,7 +4,10 @@ import type { Cluster, Redis } from 'ioredis';
 /** Where Redis is: exactly one of these. */
 export type RedisAddress =
   | {
-      /** `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. */
+      /**
+       * `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. Or, where Sentinels know which Redis it is,
+       * `redis+sentinel://[user:password@]host:port,host:port/<name of the master>[/database]`.
+       */
       readonly url: string;
     }
   | {

@@ -20,9 +20,10 @@ import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { openLayout } from './layout.js';
 import type { RedisStoreOptions } from './options.js';
+import { checkPermissions } from './permissions.js';
 import { ReplicationWait } from './replication-wait.js';
 import { Scanner } from './scan.js';
-import { checkVersion, findWarnings } from './server-checks.js';
+import { checkKind, findWarnings } from './server-checks.js';
 import { Subscriber } from './subscriber.js';
 import { SweepLease } from './sweep-lease.js';
 
@@ -89,7 +90,8 @@ export class RedisStorage implements Storage {
     const timeouts = { connectTimeoutMs, commandTimeoutMs };
     const connection = await Connection.open(options, { ...timeouts, onWarning });
     try {
-      await checkVersion(connection);
+      await checkKind(connection);
+      await checkPermissions(connection, keys);
       await openLayout(connection, keys);
       for (const warning of await findWarnings(connection)) onWarning(warning);
       const replicationWait =

@@ -55,12 +55,13 @@ export class ReplicationWait {
   static async open(
     main: Connection,
     settings: ReplicationSettings,
-    { connectTimeoutMs, commandTimeoutMs }: Omit<ConnectionOptions, 'onWarning'>,
+    { connectTimeoutMs, commandTimeoutMs }: Pick<ConnectionOptions, 'connectTimeoutMs' | 'commandTimeoutMs'>,
   ): Promise<ReplicationWait> {
     const connection = await main.another({
       connectTimeoutMs,
       // It may wait for the replicas in full and then has the time of any command left.
       commandTimeoutMs: commandTimeoutMs + settings.replicaTimeoutMs,
+      blockedMs: settings.replicaTimeoutMs,
     });
     return new ReplicationWait(connection, settings);
   }

@@ -6,33 +6,49 @@ import type { Connection } from './connection.js';
 /** The oldest Redis that has sharded pub/sub. */
 const OLDEST_MAJOR = 7;
 
-/** The servers whose configuration counts. */
-function servers({ client }: Connection): Redis[] {
-  return isCluster(client) ? client.nodes('master') : [client as Redis];
+/**
+ * @throws EventsError `ServiceUnavailable` if what answers is no Redis that a store can be on: too old, a Sentinel, a
+ * read-only replica, one server of a cluster. One that does not tell is taken as fit.
+ */
+export async function checkKind(connection: Connection): Promise<void> {
+  for (const server of connection.servers()) {
+    const info = await server.info().catch(() => '');
+    const problem = findProblem(info) ?? (await findCluster(connection, server));
+    if (problem === undefined) continue;
+    throw new EventsError('ServiceUnavailable', `Cannot use Redis at ${connection.address}: ${problem}`);
+  }
 }
 
-/**
- * @throws EventsError `ServiceUnavailable` if a server is too old. One that does not tell its version is taken
- * as new enough.
- */
-export async function checkVersion(connection: Connection): Promise<void> {
-  for (const server of servers(connection)) {
-    const info = await server.info('server').catch(() => '');
-    const version = /^redis_version:(\d+)\.\S*/m.exec(info);
-    if (version === null || Number(version[1]) >= OLDEST_MAJOR) continue;
-    const found = version[0].split(':')[1];
-    throw new EventsError(
-      'ServiceUnavailable',
-      `Cannot use Redis at ${connection.address}: expected version ${OLDEST_MAJOR} or newer, got ${found}`,
-    );
+function findProblem(info: string): string | undefined {
+  const field = (name: string) => new RegExp(`^${name}:(\\S*)`, 'm').exec(info)?.[1];
+  if (field('(?:redis|server)_mode') === 'sentinel') {
+    return 'expected a Redis, found a Sentinel: redis+sentinel://host:port,host:port/<name of the master> asks Sentinels where their Redis is';
   }
+  const version = field('redis_version');
+  if (version !== undefined && Number.parseInt(version, 10) < OLDEST_MAJOR) {
+    return `expected version ${OLDEST_MAJOR} or newer, got ${version}`;
+  }
+  if (field('role') === 'slave' && field('slave_read_only') === '1') {
+    return `expected a Redis that takes writes, found a read-only replica of ${field('master_host')}:${field('master_port')}`;
+  }
+  return undefined;
+}
+
+/** One server of a cluster has a part of the channels. */
+async function findCluster({ client }: Connection, server: Redis): Promise<string | undefined> {
+  if (isCluster(client)) return undefined;
+  const info = String(await server.cluster('INFO').catch(() => ''));
+  const size = Number(/^cluster_size:(\d+)/m.exec(info)?.[1] ?? 0);
+  return size > 1
+    ? `expected a Redis, found one of ${size} masters of a Redis Cluster, which has to be given as such (REDIS_CLUSTER_NODES)`
+    : undefined;
 }
 
 /** What somebody should know who trusts this Redis with events; nothing if it does not tell its configuration. */
 export async function findWarnings(connection: Connection): Promise<string[]> {
   const found = new Set<string>();
   await Promise.all(
-    servers(connection).map(async (server) => {
+    connection.servers().map(async (server) => {
       const read = async (name: string) => ((await server.config('GET', name)) as string[])[1] ?? '';
       try {
         const [save, appendonly, policy] = await Promise.all([

@@ -36,7 +36,6 @@ export class Subscriber implements Subscriptions {
   readonly #displaced = new Set<Subscription>();
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
-  readonly #checkTimer: NodeJS.Timeout;
   readonly #lastIds: LastIds;
   #listener: StorageListener | undefined;
   #closed = false;
@@ -46,7 +45,7 @@ export class Subscriber implements Subscriptions {
     this.#keys = keys;
     this.checkEveryMs = checkEveryMs;
     this.#lastIds = new LastIds(connection, keys);
-    this.#checkTimer = setInterval(() => this.#checkServers(), checkEveryMs).unref();
+    connection.onReconnect(() => this.#followConnection());
   }
 
   /** Every channel is told as missed when it is subscribed: what came before may have been. */
@@ -94,20 +93,12 @@ export class Subscriber implements Subscriptions {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#checkTimer);
     clearTimeout(this.#retryTimer);
     for (const subscription of this.#subscriptions.values()) subscription.settle(storeClosed());
     this.#subscriptions.clear();
     this.#displaced.clear();
     for (const server of this.#servers.values()) server.disconnect();
     this.#servers.clear();
-  }
-
-  /** Ends connections that do not answer; their channels are subscribed again on new ones. */
-  #checkServers(): void {
-    for (const server of this.#servers.values()) {
-      if (server.status === 'ready') server.ping().catch(() => server.disconnect());
-    }
   }
 
   #tell(channel: string, message: Buffer): void {
@@ -159,22 +150,37 @@ export class Subscriber implements Subscriptions {
     const server = this.#connection.subscribeTo(node);
     if (server === undefined) return undefined;
     this.#servers.set(node, server);
-    const displaceAll = () => {
-      for (const subscription of this.#subscriptions.values()) {
-        if (subscription.node === node) this.#displace(subscription);
-      }
-    };
     server.on('error', () => {});
     // A slot has left this server.
-    server.on('moved', displaceAll);
-    server.on('end', () => {
-      if (this.#servers.get(node) === server) this.#servers.delete(node);
-      displaceAll();
-    });
+    server.on('moved', () => this.#displaceFrom(node));
+    server.on('end', () => this.#leave(node, server));
     server.on('smessageBuffer', (name: Buffer, message: Buffer) => {
       const subscription = this.#subscriptions.get(name.toString());
       if (subscription) this.#tell(subscription.channel, message);
     });
     return server;
+  }
+
+  /** Sentinels may have led the connection to another server: what is appended there is told there. */
+  #followConnection(): void {
+    const placed = [...this.#subscriptions.values()];
+    for (const [node, server] of this.#servers) {
+      const here = placed.filter((subscription) => subscription.node === node);
+      if (here.length > 0 && here.every(({ name }) => this.#connection.nodeOf(name) === node)) continue;
+      server.disconnect();
+      this.#leave(node, server);
+    }
+  }
+
+  #leave(node: string, server: Redis): void {
+    if (this.#servers.get(node) !== server) return;
+    this.#servers.delete(node);
+    this.#displaceFrom(node);
+  }
+
+  #displaceFrom(node: string): void {
+    for (const subscription of this.#subscriptions.values()) {
+      if (subscription.node === node) this.#displace(subscription);
+    }
   }
 }

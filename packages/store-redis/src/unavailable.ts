@@ -62,9 +62,20 @@ export function isCrossSlot(error: unknown): boolean {
   return isRefused(error) && ((error as Error).cause as Error).message.startsWith('CROSSSLOT ');
 }
 
+const REFUSAL =
+  /^(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|ERR AUTH|Unknown RESP type|cluster support disabled/i;
+
 /** Errors while connecting that no later attempt mends. */
 export function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof Error && /^(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|ERR AUTH/i.test(error.message)
-  );
+  return error instanceof Error && REFUSAL.test(error.message);
+}
+
+/** Why there is no connection, in words. */
+export function reasonOf({ message }: Error): string {
+  if (/No such master with that name|got an invalid reply: null$/.test(message))
+    return 'no Sentinel knows a master of that name';
+  const [, noSentinel] = /sentinel (\S+) because .*unknown command .?sentinel/i.exec(message) ?? [];
+  if (noSentinel !== undefined) return `expected a Sentinel at ${noSentinel}, found a Redis`;
+  if (/cluster support disabled/i.test(message)) return 'expected a Redis Cluster, found a single Redis';
+  return message;
 }

@@ -132,6 +132,16 @@ it('fails fast while Redis hangs, and goes on when it answers', async () => {
   expect(await store.append('hung', [event(2)])).toMatchObject([{ id: 2 }]);
 });
 
+it('tells whoever asks that Redis hangs before a command does', async () => {
+  const store = await openStore({ url: redis.url });
+  await store.append('hung', [event(1)]);
+  redis.pause();
+  const read = store.read({ channel: 'hung', after: 0, limit: 1 }).catch(() => 'read');
+  const ping = failure(store.ping()).then(({ error }) => error);
+  expect(await Promise.race([read, ping])).toMatchObject(AWAY);
+  redis.resume();
+});
+
 it('does not mind SCRIPT FLUSH in the middle', async () => {
   const store = await openStore({ url: redis.url });
   let running = true;

@@ -26,14 +26,16 @@ it('wakes 1,000 waiting polls of two servers with a handful of commands', async 
   for (const batch of batches) expect(ids(batch)).toEqual([2]);
 
   // One script, and what it calls: counted by Redis one by one.
-  expect(Object.fromEntries([...counts].filter(([name]) => !/^(config|info|hget$)/.test(name)))).toEqual({
-    evalsha: 1,
-    hmget: 1,
-    time: 1,
-    rpush: 2,
-    hset: 1,
-    spublish: 1,
-  });
+  expect(Object.fromEntries([...counts].filter(([name]) => !/^(config|info|ping|hget$)/.test(name)))).toEqual(
+    {
+      evalsha: 1,
+      hmget: 1,
+      time: 1,
+      rpush: 2,
+      hset: 1,
+      spublish: 1,
+    },
+  );
 });
 
 it.each([

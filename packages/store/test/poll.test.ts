@@ -24,9 +24,15 @@ const something = async () => new EventPage([event6], { firstId: 1, lastId: 6 })
 let live: LiveChannels;
 afterEach(() => live.close());
 
+type Read = (scan: { readonly after: number }) => Promise<EventPage>;
+
 /** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
-function source(...reads: ((scan: { readonly after: number }) => Promise<EventPage>)[]) {
-  live = new LiveChannels({ subscribe: async () => {}, unsubscribe: () => {} });
+function source(...reads: Read[]) {
+  return sourceOn(new LiveChannels(), reads);
+}
+
+function sourceOn(channels: LiveChannels, reads: readonly Read[]) {
+  live = channels;
   let count = 0;
   return {
     live,
@@ -191,10 +197,40 @@ it('that throws keeps nobody else from being woken, and the channel from being l
   live.release(channel);
 });
 
-it('does not ask the storage of a store that was closed while it subscribed', async () => {
-  const store = source(nothing);
+/** A store whose channels become ready by hand. */
+function subscribing(...reads: Read[]) {
+  let confirm = () => {};
+  const confirmed = new Promise<void>((resolve) => {
+    confirm = resolve;
+  });
+  const channels = new LiveChannels({ subscribe: () => confirmed, unsubscribe: () => {} });
+  return { store: sourceOn(channels, reads), confirm };
+}
+
+it('does not wait for its subscription if there is something', async () => {
+  const { store } = subscribing(something);
+  expect((await poll(store, cursor, { timeoutMs: 10_000 })).texts).toEqual([event6]);
+});
+
+it('rejects where its read fails while it subscribes', async () => {
+  const { store } = subscribing(away);
+  await expect(poll(store, cursor, { timeoutMs: 10_000 })).rejects.toThrow('away');
+});
+
+it('finds what came between its first read and its subscription', async () => {
+  const { store, confirm } = subscribing(nothing, something);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  await turn();
+  expect([store.reads, live.waiting]).toEqual([1, 0]);
+  confirm();
+  expect((await polling).texts).toEqual([event6]);
+});
+
+it('does not ask the storage again if the store was closed while it subscribed', async () => {
+  const { store, confirm } = subscribing(nothing);
   const polling = poll(store, cursor, { timeoutMs: 10_000 });
   live.close();
+  confirm();
   expect(await polling).toMatchObject({ count: 0, lastId: 5 });
-  expect(store.reads).toBe(0);
+  expect(store.reads).toBe(1);
 });

@@ -113,7 +113,9 @@ export const SETTINGS = {
   redisUrl: setting({
     env: 'REDIS_URL',
     secret: true,
-    schema: optionalText('where Redis is; redis://[user:password@]host[:port][/database], rediss:// for TLS'),
+    schema: optionalText(
+      'where Redis is; redis://[user:password@]host[:port][/database], rediss:// for TLS, or redis+sentinel://[user:password@]host:port,host:port/<name of the master>',
+    ),
   }),
   redisHost: setting({
     env: 'REDIS_EVENTS_PORT_6379_TCP_ADDR',
@@ -133,6 +135,15 @@ export const SETTINGS = {
     env: 'REDIS_CLUSTER_NODES',
     secret: true,
     schema: optionalText('some nodes of a Redis Cluster; host:port or redis:// URLs, separated by commas'),
+  }),
+  redisSentinels: setting({
+    env: 'REDIS_SENTINELS',
+    secret: true,
+    schema: optionalText('Sentinels that know where Redis is; host:port, separated by commas'),
+  }),
+  redisSentinelName: setting({
+    env: 'REDIS_SENTINEL_NAME',
+    schema: text('what the Sentinels call the master', 'mymaster'),
   }),
   redisKeyPrefix: setting({
     env: 'REDIS_KEY_PREFIX',

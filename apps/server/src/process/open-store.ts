@@ -67,11 +67,16 @@ export async function openStore(
 
 /** The first variable of the environment that says where Redis is. */
 function redisVariable(config: Config): string | undefined {
-  if (config.redisUrl !== undefined && config.redisClusterNodes !== undefined) {
-    throw new ConfigError(['REDIS_CLUSTER_NODES: expected nothing if REDIS_URL is set; got both']);
-  }
-  if (config.redisUrl !== undefined) return 'REDIS_URL';
-  if (config.redisClusterNodes !== undefined) return 'REDIS_CLUSTER_NODES';
+  const { redisUrl, redisClusterNodes, redisSentinels } = config;
+  const given = Object.entries({
+    REDIS_URL: redisUrl,
+    REDIS_CLUSTER_NODES: redisClusterNodes,
+    REDIS_SENTINELS: redisSentinels,
+  }).flatMap(([variable, value]) => (value === undefined ? [] : [variable]));
+  const [first, second] = given;
+  if (second !== undefined)
+    throw new ConfigError([`${second}: expected nothing if ${first} is set; got both`]);
+  if (first !== undefined) return first;
   if (config.redisHost !== undefined) return 'REDIS_EVENTS_PORT_6379_TCP_ADDR';
   if (config.redisPort !== undefined) return 'REDIS_EVENTS_PORT_6379_TCP_PORT';
   return undefined;
@@ -114,9 +119,14 @@ async function openRedis(
   };
 }
 
-function redisAddress({ redisUrl, redisClusterNodes, redisHost, redisPort }: Config): RedisAddress {
+function redisAddress(config: Config): RedisAddress {
+  const { redisUrl, redisClusterNodes, redisSentinels, redisSentinelName, redisHost, redisPort } = config;
   if (redisClusterNodes !== undefined)
     return { cluster: redisClusterNodes.split(',').map((node) => node.trim()) };
+  if (redisSentinels !== undefined)
+    return {
+      url: `redis+sentinel://${redisSentinels.replaceAll(' ', '')}/${encodeURIComponent(redisSentinelName)}`,
+    };
   return { url: redisUrl ?? `redis://${redisHost ?? 'localhost'}:${redisPort ?? 6379}` };
 }
 

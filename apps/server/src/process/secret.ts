@@ -24,21 +24,26 @@ export function apiSecret(config: Config): ApiSecret {
 
 /** Everything in the configuration that no log may hold. */
 export function configuredSecrets(config: Config): string[] {
-  const addresses = [config.redisUrl, ...(config.redisClusterNodes?.split(',') ?? [])];
+  const addresses = [config.redisUrl, config.redisSentinels, ...(config.redisClusterNodes?.split(',') ?? [])];
   return [config.apiSecret, config.apiSecretPrevious, ...addresses.flatMap(passwordsOf)].filter(
     (secret) => secret !== undefined,
   );
 }
 
-/** The password of a URL, as it stands there and as it is meant. */
-function passwordsOf(address: string | undefined): string[] {
-  const password = /^\w+:\/\/[^:/]*:(.+)@/.exec(address ?? '')?.[1];
-  if (password === undefined) return [];
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
-  }
+/** The passwords of a URL, as they stand there and as they are meant. */
+function passwordsOf(address = ''): string[] {
+  const found = [
+    /^(?:[\w+]+:\/\/)?[^:/@]*:(.+)@/.exec(address)?.[1],
+    /[?&]sentinelPassword=([^&]+)/.exec(address)?.[1],
+  ];
+  return found.flatMap((password) => {
+    if (password === undefined) return [];
+    try {
+      return [password, decodeURIComponent(password)];
+    } catch {
+      return [password];
+    }
+  });
 }
 
 /** What a newcomer needs to try the server: the secret and two commands to paste. For the terminal, never the log. */

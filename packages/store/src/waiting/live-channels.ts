@@ -18,14 +18,20 @@ export class LiveChannel {
   readonly ready: Promise<void>;
   /** Polls that are running on the channel. */
   users = 0;
+  /** Whether `ready` has resolved. */
+  isReady: boolean;
   /** Whether nobody has polled it since the last time that channels aged. */
   unused = false;
   #resets = 0;
   readonly #reads = new Map<string, Promise<EventPage>>();
 
-  constructor(name: string, ready: Promise<void>) {
+  /** Without `ready` no event is ever missed. */
+  constructor(name: string, ready?: Promise<void>) {
     this.name = name;
-    this.ready = ready;
+    this.isReady = ready === undefined;
+    this.ready = (ready ?? Promise.resolve()).then(() => {
+      this.isReady = true;
+    });
   }
 
   /** How often events may have been missed: a read that began before the last time does not count. */
@@ -83,7 +89,7 @@ export class LiveChannels {
   use(channel: string): LiveChannel {
     let live = this.#channels.get(channel);
     if (live === undefined) {
-      const fresh = new LiveChannel(channel, this.#subscriptions?.subscribe(channel) ?? Promise.resolve());
+      const fresh = new LiveChannel(channel, this.#subscriptions?.subscribe(channel));
       this.#channels.set(channel, fresh);
       this.#ageing ??= setInterval(() => this.#age(), AGE_MS).unref();
       fresh.ready.catch(() => this.#forget(fresh));

@@ -70,10 +70,8 @@ export abstract class LookAndWait<Found> extends Waiter {
       this.#end(room, channel, kept);
       return;
     }
-    channel.ready.then(
-      () => this.#lookAndWait(room, channel),
-      (error: unknown) => this.#fail(room, channel, error),
-    );
+    if (channel.isReady) void this.#lookAndWait(room, channel);
+    else void this.#lookBeforeReady(room, channel);
   }
 
   protected override onWake(): void {
@@ -86,6 +84,20 @@ export abstract class LookAndWait<Found> extends Waiter {
 
   #hasEnded(room: WaitingRoom): boolean {
     return room.live.closed || this.#stopped;
+  }
+
+  /** What is there already need not wait until nothing can be missed any more. */
+  async #lookBeforeReady(room: WaitingRoom, channel: LiveChannel): Promise<void> {
+    let found: Found | undefined;
+    try {
+      found = await this.look(channel);
+      if (found === undefined) await channel.ready;
+    } catch (error) {
+      this.#fail(room, channel, error);
+      return;
+    }
+    if (found === undefined) await this.#lookAndWait(room, channel);
+    else this.#end(room, channel, found);
   }
 
   /** Until something is found or there is nothing to do but wait. */

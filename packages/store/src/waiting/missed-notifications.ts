@@ -41,16 +41,26 @@ export class MissedNotifications {
 
   async #compare(channels: readonly LiveChannel[]): Promise<void> {
     const before = channels.map(({ tail }) => tail.lastId);
+    const lastIds = await this.#lastIds(channels);
+    const isBehind = (live: LiveChannel, i: number) => {
+      const lastId = lastIds[i];
+      // It could not be read: the next time. Or nobody waits any more.
+      if (lastId === undefined || live.waiters.size === 0) return false;
+      const { started, lastId: known } = live.tail;
+      // Events that came since the answer are no reason, so what is known now may well be more.
+      return !started || lastId > known || lastId < (before[i] ?? 0);
+    };
+    const suspects = channels.filter(isBehind);
+    if (suspects.length === 0) return;
+    // Their notifications may still be on the way, which is another one than that of the answers: they get a round trip more.
+    await this.#lastIds(suspects);
+    for (const live of channels.filter(isBehind)) live.reset();
+  }
+
+  async #lastIds(channels: readonly LiveChannel[]): Promise<(number | undefined)[]> {
     const lastIds = await this.#subscriptions.lastIds(channels.map(({ name }) => name));
     // Notifications that came together with the answers are taken first.
     await setImmediate();
-    channels.forEach((live, i) => {
-      const lastId = lastIds[i];
-      // It could not be read: the next time. Or nobody waits any more.
-      if (lastId === undefined || live.waiters.size === 0) return;
-      const { started, lastId: known } = live.tail;
-      // Events that came since the answer are no reason, so what is known now may well be more.
-      if (!started || lastId > known || lastId < (before[i] ?? 0)) live.reset();
-    });
+    return lastIds;
   }
 }

@@ -52,11 +52,11 @@ export abstract class Poll extends LookAndWait<EventPage> {
   }
 
   protected override async look(channel: LiveChannel): Promise<EventPage | undefined> {
-    const { tail, resets } = channel;
+    const { tail, resets, isReady } = channel;
     const after = this.#after;
     const kept = tail.read(after, this.#limit, this.#type);
     const page = kept ?? (await this.#readTogether(channel, after));
-    const isCurrent = channel.resets === resets;
+    const isCurrent = isReady && channel.resets === resets;
     if (page.count > 0) {
       if (kept === undefined && isCurrent) remember(tail, after, this.#type, page);
       return page;

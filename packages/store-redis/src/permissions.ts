@@ -1,0 +1,68 @@
+import { EventsError } from '@ganomede/events-protocol';
+import { scriptText } from './commands.js';
+import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
+
+/** More of them make a sentence no clearer. */
+const MOST_NAMED = 5;
+
+/** Every command of the store and of its scripts, each on a key as it uses it. */
+export function commandsOf(keys: Keys): string[][] {
+  const { layout, channelList, indices, formerChannelSet, sweep } = keys;
+  const { channel, events, types } = keys.of('any');
+  const notifications = keys.notifications('any');
+  return [
+    ['eval', '', '1', channel],
+    ['evalsha', '', '1', channel],
+    ['get', layout],
+    ['set', layout, ''],
+    ['exists', formerChannelSet],
+    ['pexpire', sweep, '1'],
+    ['scan', '0'],
+    ['sscan', types, '0'],
+    ['sadd', types, ''],
+    ['srem', types, ''],
+    ['hget', channel, ''],
+    ['hmget', channel, ''],
+    ['hset', channel, '', ''],
+    ['hgetall', indices],
+    ['hsetnx', indices, '', ''],
+    ['lindex', events, '0'],
+    ['llen', events],
+    ['lpop', events],
+    ['lrange', events, '0', '0'],
+    ['ltrim', events, '0', '0'],
+    ['rpush', events, ''],
+    ['zadd', channelList, '0', ''],
+    ['zcard', channelList],
+    ['zrange', channelList, '0', '0'],
+    ['spublish', notifications, ''],
+    ['ssubscribe', notifications],
+    ['sunsubscribe', notifications],
+    ['ping'],
+    ['time'],
+    ['wait', '0', '0'],
+  ];
+}
+
+/** @throws EventsError `ServiceUnavailable` if an ACL of Redis forbids the store what it does. */
+export async function checkPermissions(connection: Connection, keys: Keys): Promise<void> {
+  const commands = commandsOf(keys);
+  for (const server of connection.servers()) {
+    let forbidden: string[];
+    try {
+      const found = await server.eval(scriptText({ name: 'find-forbidden' }), 0, JSON.stringify(commands));
+      forbidden = (found as number[]).map((i) => (commands[i - 1] as string[]).slice(0, 2).join(' '));
+    } catch (error) {
+      const { message } = error as Error;
+      if (!message.startsWith('NOPERM')) continue;
+      forbidden = ['eval'];
+    }
+    if (forbidden.length === 0) continue;
+    const more = forbidden.length > MOST_NAMED ? `, and ${forbidden.length - MOST_NAMED} more` : '';
+    throw new EventsError(
+      'ServiceUnavailable',
+      `Cannot use Redis at ${connection.address}: expected a user that may do what the store does, got one that may not ${forbidden.slice(0, MOST_NAMED).join(', ')}${more}`,
+    );
+  }
+}

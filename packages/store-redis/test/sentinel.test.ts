@@ -1,0 +1,69 @@
+import { RedisSentinels, until } from '@ganomede/events-testing';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Follower, Load } from './support/load.js';
+import { event, ids, openStore } from './support/stores.js';
+
+let group: RedisSentinels;
+beforeEach(async () => {
+  group = await RedisSentinels.start();
+});
+afterEach(() => group?.stop());
+
+const succeeds = (run: Promise<unknown>) =>
+  run.then(
+    () => true,
+    () => false,
+  );
+
+it.each([
+  ['killed', (sentinels: RedisSentinels) => sentinels.servers[0]?.kill()],
+  ['hung', (sentinels: RedisSentinels) => sentinels.servers[0]?.pause()],
+  ['made a replica', (sentinels: RedisSentinels) => sentinels.failover()],
+])(
+  'loses nothing that a replica has acknowledged when the master is %s under load, and goes on with another',
+  async (_, end) => {
+    const options = { url: group.url, minReplicas: 1, commandTimeoutMs: 1_000 };
+    const store = await openStore(options);
+    const peer = await openStore({ url: group.url, commandTimeoutMs: 1_000 });
+    const channels = ['a', 'b', 'c', 'd'];
+    const loads = channels.map((channel) => new Load(store, channel, 2));
+    const followers = channels.map((channel, n) => new Follower(peer, channel, n + 1));
+    const acknowledged = () => loads.map((load) => load.acknowledged.size);
+    await until('events are acknowledged', () => acknowledged().every((count) => count > 20));
+    await end(group);
+    await until('another is the master', async () => (await group.master()) !== group.servers[0]);
+    const before = acknowledged();
+    await until(
+      'every channel goes on',
+      () => acknowledged().every((count, i) => count > (before[i] ?? 0) + 20),
+      30_000,
+    );
+    await Promise.all(loads.map((load) => load.stop()));
+
+    for (const [i, channel] of channels.entries()) {
+      const { events: stored, lastId } = await peer.read({ channel, after: 0, limit: 1_000_000 });
+      expect(stored.map(({ id }) => id)).toEqual(Array.from({ length: lastId }, (_, n) => n + 1));
+      const numbers = stored.map(({ data }) => (data as { n: number }).n);
+      expect(new Set(numbers).size, 'nothing is stored twice').toBe(numbers.length);
+      for (const [id, n] of loads[i]?.acknowledged ?? []) expect(numbers[id - 1]).toBe(n);
+      const follower = followers[i];
+      await until(`the follower of ${channel} has everything`, () => (follower?.lastId ?? 0) >= lastId);
+      await follower?.stop();
+      const seen = new Map(follower?.seen.map(({ id, n }) => [n, id]));
+      expect(seen.size, 'nothing arrives twice').toBe(follower?.seen.length);
+      for (const [id, n] of loads[i]?.acknowledged ?? []) expect(seen.get(n)).toBe(id);
+    }
+    for (const { code } of loads.flatMap(({ errors }) => errors)) expect(code).toBe('ServiceUnavailable');
+  },
+  60_000,
+);
+
+it('waits for what comes through another master', async () => {
+  const store = await openStore({ url: group.url, commandTimeoutMs: 1_000 });
+  await store.append('waited', [event(1)]);
+  const poll = store.poll({ channel: 'waited', after: 1, limit: 10 }, { timeoutMs: 60_000 });
+  await until('the poll waits', () => store.waiting === 1);
+  await group.servers[0]?.kill();
+  await until('an append succeeds', () => succeeds(store.append('waited', [event(2)])), 30_000);
+  expect(ids(await poll)[0]).toBe(2);
+}, 60_000);
