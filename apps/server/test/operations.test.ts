@@ -10,6 +10,18 @@ import { createAppContext } from '../src/app-context.js';
 import { startProcess } from './support/process.js';
 import { BEARER, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
+/** A server in a process of its own, on a Redis of its own. */
+async function startOnRedis(): Promise<{ redis: RedisServer; url: string }> {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const server = await startProcess([], {
+    API_SECRET: SECRET,
+    EVENTS_STORE: 'redis',
+    REDIS_URL: redis.url,
+  });
+  return { redis, url: await server.listening() };
+}
+
 describe('health', () => {
   it('is live, and ready while the store can be reached and the server does not stop', async () => {
     const server = await startServer();
@@ -20,14 +32,7 @@ describe('health', () => {
   });
 
   it('is not ready while the store is away, and again when it is back', async () => {
-    const redis = await RedisServer.start();
-    onTestFinished(() => redis.stop());
-    const server = await startProcess([], {
-      API_SECRET: SECRET,
-      EVENTS_STORE: 'redis',
-      REDIS_URL: redis.url,
-    });
-    const url = await server.listening();
+    const { redis, url } = await startOnRedis();
     const ready = async () => (await fetch(`${url}/health/ready`)).status;
     expect(await ready()).toBe(200);
     await redis.kill();
@@ -38,14 +43,7 @@ describe('health', () => {
   });
 
   it('is not ready while the store hangs, and says so before a read gives up', async () => {
-    const redis = await RedisServer.start();
-    onTestFinished(() => redis.stop());
-    const server = await startProcess([], {
-      API_SECRET: SECRET,
-      EVENTS_STORE: 'redis',
-      REDIS_URL: redis.url,
-    });
-    const url = await server.listening();
+    const { redis, url } = await startOnRedis();
     redis.pause();
     const read = fetch(`${url}/events/v1/events?clientId=c&channel=x&timeout=0`, { headers: BEARER });
     const ready = fetch(`${url}/health/ready`);

@@ -35,14 +35,19 @@ export class DiskSpace {
    * @throws NoRoom
    */
   assertRoom(changes: readonly Change[], fromReserve: boolean): void {
-    const { bavail, bsize } = statfsSync(this.#dataDir);
-    const left = bavail * bsize - (fromReserve ? this.#reserveBytes / 2 : this.#reserveBytes);
+    const left = freeBytes(this.#dataDir) - (fromReserve ? this.#reserveBytes / 2 : this.#reserveBytes);
     if (left >= roughBytes(changes, this.#pageSize) || left >= mostBytes(changes, this.#pageSize)) return;
     const reserve = Math.ceil(this.#reserveBytes / 1024);
     throw new NoRoom(
       `its disk is nearly full, ${reserve} KiB of it are kept in reserve (DISK_RESERVE_BYTES)`,
     );
   }
+}
+
+/** What is free on the disk of a directory, for this user. @throws Error if there is no such directory */
+export function freeBytes(directory: string): number {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
 }
 
 /** What a commit writes if no two entries lie on one page: far too much, but quickly known. */

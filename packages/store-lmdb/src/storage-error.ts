@@ -1,6 +1,6 @@
-import { statfsSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
+import { freeBytes } from './disk-space.js';
 
 /** What `openLmdbStore` rejects with. */
 export function cannotOpen(dataDir: string, reason: string, cause?: unknown): EventsError {
@@ -60,8 +60,7 @@ function describe(cause: unknown): string {
 /** LMDB reports the write that a disk cut short as EIO, so the space that is left is part of the message. */
 function freeSpace(dataDir: string): string {
   try {
-    const { bavail, bsize } = statfsSync(dataDir);
-    return `, ${Math.floor((bavail * bsize) / 1024)} KiB free on its disk`;
+    return `, ${Math.floor(freeBytes(dataDir) / 1024)} KiB free on its disk`;
   } catch {
     return '';
   }

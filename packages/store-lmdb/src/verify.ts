@@ -1,12 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type ChannelRecord, readChannel } from './channel-record.js';
-import { checkDataFile } from './check-data-file.js';
+import { inClosedStore } from './closed-store.js';
 import { Database } from './database.js';
-import { lockDirectory } from './directory-lock.js';
 import { CHANNELS_END, channelNumberKey, eventKey, typeKey, typesEnd } from './keys.js';
-import { cannotOpen } from './storage-error.js';
 import { decodeEvent } from './stored-event.js';
 
 /** What a directory holds, and what of it is damaged. */
@@ -28,19 +24,15 @@ const MAX_TOLD = 20;
  * @throws EventsError `ServiceUnavailable` (as a rejection) if there is no store, it is in use, or pages of its data file
  * are damaged; the message says which
  */
-export async function verifyLmdbStore(dataDir: string): Promise<Verification> {
-  const path = resolve(dataDir);
-  if (!existsSync(join(path, 'events.mdb'))) throw cannotOpen(path, 'it has no events.mdb');
-  const lock = lockDirectory(path);
-  let database: Database | undefined;
-  try {
-    checkDataFile(path, { allPages: true });
-    database = new Database(path, 0);
-    return await verify(database);
-  } finally {
-    await database?.close();
-    lock.release();
-  }
+export function verifyLmdbStore(dataDir: string): Promise<Verification> {
+  return inClosedStore(dataDir, async (path) => {
+    const database = new Database(path, 0);
+    try {
+      return await verify(database);
+    } finally {
+      await database.close();
+    }
+  });
 }
 
 async function verify(database: Database): Promise<Verification> {

@@ -1,7 +1,7 @@
 import { RedisCluster, type RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Follower, Load } from './support/load.js';
-import { event, events, failure, ids, openStore } from './support/stores.js';
+import { expectNothingLost, Follower, Load } from './support/load.js';
+import { event, events, failure, ids, openStore, succeeds } from './support/stores.js';
 
 let cluster: RedisCluster;
 beforeEach(async () => {
@@ -14,12 +14,6 @@ const promoted = (replica: RedisServer) =>
     const info = await replica.admin.info('replication');
     return info.includes('role:master');
   });
-
-const succeeds = (run: Promise<unknown>) =>
-  run.then(
-    () => true,
-    () => false,
-  );
 
 it('loses nothing that a replica has acknowledged when a master is killed under load, and goes on', async () => {
   const store = await openStore({ cluster: cluster.nodes, minReplicas: 1, replicaTimeoutMs: 2_000 });
@@ -40,24 +34,7 @@ it('loses nothing that a replica has acknowledged when a master is killed under 
   await until('every channel goes on', () =>
     acknowledged().every((count, i) => count > (before[i] ?? 0) + 20),
   );
-  await Promise.all(loads.map((load) => load.stop()));
-
-  for (const [i, channel] of channels.entries()) {
-    const { events: stored, lastId } = await peer.read({ channel, after: 0, limit: 1_000_000 });
-    expect(stored.map(({ id }) => id)).toEqual(Array.from({ length: lastId }, (_, n) => n + 1));
-    const numbers = stored.map(({ data }) => (data as { n: number }).n);
-    expect(new Set(numbers).size, 'nothing is stored twice').toBe(numbers.length);
-    const given = loads[i]?.acknowledged ?? new Map<number, number>();
-    for (const [id, n] of given) expect(numbers[id - 1]).toBe(n);
-
-    const follower = followers[i];
-    await until(`the follower of ${channel} has everything`, () => (follower?.lastId ?? 0) >= lastId);
-    await follower?.stop();
-    const seen = new Map(follower?.seen.map(({ id, n }) => [n, id]));
-    expect(seen.size, 'nothing arrives twice').toBe(follower?.seen.length);
-    for (const [id, n] of given) expect(seen.get(n)).toBe(id);
-  }
-  for (const { code } of loads.flatMap(({ errors }) => errors)) expect(code).toBe('ServiceUnavailable');
+  await expectNothingLost(peer, channels, loads, followers);
 }, 60_000);
 
 it('strands nobody when a replica that lags is promoted', async () => {

@@ -2,7 +2,7 @@ import { createRedisStore, type RedisStoreOptions } from '@ganomede/events-store
 import { RedisCluster, RedisServer, SilentProxy, until } from '@ganomede/events-testing';
 import { Cluster } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
-import { event, failure, ids, openStore } from './support/stores.js';
+import { event, failure, ids, openStore, succeeds } from './support/stores.js';
 
 /** Nobody looks for lost notifications: what is found is found without that. */
 const NEVER_MS = 1_000_000;
@@ -22,12 +22,6 @@ async function openTelling(options: RedisStoreOptions) {
   const store = await openStore({ ...options, onWarning: (message) => warnings.push(message) });
   return { store, warns: (what: string) => warnings.some((message) => message.startsWith(what)) };
 }
-
-const succeeds = (run: Promise<unknown>) =>
-  run.then(
-    () => true,
-    () => false,
-  );
 
 it('is back when the network is, though its connections stay dead, and those who wait with it', async () => {
   const { redis, proxy, url } = await startRedis();

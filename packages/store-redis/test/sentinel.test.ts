@@ -1,19 +1,13 @@
 import { RedisSentinels, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Follower, Load } from './support/load.js';
-import { event, ids, openStore } from './support/stores.js';
+import { expectNothingLost, Follower, Load } from './support/load.js';
+import { event, ids, openStore, succeeds } from './support/stores.js';
 
 let group: RedisSentinels;
 beforeEach(async () => {
   group = await RedisSentinels.start();
 });
 afterEach(() => group?.stop());
-
-const succeeds = (run: Promise<unknown>) =>
-  run.then(
-    () => true,
-    () => false,
-  );
 
 it.each([
   ['killed', (sentinels: RedisSentinels) => sentinels.servers[0]?.kill()],
@@ -38,22 +32,7 @@ it.each([
       () => acknowledged().every((count, i) => count > (before[i] ?? 0) + 20),
       30_000,
     );
-    await Promise.all(loads.map((load) => load.stop()));
-
-    for (const [i, channel] of channels.entries()) {
-      const { events: stored, lastId } = await peer.read({ channel, after: 0, limit: 1_000_000 });
-      expect(stored.map(({ id }) => id)).toEqual(Array.from({ length: lastId }, (_, n) => n + 1));
-      const numbers = stored.map(({ data }) => (data as { n: number }).n);
-      expect(new Set(numbers).size, 'nothing is stored twice').toBe(numbers.length);
-      for (const [id, n] of loads[i]?.acknowledged ?? []) expect(numbers[id - 1]).toBe(n);
-      const follower = followers[i];
-      await until(`the follower of ${channel} has everything`, () => (follower?.lastId ?? 0) >= lastId);
-      await follower?.stop();
-      const seen = new Map(follower?.seen.map(({ id, n }) => [n, id]));
-      expect(seen.size, 'nothing arrives twice').toBe(follower?.seen.length);
-      for (const [id, n] of loads[i]?.acknowledged ?? []) expect(seen.get(n)).toBe(id);
-    }
-    for (const { code } of loads.flatMap(({ errors }) => errors)) expect(code).toBe('ServiceUnavailable');
+    await expectNothingLost(peer, channels, loads, followers);
   },
   60_000,
 );

@@ -1,5 +1,7 @@
 import { EventsError } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
+import { until } from '@ganomede/events-testing';
+import { expect } from 'vitest';
 
 /** Publishers that append to a channel without end, whatever becomes of the store. */
 export class Load {
@@ -67,4 +69,33 @@ export class Follower {
       }
     }
   }
+}
+
+/**
+ * Ends the loads, and expects of every channel that `store` has what was acknowledged, in order and once, that its follower
+ * has been given that, and that appends failed in no other way than that Redis was away.
+ */
+export async function expectNothingLost(
+  store: EventStore,
+  channels: readonly string[],
+  loads: readonly Load[],
+  followers: readonly Follower[],
+): Promise<void> {
+  await Promise.all(loads.map((load) => load.stop()));
+  for (const [i, channel] of channels.entries()) {
+    const { events: stored, lastId } = await store.read({ channel, after: 0, limit: 1_000_000 });
+    expect(stored.map(({ id }) => id)).toEqual(Array.from({ length: lastId }, (_, n) => n + 1));
+    const numbers = stored.map(({ data }) => (data as { n: number }).n);
+    expect(new Set(numbers).size, 'nothing is stored twice').toBe(numbers.length);
+    const given = loads[i]?.acknowledged ?? new Map<number, number>();
+    for (const [id, n] of given) expect(numbers[id - 1]).toBe(n);
+
+    const follower = followers[i];
+    await until(`the follower of ${channel} has everything`, () => (follower?.lastId ?? 0) >= lastId);
+    await follower?.stop();
+    const seen = new Map(follower?.seen.map(({ id, n }) => [n, id]));
+    expect(seen.size, 'nothing arrives twice').toBe(follower?.seen.length);
+    for (const [id, n] of given) expect(seen.get(n)).toBe(id);
+  }
+  for (const { code } of loads.flatMap(({ errors }) => errors)) expect(code).toBe('ServiceUnavailable');
 }

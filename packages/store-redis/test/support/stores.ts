@@ -31,3 +31,9 @@ export async function failure(run: Promise<unknown>): Promise<{ error: unknown; 
   );
   return { error, ms: performance.now() - started };
 }
+
+export const succeeds = (run: Promise<unknown>) =>
+  run.then(
+    () => true,
+    () => false,
+  );
