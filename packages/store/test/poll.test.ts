@@ -70,6 +70,15 @@ it('waits on where the store goes away while it waits, and reads again when it i
   expect((await polling).texts).toEqual([event6]);
 });
 
+it('does not look without a pause at a store that is away, though it has heard of events that it does not have', async () => {
+  const store = source(nothing, away);
+  const polling = poll(store, cursor, { timeoutMs: 50 });
+  await turn();
+  live.push('a', [{ id: 8, type: 'add', json: Buffer.from('{"id":8}') }], 1);
+  expect(await polling).toMatchObject({ count: 0 });
+  expect(store.reads).toBeLessThanOrEqual(3);
+});
+
 it('ends empty at its time where the store stays away', async () => {
   const store = source(nothing, away);
   const polling = poll(store, cursor, { timeoutMs: 50 });
@@ -150,6 +159,17 @@ it('does not remember a page that was read before events may have been missed', 
   expect((await polling).texts).toEqual([event6]);
   await poll(store, cursor, { timeoutMs: 10_000 });
   expect(store.reads).toBe(2);
+});
+
+it('tells those who wait if another has found the store further on', async () => {
+  const store = source(nothing, async () => new EventPage([], { firstId: 1, lastId: 6 }), something);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  await turn();
+  // Event 6 was appended and its notification lost; who asks now comes from a server that has heard of it.
+  const further = poll(store, { ...cursor, after: 6 }, { timeoutMs: 1_000 });
+  expect((await Promise.race([polling, further])).texts).toEqual([event6]);
+  live.close();
+  await further;
 });
 
 it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(

@@ -1,4 +1,4 @@
-import type { EventPage } from '../events/event-page.js';
+import type { ChannelBounds, EventPage } from '../events/event-page.js';
 import type { Subscriptions, TailEvent } from '../storage.js';
 import { LiveTail } from './live-tail.js';
 import { Waiters } from './waiter.js';
@@ -37,6 +37,13 @@ export class LiveChannel {
   /** How often events may have been missed: a read that began before the last time does not count. */
   get resets(): number {
     return this.#resets;
+  }
+
+  /** A read of the store has seen everything up to `lastId`. If that is more than was known, those who wait look again. */
+  start(bounds: ChannelBounds): void {
+    const { started, lastId } = this.tail;
+    this.tail.start(bounds);
+    if (started && this.tail.lastId > lastId) this.waiters.wakeAll();
   }
 
   /** Events may have been missed: everybody reads the store again. */

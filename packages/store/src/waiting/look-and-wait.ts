@@ -107,21 +107,22 @@ export abstract class LookAndWait<Found> extends Waiter {
       // The storage of a closed store is not asked any more.
       while (!room.live.closed) {
         const { resets } = channel;
-        let longestMs = Number.POSITIVE_INFINITY;
+        let isStoreAway = false;
         try {
           found = await this.look(channel);
           if (found !== undefined) break;
           this.#looked = true;
         } catch (error) {
           if (!this.#looked || !isAway(error)) throw error;
-          longestMs = RETRY_MS;
+          isStoreAway = true;
         }
         if (room.hooks.beforeWait) await room.hooks.beforeWait(channel.name);
         const remainingMs = this.#deadline - performance.now();
         if (this.#hasEnded(room) || remainingMs <= 0) break;
-        // A look that a reset has overtaken may have missed what came while nothing was notified.
-        if (channel.resets !== resets || this.isOutdated(channel)) continue;
-        this.wait(channel.waiters, Math.min(remainingMs, longestMs));
+        // A look that a reset has overtaken may have missed what came while nothing was notified. A store that is away
+        // fails without a pause: looking again at once would keep everything else from running.
+        if (channel.resets !== resets || (!isStoreAway && this.isOutdated(channel))) continue;
+        this.wait(channel.waiters, isStoreAway ? Math.min(remainingMs, RETRY_MS) : remainingMs);
         return;
       }
     } catch (error) {

@@ -63,7 +63,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
     }
     this.#empty = page;
     if (isCurrent) {
-      tail.start(page);
+      channel.start(page);
       // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store goes back to
       // where the store is.
       this.#after = page.lastId;
