@@ -1,0 +1,241 @@
+import { EventsError } from '@ganomede/events-protocol';
+import type { Scheduler } from 'fast-check';
+import { MemoryStorage } from '../../src/memory/memory-storage.js';
+import type { Storage, StorageListener, Subscriptions, TrimLimits } from '../../src/storage.js';
+
+/** How often a process compares its newest ids with those of the engine, milliseconds of the test's clock. */
+export const CHECK_EVERY_MS = 5_000;
+
+/** An event that was appended: what a reader must find. */
+export interface LoggedEvent {
+  readonly id: number;
+  readonly type: string;
+  readonly json: string;
+}
+
+/** What the engine tells of a channel. */
+interface Notification {
+  readonly what: string;
+  tell(listener: StorageListener): void;
+}
+
+/**
+ * A memory engine that several processes share, as a Redis is shared, in a world that a scheduler of fast-check decides
+ * about: when a call arrives, when its answer comes back, when which notification is told. Calls may overtake each other,
+ * and so may the notifications of different channels; each may be lost.
+ */
+export class SharedMemory {
+  readonly #engine = new MemoryStorage();
+  readonly #scheduler: Scheduler;
+  readonly #links = new Set<Link>();
+  readonly #logs = new Map<string, LoggedEvent[]>();
+  readonly #firstIds = new Map<string, number>();
+  /** What must not have happened. */
+  readonly violations: Error[] = [];
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+    this.#engine.listen({
+      appended: (channel, events, firstId) => {
+        const told = [...events];
+        this.#logged(channel).push(
+          ...told.map(({ id, type, json }) => ({ id, type, json: json.toString() })),
+        );
+        this.#firstIds.set(channel, firstId);
+        this.#notify(channel, {
+          what: `appended ${told.map(({ id }) => id)}`,
+          tell: (listener) => listener.appended(channel, told, firstId),
+        });
+      },
+      trimmed: (channel, firstId) => {
+        this.#firstIds.set(channel, firstId);
+        this.#notify(channel, {
+          what: `trimmed to ${firstId}`,
+          tell: (listener) => listener.trimmed(channel, firstId),
+        });
+      },
+      missed: () => {},
+    });
+  }
+
+  /** Every event that was ever appended to a channel. */
+  log(channel: string): readonly LoggedEvent[] {
+    return this.#logged(channel);
+  }
+
+  /** Oldest id that the channel keeps; one above its newest if it keeps none. */
+  firstId(channel: string): number {
+    return this.#firstIds.get(channel) ?? 1;
+  }
+
+  /** Drops what is too much, as the sweep of another process does. */
+  trim(channel: string, limits: TrimLimits): Promise<void> {
+    return this.#engine.channels.trim(channel, limits);
+  }
+
+  /** The way of one process to the engine. */
+  connect(name: string): Link {
+    const link = new Link(name, this.#engine, this.#scheduler, (error) => this.violations.push(error));
+    this.#links.add(link);
+    return link;
+  }
+
+  #logged(channel: string): LoggedEvent[] {
+    const log = this.#logs.get(channel) ?? [];
+    this.#logs.set(channel, log);
+    return log;
+  }
+
+  #notify(channel: string, notification: Notification): void {
+    for (const link of this.#links) link.notify(channel, notification);
+  }
+}
+
+/** What one process has of a shared engine: a `Storage` whose every call and notification the scheduler decides about. */
+export class Link implements Storage {
+  readonly #name: string;
+  readonly #engine: MemoryStorage;
+  readonly #scheduler: Scheduler;
+  readonly #violated: (error: Error) => void;
+  #listener: StorageListener | undefined;
+  #isAway = false;
+  #isClosed = false;
+  /** How often calls that were under way were lost. */
+  #losses = 0;
+  /** Channels that the process wants to hear of, and whether the engine tells it now. */
+  readonly #subscribed = new Map<string, { isPlaced: boolean }>();
+  /** What is to be told, in order, by channel. */
+  readonly #mail = new Map<string, Notification[]>();
+
+  constructor(name: string, engine: MemoryStorage, scheduler: Scheduler, violated: (error: Error) => void) {
+    this.#name = name;
+    this.#engine = engine;
+    this.#scheduler = scheduler;
+    this.#violated = violated;
+  }
+
+  listen(listener: StorageListener): void {
+    this.#listener = listener;
+  }
+
+  readonly append: Storage['append'] = (append) =>
+    this.#call(`append to ${append.channel}`, () => this.#engine.append(append));
+
+  readonly scan: Storage['scan'] = (scan) =>
+    this.#call(`scan ${scan.channel}`, () => this.#engine.scan(scan));
+
+  readonly subscriptions: Subscriptions = {
+    checkEveryMs: CHECK_EVERY_MS,
+    subscribe: (channel) => {
+      const subscription = { isPlaced: false };
+      this.#subscribed.set(channel, subscription);
+      return this.#call(`subscribe to ${channel}`, async () => {
+        subscription.isPlaced = true;
+      });
+    },
+    unsubscribe: (channel) => void this.#subscribed.delete(channel),
+    lastIds: (channels) =>
+      this.#call('last ids', () =>
+        Promise.all(
+          channels.map(async (channel) => {
+            const { lastId } = await this.#engine.scan({ channel, type: undefined, after: 0, limit: 1 });
+            return lastId;
+          }),
+        ),
+      ).catch(() => channels.map(() => undefined)),
+  };
+
+  get cursors() {
+    return this.#engine.cursors;
+  }
+
+  get indices() {
+    return this.#engine.indices;
+  }
+
+  get channels() {
+    return this.#engine.channels;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#losses++;
+    this.#subscribed.clear();
+    this.#mail.clear();
+  }
+
+  /** The engine tells it something, which comes some time. */
+  notify(channel: string, notification: Notification): void {
+    if (!this.#subscribed.get(channel)?.isPlaced) return;
+    const mail = this.#mail.get(channel) ?? [];
+    this.#mail.set(channel, mail);
+    mail.push(notification);
+    void this.#happens(`${this.#name} hears of ${channel}`).then(() => {
+      // Of each channel in order, so this is not always the one that has been scheduled with it.
+      const next = mail.shift();
+      // One that was under way when the channel was given up may come when it is subscribed to again.
+      if (next && this.#listener && this.#subscribed.has(channel)) next.tell(this.#listener);
+    });
+  }
+
+  /** The next notification of the channel is lost, and nobody notices. */
+  loseNotification(channel: string): void {
+    this.#mail.get(channel)?.shift();
+  }
+
+  /** Something makes the engine believe that notifications were lost. */
+  doubt(channel: string): void {
+    if (this.#subscribed.has(channel)) this.#listener?.missed(channel);
+  }
+
+  /** Notifications are lost until the engine has been subscribed to again, which is told. */
+  loseSubscriptions(): void {
+    for (const [channel, subscription] of this.#subscribed) {
+      const wasPlaced = subscription.isPlaced;
+      subscription.isPlaced = false;
+      this.#mail.get(channel)?.splice(0);
+      if (wasPlaced && !this.#isAway) void this.#resubscribe(channel, subscription);
+    }
+  }
+
+  /** Calls and answers that are under way are lost, later ones fail. */
+  goAway(): void {
+    this.#isAway = true;
+    this.#losses++;
+    this.loseSubscriptions();
+  }
+
+  comeBack(): void {
+    if (!this.#isAway || this.#isClosed) return;
+    this.#isAway = false;
+    for (const [channel, subscription] of this.#subscribed) void this.#resubscribe(channel, subscription);
+  }
+
+  async #resubscribe(channel: string, subscription: { isPlaced: boolean }): Promise<void> {
+    await this.#happens(`${this.#name} subscribes again to ${channel}`);
+    if (this.#isAway || this.#subscribed.get(channel) !== subscription) return;
+    const losses = this.#losses;
+    subscription.isPlaced = true;
+    await this.#happens(`${this.#name} has subscribed again to ${channel}`);
+    const isSame = this.#losses === losses && this.#subscribed.get(channel) === subscription;
+    if (isSame && subscription.isPlaced) this.#listener?.missed(channel);
+  }
+
+  /** On the engine it is one step; before it lies the way there, behind it the way back. */
+  async #call<T>(what: string, step: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) this.#violated(new Error(`${this.#name} was called after it was closed: ${what}`));
+    const losses = this.#losses;
+    const away = () => new EventsError('ServiceUnavailable', `${this.#name} is away: ${what}`);
+    if (this.#isAway) throw away();
+    await this.#happens(`${this.#name} calls: ${what}`);
+    if (this.#losses !== losses) throw away();
+    const answer = await step();
+    await this.#happens(`${this.#name} is answered: ${what}`);
+    if (this.#losses !== losses) throw away();
+    return answer;
+  }
+
+  #happens(what: string): Promise<void> {
+    return this.#scheduler.schedule(Promise.resolve(), what);
+  }
+}
