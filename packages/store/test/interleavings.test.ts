@@ -282,16 +282,15 @@ describe('Stores that share an engine, whatever happens in whatever order', () =
     vi.useRealTimers();
   });
 
-  const isHeld = (...more: fc.WeightedArbitrary<Act>[]) => {
-    const property = fc.asyncProperty(anyScenario(...more), async (scenario) => {
-      await new World(scenario).run();
-      expect(vi.getTimerCount(), 'timers left behind').toBe(0);
+  const isHeld = (...more: fc.WeightedArbitrary<Act>[]) =>
+    search(anyScenario(...more), 1_500, async (scenario) => {
+      try {
+        await new World(scenario).run();
+        expect(vi.getTimerCount(), 'timers left behind').toBe(0);
+      } finally {
+        vi.clearAllTimers();
+      }
     });
-    return search(
-      property.afterEach(() => void vi.clearAllTimers()),
-      1_500,
-    );
-  };
 
   it('skip, repeat and reorder nothing, and end every poll', () => isHeld(), searchTimeoutMs);
 

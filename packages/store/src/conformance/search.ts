@@ -9,18 +9,35 @@ export const searchTimeoutMs = MODEL_RUNS || MODEL_MINUTES ? 0 : 600_000;
 /** Cases between two looks at the clock. */
 const AT_ONCE = 100;
 
+/** For how long it looks for a shorter case once it has found one, milliseconds. */
+const SHRINK_MS = 60_000;
+
 /**
- * Searches for a case in which a property does not hold: in `runs` of them, unless the environment asks for more. It
- * throws an error with the shortest case that it finds, and its seed.
+ * Searches for a case that `tries` rejects: among `runs` of them, unless the environment asks for more. It throws an error
+ * with the shortest case that it finds, and its seed.
  */
-export async function search<T>(property: fc.IAsyncProperty<T>, runs: number): Promise<void> {
-  const seed = MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) };
-  const path = MODEL_PATH === undefined ? {} : { path: MODEL_PATH };
+export async function search<T>(
+  cases: fc.Arbitrary<T>,
+  runs: number,
+  tries: (one: T) => Promise<void>,
+): Promise<void> {
+  let deadline = Number.POSITIVE_INFINITY;
+  const property = fc.asyncProperty(cases, async (one) => {
+    if (Date.now() > deadline) return;
+    try {
+      await tries(one);
+    } catch (error) {
+      deadline = Math.min(deadline, Date.now() + SHRINK_MS);
+      throw error;
+    }
+  });
   if (MODEL_MINUTES === undefined) {
+    const seed = MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) };
+    const path = MODEL_PATH === undefined ? {} : { path: MODEL_PATH };
     await fc.assert(property, { numRuns: Number(MODEL_RUNS ?? runs), ...seed, ...path });
     return;
   }
   const end = Date.now() + Number(MODEL_MINUTES) * 60_000;
-  let next = Number(MODEL_SEED ?? Date.now()) | 0;
-  while (Date.now() < end) await fc.assert(property, { numRuns: AT_ONCE, seed: next++ });
+  let seed = Number(MODEL_SEED ?? Date.now()) | 0;
+  while (Date.now() < end) await fc.assert(property, { numRuns: AT_ONCE, seed: seed++ });
 }
