@@ -1,8 +1,8 @@
 import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
-import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisCluster } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { RedisStorage } from '../src/redis-storage.js';
+import { openUnderTest } from './support/open-under-test.js';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -11,18 +11,7 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 describe('three masters with replicas', () => {
-  describeEventStore('Redis Cluster', async (options) => {
-    const store = await createRedisStore({ cluster: cluster.nodes, ...options });
-    const peer = await createRedisStore({ cluster: cluster.nodes, ...options });
-    return {
-      store,
-      peer,
-      close: async () => {
-        await store.close();
-        await peer.close();
-      },
-    };
-  });
+  describeEventStore('Redis Cluster', (options) => openUnderTest({ cluster: cluster.nodes }, options));
 
   describeStorage('Redis Cluster', () => RedisStorage.open({ cluster: cluster.nodes }));
 });

@@ -1,8 +1,8 @@
 import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
-import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { RedisStorage } from '../src/redis-storage.js';
+import { openUnderTest } from './support/open-under-test.js';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -11,18 +11,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describe('one Redis', () => {
-  describeEventStore('Redis', async (options) => {
-    const store = await createRedisStore({ url: redis.url, ...options });
-    const peer = await createRedisStore({ url: redis.url, ...options });
-    return {
-      store,
-      peer,
-      close: async () => {
-        await store.close();
-        await peer.close();
-      },
-    };
-  });
+  describeEventStore('Redis', (options) => openUnderTest({ url: redis.url }, options));
 
   describeStorage('Redis', () => RedisStorage.open({ url: redis.url }));
 });

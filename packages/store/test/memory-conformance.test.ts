@@ -1,10 +1,26 @@
-import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
-import { openMemoryStore } from '@ganomede/events-store/memory';
+import { openEventStore } from '@ganomede/events-store';
+import { describeEventStore, describeStorage, type OpenStore } from '@ganomede/events-store/conformance';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
-describeEventStore('memory', async (options) => {
-  const store = await openMemoryStore(options);
-  return { store, peer: store, close: () => store.close() };
-});
+const open: OpenStore = async (options) => {
+  const storage = new MemoryStorage();
+  let store = await openEventStore(() => storage, options);
+  return {
+    get store() {
+      return store;
+    },
+    get peer() {
+      return store;
+    },
+    trim: (channel, limits) => storage.channels.trim(channel, limits),
+    reopen: async () => {
+      await store.close();
+      store = await openEventStore(() => storage, options);
+    },
+    close: () => store.close(),
+  };
+};
+
+describeEventStore('memory', open, { modelRuns: 500 });
 
 describeStorage('memory', async () => new MemoryStorage());

@@ -14,6 +14,14 @@ import { describeRetention } from './retention.js';
 import type { OpenStore, StoreUnderTest } from './store-under-test.js';
 import { describeTypedChannels } from './typed-channels.js';
 
+/** How many sequences of calls are tried, see `EventStoreSuite`. */
+const MODEL_RUNS = 60;
+
+export interface EventStoreSuite {
+  /** How many sequences of calls are tried against a model, with either retention. Default 60, which takes a few seconds. */
+  readonly modelRuns?: number;
+}
+
 export { describeStorage } from './storage.js';
 export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 
@@ -21,7 +29,11 @@ export type { OpenStore, StoreUnderTest } from './store-under-test.js';
  * Registers the Vitest suite that every event store must pass. `open` opens a store with the given options; what
  * is in it already does not matter, since every test uses channels of its own.
  */
-export function describeEventStore(name: string, open: OpenStore): void {
+export function describeEventStore(
+  name: string,
+  open: OpenStore,
+  { modelRuns = MODEL_RUNS }: EventStoreSuite = {},
+): void {
   describe(`${name}, an event store`, () => {
     const opened: StoreUnderTest[] = [];
 
@@ -50,6 +62,6 @@ export function describeEventStore(name: string, open: OpenStore): void {
     describeRetention(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
-    describeModel(openForTest);
+    describeModel(openForTest, modelRuns);
   });
 }

@@ -5,6 +5,7 @@ import type { EventStore } from '../event-store.js';
 import type { EventPage } from '../events/event-page.js';
 import { indexedValue } from '../indices/index-value.js';
 import type { StoreOptions } from '../options.js';
+import { search, searchTimeoutMs } from './search.js';
 import { newChannel, type OpenStore, type StoreUnderTest } from './store-under-test.js';
 
 /** What a store is to do, in the plainest form: lists. */
@@ -20,63 +21,74 @@ class Model {
   >();
   readonly indices = new Map<string, IndexDefinition>();
   /** Polls that nothing was there for. */
-  readonly polls: {
-    readonly name: string;
-    readonly after: number;
-    readonly limit: number;
-    readonly page: Promise<EventPage>;
-  }[] = [];
+  readonly polls: WaitingPoll[] = [];
 
   /** Events of a name that are not known to be dropped, ascending. */
-  events(name: string): ModelEvent[] {
+  events(name: string, firstId = this.firstId(name)): ModelEvent[] {
     const { channel, type } = parseChannel(name, true);
-    const first = this.firstIds.get(channel) ?? 1;
     return (this.channels.get(channel) ?? []).filter(
-      (event) => event.id >= first && (type === undefined || event.filed === type),
+      (event) => event.id >= firstId && (type === undefined || event.filed === type),
     );
+  }
+
+  /** Oldest id that is not known to be dropped; one above the newest if there is none. */
+  firstId(name: string): number {
+    return this.firstIds.get(parseChannel(name, true).channel) ?? 1;
   }
 
   lastId(name: string): number {
     return this.channels.get(parseChannel(name, true).channel)?.length ?? 0;
   }
 
+  /** All below `firstId` is dropped. */
+  drop(name: string, firstId: number): void {
+    const { channel } = parseChannel(name, true);
+    this.firstIds.set(channel, Math.max(firstId, this.firstId(name)));
+  }
+
   /** What the store says of a channel is taken if it may be so: retention decides when to drop, within bounds. */
   learnBounds(name: string, page: EventPage, maxEvents: number): void {
     expect(page.lastId).toBe(this.lastId(name));
-    this.#learnFirstId(name, page, maxEvents);
+    const firstId = page.firstId || page.lastId + 1;
+    expect(firstId).toBeGreaterThanOrEqual(this.firstId(name));
+    if (maxEvents > 0) {
+      expect(page.lastId - firstId + 1).toBeLessThanOrEqual(maxEvents + Math.floor(maxEvents / 10));
+    }
+    // Without a limit nothing is dropped that the model has not dropped.
+    const most = maxEvents === 0 ? this.firstId(name) : page.lastId - maxEvents + 1;
+    expect(firstId).toBeLessThanOrEqual(Math.max(this.firstId(name), most));
+    this.drop(name, firstId);
   }
 
   /**
    * A poll is answered with what its store has heard of: all that lies after its cursor, but perhaps not yet what was
-   * appended a moment ago.
+   * appended, or dropped, a moment ago.
    */
-  matchesPoll(
-    { name, after, limit }: { name: string; after: number; limit: number },
-    page: EventPage,
-    maxEvents: number,
-  ): void {
-    expect(page.count).toBeGreaterThan(0);
+  matchesPoll({ name, after, limit }: ReadCursorOfName, page: EventPage): void {
     expect(page.lastId).toBeLessThanOrEqual(this.lastId(name));
-    this.#learnFirstId(name, page, maxEvents);
-    const heardOf = this.events(name).filter(({ id }) => id > after && id <= page.lastId);
+    const firstIds = [page.firstId || page.lastId + 1, ...page.events.slice(0, 1).map(({ id }) => id)];
+    const heardOf = this.events(name, Math.min(...firstIds)).filter(
+      ({ id }) => id > after && id <= page.lastId,
+    );
     matches(page, heardOf.slice(0, limit));
   }
+}
 
-  #learnFirstId(name: string, { firstId, lastId }: EventPage, maxEvents: number): void {
-    const { channel } = parseChannel(name, true);
-    const kept = lastId - firstId + 1;
-    if (lastId === 0 || maxEvents === 0) expect(firstId).toBe(Math.min(lastId, 1));
-    else {
-      expect(kept).toBeGreaterThanOrEqual(Math.min(lastId, maxEvents));
-      expect(kept).toBeLessThanOrEqual(maxEvents + Math.floor(maxEvents / 10));
-    }
-    if (firstId > (this.firstIds.get(channel) ?? 0)) this.firstIds.set(channel, firstId);
-  }
+interface ReadCursorOfName {
+  readonly name: string;
+  readonly after: number;
+  readonly limit: number;
+}
+
+interface WaitingPoll extends ReadCursorOfName {
+  readonly page: Promise<EventPage>;
+  readonly controller: AbortController;
 }
 
 interface ModelEvent extends EventInput {
   readonly id: number;
   readonly filed: string;
+  readonly timestamp: number;
 }
 
 interface Real {
@@ -107,6 +119,8 @@ const anyEvents = fc.array(
 const anyAfter = fc.nat(40);
 const anyLimit = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(1_000));
 const anyStore = fc.boolean();
+/** What takes a while. */
+const anyRarely = fc.nat(7).map((n) => n === 7);
 const anyConsumer = fc.constantFrom('mailer', 'billing:1');
 const anyIndex = fc.constantFrom('by-n', 'by-type');
 
@@ -137,13 +151,15 @@ const append = fc
           await expect(appending).rejects.toMatchObject({ code: 'IdempotencyKeyReused' });
           return;
         }
-        const ids = (await appending).map(({ id }) => id);
+        const headers = await appending;
+        const ids = headers.map(({ id }) => id);
         const firstId = known?.firstId ?? model.lastId(name) + 1;
         expect(ids).toEqual(events.map((_, i) => firstId + i));
         if (known) return;
         const all = model.channels.get(channel) ?? [];
         events.forEach((event, i) => {
-          all.push({ ...event, id: firstId + i, filed: type ?? event.type });
+          const timestamp = headers[i]?.timestamp ?? 0;
+          all.push({ ...event, id: firstId + i, timestamp, filed: type ?? event.type });
         });
         model.channels.set(channel, all);
         if (key !== undefined) model.keys.set(scope, { body, firstId, count: events.length });
@@ -152,14 +168,9 @@ const append = fc
         for (const poll of woken) {
           model.polls.splice(model.polls.indexOf(poll), 1);
           const page = await poll.page;
-          model.learnBounds(poll.name, page, real.maxEvents);
-          matches(
-            page,
-            model
-              .events(poll.name)
-              .filter(({ id }) => id > poll.after)
-              .slice(0, poll.limit),
-          );
+          expect(page.count).toBeGreaterThan(0);
+          expect(page.lastId).toBe(model.lastId(poll.name));
+          model.matchesPoll(poll, page);
         }
       },
     ),
@@ -206,20 +217,74 @@ const latest = fc
 
 /** At most at the newest id: a cursor that is ahead has rules of its own, which the suite of polls tests. */
 const poll = fc
-  .record({ name: anyName, behind: fc.nat(6), limit: anyLimit, isPeer: anyStore })
-  .map(({ name: end, behind, limit, isPeer }) =>
-    command(`poll ${JSON.stringify({ name: end, behind, limit, isPeer })}`, async (model, real) => {
+  .record({ name: anyName, behind: fc.nat(6), limit: anyLimit, isPeer: anyStore, isShort: anyRarely })
+  .map(({ name: end, behind, limit, isPeer, isShort }) =>
+    command(`poll ${JSON.stringify({ name: end, behind, limit, isPeer, isShort })}`, async (model, real) => {
       const name = model.prefix + end;
       const after = Math.max(model.lastId(name) - behind, 0);
-      const page = storeOf(real, isPeer).poll({ channel: name, after, limit }, { timeoutMs: WAIT_MS });
-      const there = model.events(name).filter(({ id }) => id > after);
-      if (there.length === 0) {
-        model.polls.push({ name, after, limit, page });
-        return;
-      }
-      model.matchesPoll({ name, after, limit }, await page, real.maxEvents);
+      const controller = new AbortController();
+      const page = storeOf(real, isPeer).poll(
+        { channel: name, after, limit },
+        { timeoutMs: isShort ? 1 : WAIT_MS, signal: controller.signal },
+      );
+      const isAnythingThere = model.events(name).some(({ id }) => id > after);
+      if (isShort) model.matchesPoll({ name, after, limit }, await page);
+      else if (isAnythingThere) {
+        expect((await page).count).toBeGreaterThan(0);
+        model.matchesPoll({ name, after, limit }, await page);
+      } else model.polls.push({ name, after, limit, page, controller });
     }),
   );
+
+const abortPoll = fc.nat(5).map((i) =>
+  command(`abort poll ${i}`, async (model) => {
+    const [aborted] = model.polls.splice(i, 1);
+    aborted?.controller.abort();
+    expect((await aborted?.page)?.count ?? 0).toBe(0);
+  }),
+);
+
+const trimToCount = fc
+  .record({ channel: anyChannel, maxEvents: fc.integer({ min: 1, max: 12 }) })
+  .map(({ channel: end, maxEvents }) =>
+    command(`trim ${JSON.stringify({ channel: end, maxEvents })}`, async (model, { underTest }) => {
+      const channel = model.prefix + end;
+      await underTest.trim?.(channel, { maxEvents, maxAgeMs: 0 });
+      model.drop(channel, model.lastId(channel) - maxEvents + 1);
+    }),
+  );
+
+/** Drops what is older than the event that is so far from the newest, about. */
+const trimToAge = fc.record({ channel: anyChannel, back: fc.nat(20) }).map(({ channel: end, back }) =>
+  command(`trim to age ${JSON.stringify({ channel: end, back })}`, async (model, real) => {
+    const channel = model.prefix + end;
+    const bounds = () => real.underTest.store.read({ channel, after: 0, limit: 1 });
+    model.learnBounds(channel, await bounds(), real.maxEvents);
+    const events = model.events(channel);
+    const youngest = events.at(-1 - back);
+    if (youngest === undefined) return;
+    const from = Date.now();
+    const maxAgeMs = Math.max(from - youngest.timestamp, 1);
+    await real.underTest.trim?.(channel, { maxEvents: 0, maxAgeMs });
+    const to = Date.now();
+    const page = await bounds();
+    const firstId = page.firstId || page.lastId + 1;
+    const dropped = events.filter(({ id }) => id < firstId);
+    const kept = events.filter(({ id }) => id >= firstId);
+    const cut = { from: from - maxAgeMs - CLOCK_MS, to: to - maxAgeMs + CLOCK_MS };
+    expect(Math.max(...dropped.map(({ timestamp }) => timestamp)), 'dropped').toBeLessThanOrEqual(cut.to);
+    expect(Math.min(...kept.map(({ timestamp }) => timestamp)), 'kept').toBeGreaterThanOrEqual(cut.from);
+    model.drop(channel, firstId);
+  }),
+);
+
+const reopen = fc.constant(
+  command('reopen', async (model, { underTest }) => {
+    const waiting = model.polls.splice(0);
+    await underTest.reopen?.();
+    for (const { page } of waiting) expect((await page).count).toBe(0);
+  }),
+);
 
 const saveCursor = fc
   .record({ name: anyName, clientId: anyConsumer, after: anyAfter, isPeer: anyStore })
@@ -279,37 +344,43 @@ const readIndex = fc
 /** A poll that ends by its time has missed an event. Short, since many sequences are tried to find a short one. */
 const WAIT_MS = 2_000;
 
-/** How many sequences of commands are tried; the environment may ask for more. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 60);
+/** How far the clock of an engine may be from ours, milliseconds. */
+const CLOCK_MS = 1;
+
+/** Of so many commands one is `reopen`, which takes as long as all others. */
+const REOPEN_EVERY = 40;
+
+function anyCommands({ trim, reopen: canReopen }: StoreUnderTest) {
+  const usual = [append, append, append, read, latest, poll, poll, abortPoll, saveCursor, loadCursor];
+  const all = [...usual, createIndex, readIndex, ...(trim ? [trimToCount, trimToAge] : [])];
+  const some = fc.oneof(...all);
+  const arbitrary = canReopen
+    ? fc.oneof({ weight: REOPEN_EVERY - 1, arbitrary: some }, { weight: 1, arbitrary: reopen })
+    : some;
+  return fc.commands([arbitrary], { size: 'large', maxCommands: 40 });
+}
 
 /**
  * Searches for a sequence of calls after which a store does not do what a list would. On failure fast-check prints the
- * shortest one that it finds, and its seed.
+ * shortest one that it finds, and its seed. `runs`: how many sequences are tried, unless the environment asks for more.
  */
-export function describeModel(open: OpenStore): void {
+export function describeModel(open: OpenStore, runs: number): void {
   describe('like a model of it', () => {
-    const search = (options: StoreOptions, maxEvents: number) => async () => {
+    const isHeld = (options: StoreOptions, maxEvents: number) => async () => {
       const underTest = await open(options);
-      const anyCommands = fc.commands(
-        [append, append, read, latest, poll, saveCursor, loadCursor, createIndex, readIndex],
-        { size: 'large', maxCommands: 40 },
-      );
-      await fc.assert(
-        fc.asyncProperty(anyCommands, async (commands) => {
-          const model = new Model();
-          await fc.asyncModelRun(() => ({ model, real: { underTest, maxEvents } }), commands);
-          // Whoever still waits is woken by one more event of each type.
-          const ends = ['a', 'b'].flatMap((channel) => ['x', 'y'].map((type) => ({ channel, type })));
-          for (const { channel, type } of ends) {
-            await underTest.store.append(model.prefix + channel, [{ from: 'test', type, data: { n: 0 } }]);
-          }
-          for (const { page } of model.polls) expect((await page).count).toBeGreaterThan(0);
-        }),
-        { numRuns: RUNS, endOnFailure: false },
-      );
+      await search(anyCommands(underTest), runs, async (commands) => {
+        const model = new Model();
+        await fc.asyncModelRun(() => ({ model, real: { underTest, maxEvents } }), commands);
+        // Whoever still waits is woken by one more event of each type.
+        const ends = ['a', 'b'].flatMap((channel) => ['x', 'y'].map((type) => ({ channel, type })));
+        for (const { channel, type } of ends) {
+          await underTest.store.append(model.prefix + channel, [{ from: 'test', type, data: { n: 0 } }]);
+        }
+        for (const { page } of model.polls) expect((await page).count).toBeGreaterThan(0);
+      });
     };
 
-    it('keeping everything', search({}, 0), 600_000);
-    it('keeping the newest events', search({ retention: { maxEvents: 10 } }, 10), 600_000);
+    it('keeping everything', isHeld({}, 0), searchTimeoutMs);
+    it('keeping the newest events', isHeld({ retention: { maxEvents: 10 } }, 10), searchTimeoutMs);
   });
 }

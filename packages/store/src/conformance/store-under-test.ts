@@ -2,12 +2,17 @@ import type { EventInput } from '@ganomede/events-protocol';
 import type { EventStore } from '../event-store.js';
 import type { EventPage } from '../events/event-page.js';
 import type { StoreOptions } from '../options.js';
+import type { TrimLimits } from '../storage.js';
 
 /** A store as the suite sees it. */
 export interface StoreUnderTest {
   readonly store: EventStore;
   /** Another way to the same events, such as a second connection; `store` itself if there is none. */
   readonly peer: EventStore;
+  /** Drops events of a channel as the sweep of retention does, at once. Absent: the search for a sequence of calls goes without. */
+  trim?(channel: string, limits: TrimLimits): Promise<void>;
+  /** Closes both and opens them again; from then on `store` and `peer` are others. Absent: likewise, such as if nothing would be kept. */
+  reopen?(): Promise<void>;
   /** Closes both and removes what they wrote. Also called if `store` is closed already. */
   close(): Promise<void>;
 }

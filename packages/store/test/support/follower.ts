@@ -13,6 +13,9 @@ export interface FollowerSettings {
   readonly timeoutMs: number;
   /** Whether it takes a page's `lastId` for its next cursor if the page is not full, instead of its last event's id. */
   readonly skipsAhead: boolean;
+  /** The process that it polls first, and whether it goes on to another each time. */
+  readonly on: number;
+  readonly moves: boolean;
 }
 
 /** A consumer that polls one page after the other, and compares each with what the engine was given. */
@@ -23,6 +26,7 @@ export class Follower {
   readonly #channel: string;
   readonly #type: string | undefined;
   #after = 0;
+  #polls = 0;
   #running: AbortController | undefined;
 
   /** `failed` is told of a page that is not as it must be. */
@@ -46,13 +50,15 @@ export class Follower {
     return this.#events(this.#after, Number.POSITIVE_INFINITY).filter(({ id }) => id >= firstId);
   }
 
-  /** Polls until a poll finds nothing or fails. Does nothing if it polls already. */
-  poll(store: EventStore): void {
+  /** Polls until a poll finds nothing or fails, each time at the next of the stores. Does nothing if it polls already. */
+  poll(stores: () => readonly EventStore[]): void {
     if (this.#running !== undefined) return;
     const controller = new AbortController();
     this.#running = controller;
     const after = this.#after;
-    const { name, limit, timeoutMs } = this.#settings;
+    const { name, limit, timeoutMs, on, moves } = this.#settings;
+    const all = stores();
+    const store = all[(on + (moves ? this.#polls++ : 0)) % all.length] as EventStore;
     store.poll({ channel: name, after, limit }, { timeoutMs, signal: controller.signal }).then(
       (page) => {
         this.#running = undefined;
@@ -62,7 +68,7 @@ export class Follower {
           this.#failed(error);
           return;
         }
-        if (page.count > 0) this.poll(store);
+        if (page.count > 0) this.poll(stores);
       },
       (error: unknown) => {
         this.#running = undefined;
@@ -88,6 +94,8 @@ export class Follower {
     const { firstId, lastId } = page;
     const about = `${this.#settings.name} after ${after}, told ${firstId} to ${lastId}`;
     expect(lastId, about).toBeLessThanOrEqual(this.#memory.log(this.#channel).length);
+    // Less would tell the consumer that the store has lost events.
+    expect(lastId, about).toBeGreaterThanOrEqual(after);
     expect(firstId, about).toBeLessThanOrEqual(this.#memory.firstId(this.#channel));
     const events = this.#events(after, lastId);
     const found = page.texts.map(String);

@@ -3,9 +3,6 @@ import type { Scheduler } from 'fast-check';
 import { MemoryStorage } from '../../src/memory/memory-storage.js';
 import type { Storage, StorageListener, Subscriptions, TrimLimits } from '../../src/storage.js';
 
-/** How often a process compares its newest ids with those of the engine, milliseconds of the test's clock. */
-export const CHECK_EVERY_MS = 5_000;
-
 /** An event that was appended: what a reader must find. */
 export interface LoggedEvent {
   readonly id: number;
@@ -27,14 +24,17 @@ interface Notification {
 export class SharedMemory {
   readonly #engine = new MemoryStorage();
   readonly #scheduler: Scheduler;
+  readonly #checkEveryMs: number;
   readonly #links = new Set<Link>();
   readonly #logs = new Map<string, LoggedEvent[]>();
   readonly #firstIds = new Map<string, number>();
   /** What must not have happened. */
   readonly violations: Error[] = [];
 
-  constructor(scheduler: Scheduler) {
+  /** `checkEveryMs`: how often each process looks for notifications that were lost. */
+  constructor(scheduler: Scheduler, checkEveryMs: number) {
     this.#scheduler = scheduler;
+    this.#checkEveryMs = checkEveryMs;
     this.#engine.listen({
       appended: (channel, events, firstId) => {
         const told = [...events];
@@ -75,7 +75,9 @@ export class SharedMemory {
 
   /** The way of one process to the engine. */
   connect(name: string): Link {
-    const link = new Link(name, this.#engine, this.#scheduler, (error) => this.violations.push(error));
+    const link = new Link(name, this.#engine, this.#scheduler, this.#checkEveryMs, (error) =>
+      this.violations.push(error),
+    );
     this.#links.add(link);
     return link;
   }
@@ -93,6 +95,7 @@ export class SharedMemory {
 
 /** What one process has of a shared engine: a `Storage` whose every call and notification the scheduler decides about. */
 export class Link implements Storage {
+  readonly subscriptions: Subscriptions;
   readonly #name: string;
   readonly #engine: MemoryStorage;
   readonly #scheduler: Scheduler;
@@ -107,11 +110,23 @@ export class Link implements Storage {
   /** What is to be told, in order, by channel. */
   readonly #mail = new Map<string, Notification[]>();
 
-  constructor(name: string, engine: MemoryStorage, scheduler: Scheduler, violated: (error: Error) => void) {
+  constructor(
+    name: string,
+    engine: MemoryStorage,
+    scheduler: Scheduler,
+    checkEveryMs: number,
+    violated: (error: Error) => void,
+  ) {
     this.#name = name;
     this.#engine = engine;
     this.#scheduler = scheduler;
     this.#violated = violated;
+    this.subscriptions = {
+      checkEveryMs,
+      subscribe: (channel) => this.#subscribe(channel),
+      unsubscribe: (channel) => void this.#subscribed.delete(channel),
+      lastIds: (channels) => this.#lastIds(channels).catch(() => channels.map(() => undefined)),
+    };
   }
 
   listen(listener: StorageListener): void {
@@ -123,27 +138,6 @@ export class Link implements Storage {
 
   readonly scan: Storage['scan'] = (scan) =>
     this.#call(`scan ${scan.channel}`, () => this.#engine.scan(scan));
-
-  readonly subscriptions: Subscriptions = {
-    checkEveryMs: CHECK_EVERY_MS,
-    subscribe: (channel) => {
-      const subscription = { isPlaced: false };
-      this.#subscribed.set(channel, subscription);
-      return this.#call(`subscribe to ${channel}`, async () => {
-        subscription.isPlaced = true;
-      });
-    },
-    unsubscribe: (channel) => void this.#subscribed.delete(channel),
-    lastIds: (channels) =>
-      this.#call('last ids', () =>
-        Promise.all(
-          channels.map(async (channel) => {
-            const { lastId } = await this.#engine.scan({ channel, type: undefined, after: 0, limit: 1 });
-            return lastId;
-          }),
-        ),
-      ).catch(() => channels.map(() => undefined)),
-  };
 
   get cursors() {
     return this.#engine.cursors;
@@ -209,6 +203,21 @@ export class Link implements Storage {
     if (!this.#isAway || this.#isClosed) return;
     this.#isAway = false;
     for (const [channel, subscription] of this.#subscribed) void this.#resubscribe(channel, subscription);
+  }
+
+  #subscribe(channel: string): Promise<void> {
+    const subscription = { isPlaced: false };
+    this.#subscribed.set(channel, subscription);
+    return this.#call(`subscribe to ${channel}`, async () => {
+      subscription.isPlaced = true;
+    });
+  }
+
+  #lastIds(channels: readonly string[]): Promise<number[]> {
+    const scan = (channel: string) => this.#engine.scan({ channel, type: undefined, after: 0, limit: 1 });
+    return this.#call('last ids', async () =>
+      (await Promise.all(channels.map(scan))).map(({ lastId }) => lastId),
+    );
   }
 
   async #resubscribe(channel: string, subscription: { isPlaced: boolean }): Promise<void> {
