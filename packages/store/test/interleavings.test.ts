@@ -148,7 +148,24 @@ class World {
         [],
       );
     }
+    if (without.includes('lose notification')) await this.#checkBounds();
     await this.#end();
+  }
+
+  /** Whoever begins at the start gets what the engine keeps, and nothing that was dropped. */
+  async #checkBounds(): Promise<void> {
+    for (const { store } of this.#processes) {
+      for (const channel of ['a', 'b']) {
+        const polling = store.poll({ channel, after: 0, limit: 1_000 }, { timeoutMs: 1 });
+        await this.#untilQuiet();
+        vi.advanceTimersByTime(1);
+        await this.#untilQuiet();
+        const page = await polling;
+        const kept = this.#memory.kept(channel);
+        expect(page.texts.map(String)).toEqual(kept.map(({ json }) => json));
+        expect(page).toMatchObject({ firstId: kept[0]?.id ?? 0, lastId: this.#memory.log(channel).length });
+      }
+    }
   }
 
   /** Polls that have ended by their time, or have failed, do not hide that others wait on. */

@@ -158,6 +158,15 @@ describe('LiveTail', () => {
     });
   });
 
+  it('forgets what a read has found to be dropped, though it hears of it later', () => {
+    const tail = new LiveTail();
+    for (let id = 1; id <= 5; id++) tail.push(tailEvent(id));
+    tail.start({ firstId: 4, lastId: 5 });
+    tail.drop(4);
+    expect(idsAfter(tail, 0), 'before the oldest').toBeUndefined();
+    expect(idsAfter(tail, 3)).toEqual([4, 5]);
+  });
+
   it('knows nothing where more was dropped than it has heard of', () => {
     const tail = tailFrom(5);
     tail.drop(9);

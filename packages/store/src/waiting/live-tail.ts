@@ -58,6 +58,7 @@ export class LiveTail {
     const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
     this.#firstId = Math.max(firstId, this.#firstId ?? 0);
+    this.#forget(this.#firstId - 1 - this.#base);
   }
 
   /** Events below `firstId` are kept no longer. */

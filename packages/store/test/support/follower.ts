@@ -46,8 +46,7 @@ export class Follower {
 
   /** What the engine has for it now. */
   get pending(): readonly LoggedEvent[] {
-    const firstId = this.#memory.firstId(this.#channel);
-    return this.#events(this.#after, Number.POSITIVE_INFINITY).filter(({ id }) => id >= firstId);
+    return this.#memory.kept(this.#channel).filter((event) => event.id > this.#after && this.#isMine(event));
   }
 
   /** Polls until a poll finds nothing or fails, each time at the next of the stores. Does nothing if it polls already. */
@@ -82,11 +81,12 @@ export class Follower {
   }
 
   #events(after: number, upTo: number): LoggedEvent[] {
-    return this.#memory
-      .log(this.#channel)
-      .filter(
-        ({ id, type }) => id > after && id <= upTo && (this.#type === undefined || type === this.#type),
-      );
+    const log = this.#memory.log(this.#channel);
+    return log.filter((event) => event.id > after && event.id <= upTo && this.#isMine(event));
+  }
+
+  #isMine({ type }: LoggedEvent): boolean {
+    return this.#type === undefined || type === this.#type;
   }
 
   /** It has every event up to its `lastId` that lies behind the cursor and is kept, in order, and nothing else. */

@@ -63,6 +63,11 @@ export class SharedMemory {
     return this.#logged(channel);
   }
 
+  /** Those of them that the channel keeps. */
+  kept(channel: string): readonly LoggedEvent[] {
+    return this.#logged(channel).filter(({ id }) => id >= this.firstId(channel));
+  }
+
   /** Oldest id that the channel keeps; one above its newest if it keeps none. */
   firstId(channel: string): number {
     return this.#firstIds.get(channel) ?? 1;
