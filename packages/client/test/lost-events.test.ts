@@ -98,8 +98,8 @@ describe('a store that has lost events', () => {
     expect(afters(server)).toEqual([null, '100', '4', '5']);
     expect(error).toMatchObject({
       code: 'StoreRewound',
-      message: expect.stringMatching(/newest id is 4, and this client had read up to 100\./),
-      position: { after: 100, firstId: 1, lastId: 4 },
+      message: expect.stringMatching(/had read up to 100, of which the store has no more than up to 3\./),
+      position: { after: 100, firstId: 1, lastId: 4, rewoundTo: 3 },
     });
   });
 
