@@ -138,7 +138,8 @@ local function append_to_channel(spec, k, n, pushed)
   if not epoch or string.match(epoch, '^%d+%-%d+%-(%w+)') ~= term then
     local earlier
     epoch, earlier = begin_epoch(channel, epoch, first, last)
-    redis.call('HSET', channel, 'epoch', epoch, 'epochs', earlier)
+    redis.call('HSET', channel, 'epoch', epoch)
+    if earlier ~= '' then redis.call('HSET', channel, 'epochs', earlier) end
   end
   redis.call('HSET', channel, 'first', string.format('%.0f', first), 'last', string.format('%.0f', newest), 'time', time)
   for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', new.keep) end

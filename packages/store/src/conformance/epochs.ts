@@ -10,6 +10,12 @@ async function appendTo(store: EventStore, channel: string, count: number, first
     .toBe('appended');
 }
 
+/** Resolves once the store can be read, which it cannot while it finds its server again. */
+async function untilBack(store: EventStore, channel: string): Promise<void> {
+  const look = () => store.read({ channel, after: 0, limit: 1 }).then(() => 'back', String);
+  await expect.poll(look, { timeout: LONG_MS }).toBe('back');
+}
+
 const numbers = ({ events }: { events: readonly { data?: unknown }[] }) =>
   events.map(({ data }) => (data as { n: number }).n);
 
@@ -26,6 +32,7 @@ export function describeEpochs(open: OpenStore): void {
       if (lost > 0) await underTest.store.append(channel, events(lost));
       const { epoch } = await underTest.store.read({ channel, after: 0, limit: ALL });
       const store = await restore();
+      await untilBack(store, channel);
       if (fresh > 0) await appendTo(store, channel, fresh, 101);
       return { store, channel, epoch, after: kept + lost };
     }
@@ -87,6 +94,7 @@ export function describeEpochs(open: OpenStore): void {
         const { lastId, epoch } = await store.read({ channel, after: 0, limit: ALL });
         lost.push({ after: lastId, epoch });
         store = await restore();
+        await untilBack(store, channel);
         await appendTo(store, channel, 3, 100 * n);
       }
       for (const [i, { after, epoch }] of lost.entries()) {
