@@ -1,3 +1,5 @@
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { openEventStore } from '@ganomede/events-store';
 import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
 import { LmdbStorage } from '../src/lmdb-storage.js';
@@ -10,6 +12,7 @@ describeEventStore('LMDB', async (options) => {
     return { storage, store: await openEventStore(() => storage, options) };
   };
   let now = await open();
+  const file = join(dataDir, 'events.mdb');
   return {
     get store() {
       return now.store;
@@ -21,6 +24,18 @@ describeEventStore('LMDB', async (options) => {
     reopen: async () => {
       await now.store.close();
       now = await open();
+    },
+    backUp: async () => {
+      // Nothing is being written.
+      const copy = join(newDirectory(), 'copy.mdb');
+      copyFileSync(file, copy);
+      return async () => {
+        await now.store.close();
+        rmSync(`${file}-lock`, { force: true });
+        copyFileSync(copy, file);
+        now = await open();
+        return now.store;
+      };
     },
     close: () => now.store.close(),
   };

@@ -11,7 +11,9 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 describe('three masters with replicas', () => {
-  describeEventStore('Redis Cluster', (options) => openUnderTest({ cluster: cluster.nodes }, options));
+  describeEventStore('Redis Cluster', (options) =>
+    openUnderTest({ cluster: cluster.nodes }, options, () => cluster.backUp()),
+  );
 
   describeStorage('Redis Cluster', () => RedisStorage.open({ cluster: cluster.nodes }));
 });

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => redis?.stop());
 
 describe('one Redis', () => {
-  describeEventStore('Redis', (options) => openUnderTest({ url: redis.url }, options));
+  describeEventStore('Redis', (options) => openUnderTest({ url: redis.url }, options, () => redis.backUp()));
 
   describeStorage('Redis', () => RedisStorage.open({ url: redis.url }));
 });

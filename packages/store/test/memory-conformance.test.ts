@@ -3,8 +3,12 @@ import { describeEventStore, describeStorage, type OpenStore } from '@ganomede/e
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
 const open: OpenStore = async (options) => {
-  const storage = new MemoryStorage();
+  let storage = new MemoryStorage();
   let store = await openEventStore(() => storage, options);
+  const reopen = async () => {
+    await store.close();
+    store = await openEventStore(() => storage, options);
+  };
   return {
     get store() {
       return store;
@@ -13,9 +17,14 @@ const open: OpenStore = async (options) => {
       return store;
     },
     trim: (channel, limits) => storage.channels.trim(channel, limits),
-    reopen: async () => {
-      await store.close();
-      store = await openEventStore(() => storage, options);
+    reopen,
+    backUp: async () => {
+      const copy = new MemoryStorage(storage);
+      return async () => {
+        storage = new MemoryStorage(copy);
+        await reopen();
+        return store;
+      };
     },
     close: () => store.close(),
   };

@@ -24,7 +24,7 @@ const something = async () => new EventPage([event6], { firstId: 1, lastId: 6 })
 let live: LiveChannels;
 afterEach(() => live.close());
 
-type Read = (scan: { readonly after: number }) => Promise<EventPage>;
+type Read = (cursor: { readonly after: number }) => Promise<EventPage>;
 
 /** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
 function source(...reads: Read[]) {
@@ -37,7 +37,8 @@ function sourceOn(channels: LiveChannels, reads: readonly Read[]) {
   return {
     live,
     hooks: {},
-    scan: (scan: { readonly after: number }) => (reads[count++] ?? reads.at(-1) ?? nothing)(scan),
+    read: (_scope: unknown, cursor: { readonly after: number }) =>
+      (reads[count++] ?? reads.at(-1) ?? nothing)(cursor),
     get reads() {
       return count;
     },
@@ -74,7 +75,7 @@ it('does not look without a pause at a store that is away, though it has heard o
   const store = source(nothing, away);
   const polling = poll(store, cursor, { timeoutMs: 50 });
   await turn();
-  live.push('a', [{ id: 8, type: 'add', json: Buffer.from('{"id":8}') }], 1);
+  live.push('a', [{ id: 8, type: 'add', json: Buffer.from('{"id":8}') }], '', 1);
   expect(await polling).toMatchObject({ count: 0 });
   expect(store.reads).toBeLessThanOrEqual(3);
 });
@@ -181,7 +182,7 @@ it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(
     const timeoutMs = end === 'time' ? 20 : 10_000;
     const polling = poll(store, cursor, { timeoutMs, signal: controller.signal }).catch(() => {});
     await turn();
-    if (end === 'event') live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+    if (end === 'event') live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1);
     if (end === 'abort') controller.abort();
     await polling;
     expect([live.waiting, getEventListeners(controller.signal, 'abort')]).toEqual([0, []]);
@@ -210,7 +211,7 @@ it('that throws keeps nobody else from being woken, and the channel from being l
   await turn();
   const channel = live.use('a');
   expect([live.waiting, channel.users]).toEqual([2, 3]);
-  live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+  live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1);
   expect((await polling).texts).toEqual([event6]);
   expect(thrown).toEqual([new Error('a bug')]);
   expect([live.waiting, channel.users]).toEqual([0, 1]);
@@ -244,6 +245,19 @@ it('finds what came between its first read and its subscription', async () => {
   expect([store.reads, live.waiting]).toEqual([1, 0]);
   confirm();
   expect((await polling).texts).toEqual([event6]);
+});
+
+it('does not take what it hears before its subscription for all there is', async () => {
+  const six = async () => new EventPage([event6], { firstId: 1, lastId: 7 });
+  const seven = async () => new EventPage([Buffer.from('{"id":7}')], { firstId: 1, lastId: 7 });
+  const { store, confirm } = subscribing(six, seven);
+  const first = poll(store, { ...cursor, limit: 1 }, { timeoutMs: 10_000 });
+  // Told to an earlier subscription of the channel; event 7 is told to none.
+  live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1);
+  expect((await first).texts).toEqual([event6]);
+  const second = poll(store, { ...cursor, after: 6 }, { timeoutMs: 1_000 });
+  confirm();
+  expect((await second).count).toBe(1);
 });
 
 it('does not ask the storage again if the store was closed while it subscribed', async () => {

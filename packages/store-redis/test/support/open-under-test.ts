@@ -3,10 +3,11 @@ import type { StoreUnderTest } from '@ganomede/events-store/conformance';
 import type { RedisStoreOptions } from '../../src/options.js';
 import { RedisStorage } from '../../src/redis-storage.js';
 
-/** Two stores on one Redis, as the conformance suite takes them. */
+/** Two stores on one Redis, as the conformance suite takes them. `backUp` copies it; what it resolves with puts the copy back. */
 export async function openUnderTest(
   redis: RedisStoreOptions,
-  options?: StoreOptions,
+  options: StoreOptions | undefined,
+  backUp: () => Promise<() => Promise<void>>,
 ): Promise<StoreUnderTest> {
   const open = async (): Promise<{ storage: RedisStorage; store: EventStore; peer: EventStore }> => {
     const storage = await RedisStorage.open({ ...redis, ...options });
@@ -30,6 +31,13 @@ export async function openUnderTest(
     reopen: async () => {
       await close();
       now = await open();
+    },
+    backUp: async () => {
+      const restore = await backUp();
+      return async () => {
+        await restore();
+        return now.store;
+      };
     },
     close,
   };

@@ -9,6 +9,11 @@ export interface StoreUnderTest {
   readonly store: EventStore;
   /** Another way to the same events, such as a second connection; `store` itself if there is none. */
   readonly peer: EventStore;
+  /**
+   * Takes a copy of everything there is. What it resolves with puts the copy in the place of what is there then, as the restore
+   * of a backup does, and resolves with a store on it: a new one, or the same one if it lives on.
+   */
+  backUp(): Promise<() => Promise<EventStore>>;
   /** Drops events of a channel as the sweep of retention does, at once. Absent: the search for a sequence of calls goes without. */
   trim?(channel: string, limits: TrimLimits): Promise<void>;
   /** Closes both and opens them again; from then on `store` and `peer` are others. Absent: likewise, such as if nothing would be kept. */

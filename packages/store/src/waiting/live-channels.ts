@@ -39,11 +39,18 @@ export class LiveChannel {
     return this.#resets;
   }
 
-  /** A read of the store has seen everything up to `lastId`. If that is more than was known, those who wait look again. */
-  start(bounds: ChannelBounds): void {
+  /**
+   * A read of the store has seen everything up to `lastId`. If that is more than was known, those who wait look again; if it
+   * is of another epoch everybody does, and the answer is false.
+   */
+  start(bounds: ChannelBounds): boolean {
     const { started, lastId } = this.tail;
-    this.tail.start(bounds);
+    if (!this.tail.start(bounds)) {
+      this.reset();
+      return false;
+    }
     if (started && this.tail.lastId > lastId) this.waiters.wakeAll();
+    return true;
   }
 
   /** Events may have been missed: everybody reads the store again. */
@@ -112,13 +119,14 @@ export class LiveChannels {
   }
 
   /**
-   * New events of a channel, ascending by id, and the oldest id that it has kept, as for `drop`. Wakes everybody who
-   * waits on it.
+   * New events of a channel, ascending by id, their epoch, and the oldest id that it has kept, as for `drop`. Wakes
+   * everybody who waits on it.
    */
-  push(channel: string, events: Iterable<TailEvent>, firstId: number): void {
+  push(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void {
     const live = this.#channels.get(channel);
-    if (live === undefined) return;
-    for (const event of events) live.tail.push(event);
+    // Before it is ready others may come that are not told; nobody waits, and the store is read once it is.
+    if (!live?.isReady) return;
+    for (const event of events) live.tail.push(event, epoch);
     live.tail.drop(firstId);
     live.waiters.wakeAll();
   }

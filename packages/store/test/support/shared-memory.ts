@@ -1,7 +1,7 @@
 import { EventsError } from '@ganomede/events-protocol';
 import type { Scheduler } from 'fast-check';
 import { MemoryStorage } from '../../src/memory/memory-storage.js';
-import type { Storage, StorageListener, Subscriptions, TrimLimits } from '../../src/storage.js';
+import type { ChannelEnd, Storage, StorageListener, Subscriptions, TrimLimits } from '../../src/storage.js';
 
 /** An event that was appended: what a reader must find. */
 export interface LoggedEvent {
@@ -36,7 +36,7 @@ export class SharedMemory {
     this.#scheduler = scheduler;
     this.#checkEveryMs = checkEveryMs;
     this.#engine.listen({
-      appended: (channel, events, firstId) => {
+      appended: (channel, events, epoch, firstId) => {
         const told = [...events];
         this.#logged(channel).push(
           ...told.map(({ id, type, json }) => ({ id, type, json: json.toString() })),
@@ -44,7 +44,7 @@ export class SharedMemory {
         this.#firstIds.set(channel, firstId);
         this.#notify(channel, {
           what: `appended ${told.map(({ id }) => id)}`,
-          tell: (listener) => listener.appended(channel, told, firstId),
+          tell: (listener) => listener.appended(channel, told, epoch, firstId),
         });
       },
       trimmed: (channel, firstId) => {
@@ -130,7 +130,7 @@ export class Link implements Storage {
       checkEveryMs,
       subscribe: (channel) => this.#subscribe(channel),
       unsubscribe: (channel) => void this.#subscribed.delete(channel),
-      lastIds: (channels) => this.#lastIds(channels).catch(() => channels.map(() => undefined)),
+      ends: (channels) => this.#ends(channels).catch(() => channels.map(() => undefined)),
     };
   }
 
@@ -218,10 +218,13 @@ export class Link implements Storage {
     });
   }
 
-  #lastIds(channels: readonly string[]): Promise<number[]> {
+  #ends(channels: readonly string[]): Promise<ChannelEnd[]> {
     const scan = (channel: string) => this.#engine.scan({ channel, type: undefined, after: 0, limit: 1 });
-    return this.#call('last ids', async () =>
-      (await Promise.all(channels.map(scan))).map(({ lastId }) => lastId),
+    return this.#call('ends of channels', async () =>
+      (await Promise.all(channels.map(scan))).map(({ lastId, epochs }) => ({
+        lastId,
+        epoch: epochs.current,
+      })),
     );
   }
 
