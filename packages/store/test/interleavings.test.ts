@@ -21,6 +21,7 @@ const AGE_MS = 25_000;
 /** More than any scenario takes. */
 const MAX_STEPS = 10_000;
 
+const CHANNELS = ['a', 'b'];
 const PROCESSES = ['p', 'q'] as const;
 
 /** One process: a store on its way to the shared engine. */
@@ -36,6 +37,8 @@ type Act =
   | { readonly act: 'trim'; readonly channel: string; readonly keep: number }
   | { readonly act: 'doubt' | 'lose notification'; readonly by: number; readonly channel: string }
   | { readonly act: 'lose subscriptions' | 'go away' | 'come back' | 'restart'; readonly by: number }
+  | { readonly act: 'back up' }
+  | { readonly act: 'rewind'; readonly isNoticed: boolean }
   | { readonly act: 'let time pass'; readonly ms: number };
 
 const anyProcess = fc.nat(PROCESSES.length - 1);
@@ -68,11 +71,13 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: act('restart', { by: anyProcess }) },
   { weight: 1, arbitrary: act('let time pass', { ms: fc.constantFrom(SHORT_MS / 8, RETRY_MS, AGE_MS) }) },
   { weight: 3, arbitrary: act('lose notification', at) },
+  { weight: 2, arbitrary: act('back up', {}) },
+  { weight: 2, arbitrary: act('rewind', { isNoticed: fc.boolean() }) },
 );
 
 const KINDS = [
   ...['append', 'poll', 'abort', 'trim', 'doubt', 'lose subscriptions', 'go away', 'come back'],
-  ...['restart', 'let time pass', 'lose notification'],
+  ...['restart', 'let time pass', 'lose notification', 'back up', 'rewind'],
 ];
 
 const anyEnding = fc.constantFrom('append' as const, 'time' as const, 'abort' as const, 'close' as const);
@@ -108,6 +113,7 @@ class World {
   readonly #closing: Promise<void>[] = [];
   readonly #failures: unknown[] = [];
   #steps = 0;
+  #appended = 0;
 
   /** `checkEveryMs`: how often the stores look for notifications that were lost. */
   constructor(scenario: Scenario, checkEveryMs: number) {
@@ -143,27 +149,33 @@ class World {
       vi.advanceTimersByTime(ms);
     }
     await this.#untilAllPoll();
-    for (const [i, follower] of this.#followers.entries()) {
-      expect(follower.pending, `what follower ${i} (${JSON.stringify(followers[i])}) was not told`).toEqual(
-        [],
-      );
-    }
+    if (!without.includes('rewind')) await this.#untilAllKnow();
+    this.#checkFollowers();
     if (without.includes('lose notification')) await this.#checkBounds();
     await this.#end();
+  }
+
+  /** Each has what the engine has, or was told why not. */
+  #checkFollowers(): void {
+    const nothing = { missing: [], unknown: [] };
+    expect(this.#followers.map(({ differences }) => differences)).toEqual(this.#followers.map(() => nothing));
   }
 
   /** Whoever begins at the start gets what the engine keeps, and nothing that was dropped. */
   async #checkBounds(): Promise<void> {
     for (const { store } of this.#processes) {
-      for (const channel of ['a', 'b']) {
+      for (const channel of CHANNELS) {
         const polling = store.poll({ channel, after: 0, limit: 1_000 }, { timeoutMs: 1 });
         await this.#untilQuiet();
         vi.advanceTimersByTime(1);
         await this.#untilQuiet();
         const page = await polling;
-        const kept = this.#memory.kept(channel);
+        const kept = this.#memory.history.kept(channel);
         expect(page.texts.map(String)).toEqual(kept.map(({ json }) => json));
-        expect(page).toMatchObject({ firstId: kept[0]?.id ?? 0, lastId: this.#memory.log(channel).length });
+        expect(page).toMatchObject({
+          firstId: kept[0]?.id ?? 0,
+          lastId: this.#memory.history.log(channel).length,
+        });
       }
     }
   }
@@ -173,6 +185,16 @@ class World {
     await this.#untilQuiet();
     for (const i of this.#followers.keys()) this.#poll(i);
     await this.#untilQuiet();
+  }
+
+  /** The first append after a rewind tells of it; who waits is told when the wait ends. */
+  async #untilAllKnow(): Promise<void> {
+    for (const channel of CHANNELS) this.#append(0, channel, ['x', 'y']);
+    await this.#untilQuiet();
+    vi.advanceTimersByTime(2 * CHECK_EVERY_MS);
+    await this.#untilQuiet();
+    for (const follower of this.#followers) follower.abort();
+    await this.#untilAllPoll();
   }
 
   async #start(i: number): Promise<void> {
@@ -187,9 +209,9 @@ class World {
     const { ending } = this.#scenario;
     const stores = this.#processes.map(({ store }) => store);
     if (ending === 'append') {
-      for (const channel of ['a', 'b']) this.#append(0, channel, ['x', 'y']);
+      for (const channel of CHANNELS) this.#append(0, channel, ['x', 'y']);
       await this.#untilQuiet();
-      for (const follower of this.#followers) expect(follower.pending).toEqual([]);
+      this.#checkFollowers();
     }
     if (ending === 'abort' || ending === 'append') for (const follower of this.#followers) follower.abort();
     if (ending === 'time') vi.advanceTimersByTime(LONG_MS);
@@ -235,6 +257,12 @@ class World {
       case 'restart':
         this.#closing.push(this.#process(act.by).store.close());
         return this.#start(act.by);
+      case 'back up':
+        return this.#memory.backUp();
+      case 'rewind':
+        // No two epochs begin at the same time.
+        vi.advanceTimersByTime(1);
+        return this.#memory.rewind(act.isNoticed);
       case 'let time pass':
         vi.advanceTimersByTime(act.ms);
         return;
@@ -243,7 +271,7 @@ class World {
 
   /** Whether it is stored shows in the engine. */
   #append(by: number, channel: string, types: readonly string[]): void {
-    const events = types.map((type) => ({ from: 'test', type }));
+    const events = types.map((type) => ({ from: 'test', type, data: { n: ++this.#appended } }));
     this.#process(by)
       .store.append(channel, events)
       .catch(() => {});
@@ -275,7 +303,14 @@ class World {
 
 describe('Stores that share an engine, whatever happens in whatever order', () => {
   beforeEach(() => {
-    const toFake = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] as const;
+    const toFake = [
+      'setTimeout',
+      'clearTimeout',
+      'setInterval',
+      'clearInterval',
+      'performance',
+      'Date',
+    ] as const;
     vi.useFakeTimers({ toFake: [...toFake] });
   });
   afterEach(() => {
@@ -292,11 +327,23 @@ describe('Stores that share an engine, whatever happens in whatever order', () =
       }
     });
 
+  const rewinds = ['back up', 'rewind'];
+
   it(
     'skip, repeat and reorder nothing, and end every poll',
-    () => isHeld(NEVER_MS, ['lose notification']),
+    () => isHeld(NEVER_MS, [...rewinds, 'lose notification']),
     searchTimeoutMs,
   );
 
-  it('so too if notifications are lost without a word', () => isHeld(CHECK_EVERY_MS, []), searchTimeoutMs);
+  it(
+    'so too if notifications are lost without a word',
+    () => isHeld(CHECK_EVERY_MS, rewinds),
+    searchTimeoutMs,
+  );
+
+  it(
+    'tell every reader what was lost if the engine comes back older, and skip nothing that it has',
+    () => isHeld(CHECK_EVERY_MS, []),
+    searchTimeoutMs,
+  );
 });

@@ -80,6 +80,16 @@ it('does not look without a pause at a store that is away, though it has heard o
   expect(store.reads).toBeLessThanOrEqual(3);
 });
 
+it('does not look again and again at a store that has less than it has heard of', async () => {
+  const store = source(nothing);
+  const polling = poll(store, cursor, { timeoutMs: 50 });
+  await turn();
+  // Event 8 was appended, and then the store came back as it was before.
+  live.push('a', [{ id: 8, type: 'add', json: Buffer.from('{"id":8}') }], '', 1);
+  expect(await polling).toMatchObject({ count: 0, lastId: 5 });
+  expect(store.reads).toBeLessThanOrEqual(4);
+});
+
 it('ends empty at its time where the store stays away', async () => {
   const store = source(nothing, away);
   const polling = poll(store, cursor, { timeoutMs: 50 });

@@ -6,6 +6,9 @@ const { MODEL_RUNS, MODEL_MINUTES, MODEL_SEED, MODEL_PATH } = process.env;
 /** For a test that searches: without end if it was asked to search longer. */
 export const searchTimeoutMs = MODEL_RUNS || MODEL_MINUTES ? 0 : 600_000;
 
+/** Of the real clock: a search may be of what happens on another one. */
+const { now } = Date;
+
 /** Cases between two looks at the clock. */
 const AT_ONCE = 100;
 
@@ -23,11 +26,11 @@ export async function search<T>(
 ): Promise<void> {
   let deadline = Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(cases, async (one) => {
-    if (Date.now() > deadline) return;
+    if (now() > deadline) return;
     try {
       await tries(one);
     } catch (error) {
-      deadline = Math.min(deadline, Date.now() + SHRINK_MS);
+      deadline = Math.min(deadline, now() + SHRINK_MS);
       throw error;
     }
   });
@@ -37,7 +40,7 @@ export async function search<T>(
     await fc.assert(property, { numRuns: Number(MODEL_RUNS ?? runs), ...seed, ...path });
     return;
   }
-  const end = Date.now() + Number(MODEL_MINUTES) * 60_000;
-  let seed = Number(MODEL_SEED ?? Date.now()) | 0;
-  while (Date.now() < end) await fc.assert(property, { numRuns: AT_ONCE, seed: seed++ });
+  const end = now() + Number(MODEL_MINUTES) * 60_000;
+  let seed = Number(MODEL_SEED ?? now()) | 0;
+  while (now() < end) await fc.assert(property, { numRuns: AT_ONCE, seed: seed++ });
 }

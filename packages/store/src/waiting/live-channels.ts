@@ -65,13 +65,22 @@ export class LiveChannel {
   share(key: string, read: () => Promise<EventPage>): Promise<EventPage> {
     let running = this.#reads.get(key);
     if (running === undefined) {
-      const started = read().finally(() => {
+      const started = this.#compared(read).finally(() => {
         if (this.#reads.get(key) === started) this.#reads.delete(key);
       });
       running = started;
       this.#reads.set(key, running);
     }
     return running;
+  }
+
+  /** If it has seen less than was known when it began the store came back older, and nobody has said so. */
+  async #compared(read: () => Promise<EventPage>): Promise<EventPage> {
+    const { lastId } = this.tail;
+    const resets = this.#resets;
+    const page = await read();
+    if (page.lastId < lastId && this.#resets === resets) this.reset();
+    return page;
   }
 }
 

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import type { EventStore } from '../../src/event-store.js';
 import type { EventPage } from '../../src/events/event-page.js';
 import { headerOf } from '../../src/events/event-text.js';
-import type { LoggedEvent, SharedMemory } from './shared-memory.js';
+import type { History, LoggedEvent } from './history.js';
+import type { SharedMemory } from './shared-memory.js';
 
 /** What a follower asks for each time. */
 export interface FollowerSettings {
@@ -11,7 +12,7 @@ export interface FollowerSettings {
   readonly name: string;
   readonly limit: number;
   readonly timeoutMs: number;
-  /** Whether it takes a page's `lastId` for its next cursor if the page is not full, instead of its last event's id. */
+  /** Whether it takes the `lastId` of a page without events for its next cursor. */
   readonly skipsAhead: boolean;
   /** The process that it polls first, and whether it goes on to another each time. */
   readonly on: number;
@@ -26,6 +27,11 @@ export class Follower {
   readonly #channel: string;
   readonly #type: string | undefined;
   #after = 0;
+  #epoch: string | undefined;
+  /** What it has got, without what it was told to be lost. */
+  #seen: LoggedEvent[] = [];
+  /** Ids of events that it was told to be dropped. */
+  readonly #missed = new Set<number>();
   #polls = 0;
   #running: AbortController | undefined;
 
@@ -44,9 +50,16 @@ export class Follower {
     return this.#running !== undefined;
   }
 
-  /** What the engine has for it now. */
-  get pending(): readonly LoggedEvent[] {
-    return this.#memory.kept(this.#channel).filter((event) => event.id > this.#after && this.#isMine(event));
+  /** What the engine has, and it has not; and what it has and the engine never had, or has lost, without its being told. */
+  get differences(): { readonly missing: readonly LoggedEvent[]; readonly unknown: readonly LoggedEvent[] } {
+    const { history } = this.#memory;
+    const log = history.log(this.#channel).filter((event) => this.#isMine(event));
+    const [known, seen] = [log, this.#seen].map((events) => new Set(events.map(({ json }) => json)));
+    const kept = log.filter(({ id }) => id >= history.firstId(this.#channel) && !this.#missed.has(id));
+    return {
+      missing: kept.filter(({ json }) => !seen?.has(json)),
+      unknown: this.#seen.filter(({ json }) => !known?.has(json)),
+    };
   }
 
   /** Polls until a poll finds nothing or fails, each time at the next of the stores. Does nothing if it polls already. */
@@ -54,15 +67,15 @@ export class Follower {
     if (this.#running !== undefined) return;
     const controller = new AbortController();
     this.#running = controller;
-    const after = this.#after;
+    const [after, epoch] = [this.#after, this.#epoch];
     const { name, limit, timeoutMs, on, moves } = this.#settings;
     const all = stores();
     const store = all[(on + (moves ? this.#polls++ : 0)) % all.length] as EventStore;
-    store.poll({ channel: name, after, limit }, { timeoutMs, signal: controller.signal }).then(
+    store.poll({ channel: name, after, epoch, limit }, { timeoutMs, signal: controller.signal }).then(
       (page) => {
         this.#running = undefined;
         try {
-          this.#check(page, after);
+          this.#take(page, after);
         } catch (error) {
           this.#failed(error);
           return;
@@ -80,33 +93,71 @@ export class Follower {
     this.#running?.abort();
   }
 
-  #events(after: number, upTo: number): LoggedEvent[] {
-    const log = this.#memory.log(this.#channel);
-    return log.filter((event) => event.id > after && event.id <= upTo && this.#isMine(event));
-  }
-
   #isMine({ type }: LoggedEvent): boolean {
     return this.#type === undefined || type === this.#type;
   }
 
-  /** It has every event up to its `lastId` that lies behind the cursor and is kept, in order, and nothing else. */
-  #check(page: EventPage, after: number): void {
-    const { firstId, lastId } = page;
-    const about = `${this.#settings.name} after ${after}, told ${firstId} to ${lastId}`;
-    expect(lastId, about).toBeLessThanOrEqual(this.#memory.log(this.#channel).length);
+  #take(page: EventPage, after: number): void {
+    const { histories } = this.#memory;
+    const { rewoundTo } = page;
+    if (rewoundTo !== undefined) {
+      expect(histories.length, `rewound from ${after} to ${rewoundTo}`).toBeGreaterThan(1);
+      expect(rewoundTo).toBeLessThan(after);
+      this.#seen = this.#seen.filter(({ id }) => id <= rewoundTo);
+      for (const id of this.#missed) if (id > rewoundTo) this.#missed.delete(id);
+    }
+    const from = rewoundTo ?? after;
+    // Nobody can know that the engine is another one before it has told something.
+    const read = histories.findLast((history) => this.#isOf(history, page, from)) ?? this.#memory.history;
+    const { kept, dropped } = this.#expected(read, page, from);
+    expect(page.texts.map(String), `${this.#settings.name} after ${after}`).toEqual(
+      kept.map(({ json }) => json),
+    );
+    this.#checkBounds(read, page, from);
+    this.#seen.push(...kept);
+    for (const { id } of dropped) this.#missed.add(id);
+
+    const last = kept.at(-1);
+    if (last !== undefined) this.#after = last.id;
+    else if (this.#settings.skipsAhead) this.#after = page.lastId;
+    else this.#after = from;
+    // A poll that has ended before it could look knows none.
+    const isMoved = last !== undefined || rewoundTo !== undefined || this.#settings.skipsAhead;
+    if (isMoved && page.epoch !== '') this.#epoch = page.epoch;
+  }
+
+  #isOf(history: History, page: EventPage, from: number): boolean {
+    const { kept } = this.#expected(history, page, from);
+    if (page.lastId > history.log(this.#channel).length || kept.length !== page.count) return false;
+    return kept.every(({ json }, i) => json === page.texts[i]?.toString());
+  }
+
+  /**
+   * Every event up to the page's `lastId` that lies behind the cursor and is kept, in order, and nothing else. Events that are
+   * dropped while a page is read may be in it or not, but it says if they are not.
+   */
+  #expected(
+    history: History,
+    page: EventPage,
+    from: number,
+  ): { kept: LoggedEvent[]; dropped: LoggedEvent[] } {
+    const [first] = page.texts;
+    const firstId = page.firstId || history.firstId(this.#channel);
+    const oldest = first === undefined ? firstId : Math.min(firstId, headerOf(first).id);
+    const events = history
+      .log(this.#channel)
+      .filter((event) => event.id > from && event.id <= page.lastId && this.#isMine(event));
+    return {
+      kept: events.filter(({ id }) => id >= oldest).slice(0, this.#settings.limit),
+      dropped: events.filter(({ id }) => id < oldest),
+    };
+  }
+
+  #checkBounds(history: History, { firstId, lastId }: EventPage, from: number): void {
+    const about = `${this.#settings.name} after ${from}, told ${firstId} to ${lastId}`;
+    expect(lastId, about).toBeLessThanOrEqual(history.log(this.#channel).length);
     // Less would tell the consumer that the store has lost events.
-    expect(lastId, about).toBeGreaterThanOrEqual(after);
-    expect(firstId, about).toBeLessThanOrEqual(this.#memory.firstId(this.#channel));
-    const events = this.#events(after, lastId);
-    const found = page.texts.map(String);
-    // Events that are dropped while a page is read may be in it or not, but it says if they are not.
-    const from = firstId === 0 ? this.#memory.firstId(this.#channel) : firstId;
-    const oldest = page.texts[0] === undefined ? from : headerOf(page.texts[0]).id;
-    const kept = events.filter(({ id }) => id >= Math.min(from, oldest));
-    expect(found, about).toEqual(kept.slice(0, this.#settings.limit).map(({ json }) => json));
-    const isFull = page.count >= this.#settings.limit;
-    const last = page.texts.at(-1);
-    if (this.#settings.skipsAhead && !isFull) this.#after = Math.max(after, lastId);
-    else if (last !== undefined) this.#after = headerOf(last).id;
+    expect(lastId, about).toBeGreaterThanOrEqual(from);
+    expect(firstId, about).toBeLessThanOrEqual(history.firstId(this.#channel));
   }
 }

@@ -2,19 +2,10 @@ import { EventsError } from '@ganomede/events-protocol';
 import type { Scheduler } from 'fast-check';
 import { MemoryStorage } from '../../src/memory/memory-storage.js';
 import type { ChannelEnd, Storage, StorageListener, Subscriptions, TrimLimits } from '../../src/storage.js';
-
-/** An event that was appended: what a reader must find. */
-export interface LoggedEvent {
-  readonly id: number;
-  readonly type: string;
-  readonly json: string;
-}
+import { History } from './history.js';
 
 /** What the engine tells of a channel. */
-interface Notification {
-  readonly what: string;
-  tell(listener: StorageListener): void;
-}
+type Notification = (listener: StorageListener) => void;
 
 /**
  * A memory engine that several processes share, as a Redis is shared, in a world that a scheduler of fast-check decides
@@ -22,12 +13,13 @@ interface Notification {
  * and so may the notifications of different channels; each may be lost.
  */
 export class SharedMemory {
-  readonly #engine = new MemoryStorage();
   readonly #scheduler: Scheduler;
   readonly #checkEveryMs: number;
   readonly #links = new Set<Link>();
-  readonly #logs = new Map<string, LoggedEvent[]>();
-  readonly #firstIds = new Map<string, number>();
+  #engine = new MemoryStorage();
+  #backup: { readonly engine: MemoryStorage; readonly history: History } | undefined;
+  /** From one rewind to the next. */
+  readonly histories: History[] = [new History()];
   /** What must not have happened. */
   readonly violations: Error[] = [];
 
@@ -35,42 +27,12 @@ export class SharedMemory {
   constructor(scheduler: Scheduler, checkEveryMs: number) {
     this.#scheduler = scheduler;
     this.#checkEveryMs = checkEveryMs;
-    this.#engine.listen({
-      appended: (channel, events, epoch, firstId) => {
-        const told = [...events];
-        this.#logged(channel).push(
-          ...told.map(({ id, type, json }) => ({ id, type, json: json.toString() })),
-        );
-        this.#firstIds.set(channel, firstId);
-        this.#notify(channel, {
-          what: `appended ${told.map(({ id }) => id)}`,
-          tell: (listener) => listener.appended(channel, told, epoch, firstId),
-        });
-      },
-      trimmed: (channel, firstId) => {
-        this.#firstIds.set(channel, firstId);
-        this.#notify(channel, {
-          what: `trimmed to ${firstId}`,
-          tell: (listener) => listener.trimmed(channel, firstId),
-        });
-      },
-      missed: () => {},
-    });
+    this.#listen();
   }
 
-  /** Every event that was ever appended to a channel. */
-  log(channel: string): readonly LoggedEvent[] {
-    return this.#logged(channel);
-  }
-
-  /** Those of them that the channel keeps. */
-  kept(channel: string): readonly LoggedEvent[] {
-    return this.#logged(channel).filter(({ id }) => id >= this.firstId(channel));
-  }
-
-  /** Oldest id that the channel keeps; one above its newest if it keeps none. */
-  firstId(channel: string): number {
-    return this.#firstIds.get(channel) ?? 1;
+  /** What it was given since it was last rewound, and before the copy that it was rewound to. */
+  get history(): History {
+    return this.histories.at(-1) as History;
   }
 
   /** Drops what is too much, as the sweep of another process does. */
@@ -78,19 +40,46 @@ export class SharedMemory {
     return this.#engine.channels.trim(channel, limits);
   }
 
+  backUp(): void {
+    this.#backup = { engine: new MemoryStorage(this.#engine), history: new History(this.history) };
+  }
+
+  /** Goes back to the last backup, to nothing if there is none. With `isNoticed` every process loses its connection by it. */
+  rewind(isNoticed: boolean): void {
+    this.#engine = new MemoryStorage(this.#backup?.engine);
+    this.histories.push(new History(this.#backup?.history));
+    this.#listen();
+    if (isNoticed) for (const link of this.#links) link.loseConnections();
+  }
+
   /** The way of one process to the engine. */
   connect(name: string): Link {
-    const link = new Link(name, this.#engine, this.#scheduler, this.#checkEveryMs, (error) =>
-      this.violations.push(error),
+    const link = new Link(
+      name,
+      () => this.#engine,
+      this.#scheduler,
+      this.#checkEveryMs,
+      (error) => this.violations.push(error),
     );
     this.#links.add(link);
     return link;
   }
 
-  #logged(channel: string): LoggedEvent[] {
-    const log = this.#logs.get(channel) ?? [];
-    this.#logs.set(channel, log);
-    return log;
+  #listen(): void {
+    const { history } = this;
+    this.#engine.listen({
+      appended: (channel, events, epoch, firstId) => {
+        const told = [...events];
+        const logged = told.map(({ id, type, json }) => ({ id, type, json: json.toString() }));
+        history.appended(channel, logged, firstId);
+        this.#notify(channel, (listener) => listener.appended(channel, told, epoch, firstId));
+      },
+      trimmed: (channel, firstId) => {
+        history.trimmed(channel, firstId);
+        this.#notify(channel, (listener) => listener.trimmed(channel, firstId));
+      },
+      missed: () => {},
+    });
   }
 
   #notify(channel: string, notification: Notification): void {
@@ -102,7 +91,7 @@ export class SharedMemory {
 export class Link implements Storage {
   readonly subscriptions: Subscriptions;
   readonly #name: string;
-  readonly #engine: MemoryStorage;
+  readonly #engine: () => MemoryStorage;
   readonly #scheduler: Scheduler;
   readonly #violated: (error: Error) => void;
   #listener: StorageListener | undefined;
@@ -117,7 +106,7 @@ export class Link implements Storage {
 
   constructor(
     name: string,
-    engine: MemoryStorage,
+    engine: () => MemoryStorage,
     scheduler: Scheduler,
     checkEveryMs: number,
     violated: (error: Error) => void,
@@ -139,21 +128,21 @@ export class Link implements Storage {
   }
 
   readonly append: Storage['append'] = (append) =>
-    this.#call(`append to ${append.channel}`, () => this.#engine.append(append));
+    this.#call(`append to ${append.channel}`, () => this.#engine().append(append));
 
   readonly scan: Storage['scan'] = (scan) =>
-    this.#call(`scan ${scan.channel}`, () => this.#engine.scan(scan));
+    this.#call(`scan ${scan.channel}`, () => this.#engine().scan(scan));
 
   get cursors() {
-    return this.#engine.cursors;
+    return this.#engine().cursors;
   }
 
   get indices() {
-    return this.#engine.indices;
+    return this.#engine().indices;
   }
 
   get channels() {
-    return this.#engine.channels;
+    return this.#engine().channels;
   }
 
   async close(): Promise<void> {
@@ -173,7 +162,7 @@ export class Link implements Storage {
       // Of each channel in order, so this is not always the one that has been scheduled with it.
       const next = mail.shift();
       // One that was under way when the channel was given up may come when it is subscribed to again.
-      if (next && this.#listener && this.#subscribed.has(channel)) next.tell(this.#listener);
+      if (next && this.#listener && this.#subscribed.has(channel)) next(this.#listener);
     });
   }
 
@@ -197,11 +186,16 @@ export class Link implements Storage {
     }
   }
 
-  /** Calls and answers that are under way are lost, later ones fail. */
-  goAway(): void {
-    this.#isAway = true;
+  /** Calls and answers that are under way are lost, and so are notifications, likewise. */
+  loseConnections(): void {
     this.#losses++;
     this.loseSubscriptions();
+  }
+
+  /** The same, and later calls fail. */
+  goAway(): void {
+    this.#isAway = true;
+    this.loseConnections();
   }
 
   comeBack(): void {
@@ -219,7 +213,7 @@ export class Link implements Storage {
   }
 
   #ends(channels: readonly string[]): Promise<ChannelEnd[]> {
-    const scan = (channel: string) => this.#engine.scan({ channel, type: undefined, after: 0, limit: 1 });
+    const scan = (channel: string) => this.#engine().scan({ channel, type: undefined, after: 0, limit: 1 });
     return this.#call('ends of channels', async () =>
       (await Promise.all(channels.map(scan))).map(({ lastId, epochs }) => ({
         lastId,
