@@ -6,7 +6,7 @@ const event = JSON.parse(`{
   "id": 7, "timestamp": 1429084002258, "from": "users/v1", "type": "add",
   "data": {
     "username": "alice", "empty": "", "age": 42, "height": 1.5, "big": 1e21, "active": true, "banned": false,
-    "none": null, "tags": ["a", { "b": "c" }], "address": { "city": "深圳", "0": "zero" },
+    "none": null, "many": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "twelfth"], "tags": ["a", { "b": "c" }], "address": { "city": "深圳", "0": "zero" },
     "__proto__": { "polluted": "yes" }, "": { "": "nameless" }, "01": "not a number"
   }
 }`);
@@ -26,6 +26,7 @@ describe('indexedValue', () => {
     ['data.banned', 'false'],
     ['data.tags.0', 'a'],
     ['data.tags.1.b', 'c'],
+    ['data.many.12', 'twelfth'],
     ['data.address.city', '深圳'],
     ['data.address.0', 'zero'],
     ['data.__proto__.polluted', 'yes'],
@@ -38,6 +39,7 @@ describe('indexedValue', () => {
   it.each([
     'data',
     'data.none',
+    'data.none.deeper',
     'data.tags',
     'data.address',
     'data.missing',

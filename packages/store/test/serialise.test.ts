@@ -1,0 +1,37 @@
+import type { EventInput } from '@ganomede/events-protocol';
+import { expect, it } from 'vitest';
+import { serialiseEvents } from '../src/events/serialise.js';
+
+const serialise = (event: object) =>
+  serialiseEvents('a', [{ from: 'f', type: 't', ...event } as EventInput], true);
+
+const circle: Record<string, unknown> = {};
+circle.self = circle;
+let deep: unknown[] = [];
+for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+
+it.each<[object, string]>([
+  [{ from: '' }, 'Invalid from: expected a non-empty string, got an empty one'],
+  [{ from: null }, 'Invalid from: expected a non-empty string, got null'],
+  [{ type: undefined }, 'Invalid type: expected a non-empty string, got undefined'],
+  [{ type: 5 }, 'Invalid type: expected a non-empty string, got number'],
+  [{ data: null }, 'Invalid data: expected an object or an array, got null'],
+  [{ data: 'text' }, 'Invalid data: expected an object or an array, got text'],
+  [{ data: deep }, 'Invalid data: expected something with a JSON text, got nested too deeply'],
+])('refuses what is no event, and says what came (%#)', (event, message) => {
+  expect(() => serialise(event)).toThrow(expect.objectContaining({ code: 'InvalidContent', message }));
+});
+
+it('says why there is no JSON text, and keeps the cause', () => {
+  expect(() => serialise({ data: circle })).toThrow(
+    expect.objectContaining({
+      message: expect.stringMatching(/^Invalid data: expected something with a JSON text, got .*circular/i),
+      cause: expect.any(TypeError),
+    }),
+  );
+});
+
+it('writes events as they come, alike or not', () => {
+  const inputs = ['t', 't', 'u', 't'].map((type, n) => ({ from: n === 3 ? 'g' : 'f', type, data: { n } }));
+  expect(serialiseEvents('a', inputs, true).map(({ text }) => JSON.parse(`{${text}`))).toEqual(inputs);
+});
