@@ -34,12 +34,15 @@ export class Cursor {
     this.epoch = epoch ?? undefined;
   }
 
-  /** The cursor behind the event with the highest id; this very cursor if there are no events. */
-  advance(events?: readonly { readonly id: number }[] | null): Cursor {
+  /**
+   * The cursor behind the event with the highest id; this very cursor if there are no events. `epoch`: what the server called
+   * the epoch of that event; without it the cursor has none.
+   */
+  advance(events?: readonly { readonly id: number }[] | null, epoch?: string): Cursor {
     if (!Array.isArray(events) || events.length === 0) return this;
     let after = Number.NEGATIVE_INFINITY;
     for (const { id } of events) if (id > after) after = id;
-    return new Cursor(this.channel, { after, limit: this.limit, epoch: this.epoch });
+    return new Cursor(this.channel, { after, limit: this.limit, epoch });
   }
 
   toQuery(): CursorQuery {

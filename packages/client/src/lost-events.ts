@@ -11,16 +11,17 @@ export class LossDetector {
 
   /** What the read behind `after` shows to be lost to this client. */
   lossOf(after: number | undefined, { events, bounds, rewind }: EventPage): RequestError | undefined {
-    if (bounds === undefined) return undefined;
-    const { firstId, lastId } = bounds;
     if (rewind) {
+      const { firstId, lastId } = bounds ?? { firstId: 0, lastId: 0 };
       this.#accounted = Math.max(rewind.to, firstId - 1);
-      const position = { ...bounds, after: rewind.from, rewoundTo: rewind.to };
+      const position = { firstId, lastId, after: rewind.from, rewoundTo: rewind.to };
       return lost('StoreRewound', position, [
         `The store came back older: this client had read up to ${rewind.from}, of which the store has no more than up to ${rewind.to}.`,
         `Reading goes on behind ${rewind.to}`,
       ]);
     }
+    if (bounds === undefined) return undefined;
+    const { firstId, lastId } = bounds;
     const upTo = Math.max(after ?? 0, this.#accounted);
     // Events that are older than the oldest one kept were read before it became that.
     const isBehind = after !== undefined && firstId > upTo + 1;

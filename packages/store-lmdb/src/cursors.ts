@@ -41,6 +41,21 @@ export class Cursors implements CursorStorage {
       },
     });
   }
+
+  async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
+    const key = keyOf(consumer);
+    await this.#commits.write({
+      subject: `the epoch of the cursor of ${JSON.stringify(consumer.clientId)}`,
+      bytes: 64,
+      fromReserve: true,
+      plan: (draft) => {
+        const stored = draft.get(key);
+        const known = stored && decodeCursor(stored);
+        if (known?.after !== after || known.epoch === epoch) return;
+        draft.set(key, encodeCursor({ ...known, epoch }));
+      },
+    });
+  }
 }
 
 function keyOf({ clientId, channel, type }: ConsumerScope): Key {

@@ -50,10 +50,18 @@ export class Cursors implements CursorStorage {
   }
 
   save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined> {
+    return this.#save(consumer, { after, epoch, onlyAt: false });
+  }
+
+  async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
+    await this.#save(consumer, { after, epoch, onlyAt: true });
+  }
+
+  #save(consumer: ConsumerScope, cursor: NewCursor): Promise<string | undefined> {
     const { clientId, channel, type } = consumer;
     const name = JSON.stringify([this.#keys.cursors(channel, type), clientId]);
     return new Promise((resolve, reject) => {
-      this.#saves.push(name, { consumer, cursor: { after, epoch }, bytes: 0, resolve, reject });
+      this.#saves.push(name, { consumer, cursor, bytes: 0, resolve, reject });
     });
   }
 
@@ -62,12 +70,11 @@ export class Cursors implements CursorStorage {
     return this.#saves.idle();
   }
 
-  /** Of several for the same consumer the last one counts, with the last epoch that was told. */
+  /** Several for the same consumer are one. */
   async #saveLast(saves: readonly Save[]): Promise<void> {
     try {
-      const last = saves.at(-1) as Save;
-      const epoch = saves.findLast(({ cursor }) => cursor.epoch !== undefined)?.cursor.epoch;
-      const saved = await this.#saveTogether(last.consumer, { ...last.cursor, epoch });
+      const [{ consumer }] = saves as [Save];
+      const saved = await this.#saveTogether(consumer, saves.map(({ cursor }) => cursor).reduce(combined));
       for (const { resolve } of saves) resolve(saved);
     } catch (error) {
       for (const { reject } of saves) reject(error);
@@ -98,6 +105,12 @@ export class Cursors implements CursorStorage {
     return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
   }
 }
+/** What two saves come to, one after the other. */
+function combined(first: NewCursor, second: NewCursor): NewCursor {
+  if (!second.onlyAt) return { ...second, epoch: second.epoch ?? (first.onlyAt ? undefined : first.epoch) };
+  return second.after === first.after ? { ...first, epoch: second.epoch } : first;
+}
+
 /** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. */
 function parseCursor(saved: string): SavedCursor {
   const [after, savedAt, epoch] = saved.split(' ');

@@ -6,6 +6,7 @@ import {
   MAX_NAME_LENGTH,
   parseChannel,
 } from '@ganomede/events-protocol';
+import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
@@ -19,7 +20,7 @@ import {
 import { resolveOptions, type StoreOptions, type StoreSettings } from './options.js';
 import { readAfter } from './read-after.js';
 import { Sweeper } from './retention/sweeper.js';
-import type { ChannelScope, IndexScope, Storage } from './storage.js';
+import type { ChannelScope, ConsumerScope, IndexScope, Storage } from './storage.js';
 import { LiveChannels } from './waiting/live-channels.js';
 import { MissedNotifications } from './waiting/missed-notifications.js';
 import type { Poll, PollSource, ReadCursor } from './waiting/poll.js';
@@ -32,14 +33,6 @@ export interface LatestCursor {
   readonly limit: number;
   /** Only events with a lower id; default: all. */
   readonly before?: number | undefined;
-}
-
-/** Where a consumer is on a channel name. */
-export interface ConsumerCursor {
-  /** Id of the last event that it has seen; 0 if it has seen none. */
-  readonly after: number;
-  /** The `epoch` of the page that the event came with; undefined if that was never told. */
-  readonly epoch: string | undefined;
 }
 
 export interface AppendOptions {
@@ -218,9 +211,8 @@ export class EventStore {
   /** The saved cursor of a consumer on a channel name; at 0 if none was saved. */
   loadCursor(clientId: string, name: string): Promise<ConsumerCursor> {
     return this.#run('loadCursor', async () => {
-      const { channel, type } = this.#scope(name);
-      const saved = await this.#storage.cursors.load({ clientId, channel, type });
-      return { after: saved?.after ?? 0, epoch: saved?.epoch };
+      const saved = await this.#storage.cursors.load(this.#consumer(clientId, name));
+      return { after: saved?.after ?? 0, ...parseEpochText(saved?.epoch) };
     });
   }
 
@@ -230,9 +222,25 @@ export class EventStore {
    */
   saveCursor(clientId: string, name: string, after: number, epoch?: string): Promise<ConsumerCursor> {
     return this.#run('saveCursor', async () => {
-      const { channel, type } = this.#scope(name);
-      assertLength('Client ID', clientId);
-      return { after, epoch: await this.#storage.cursors.save({ clientId, channel, type }, after, epoch) };
+      const text = await this.#storage.cursors.save(this.#consumer(clientId, name), after, epoch);
+      return { after, ...parseEpochText(text) };
+    });
+  }
+
+  /** A consumer at `after` is given events of this epoch. Changes nothing if its saved cursor is elsewhere. */
+  saveEpoch(clientId: string, name: string, after: number, epoch: string): Promise<void> {
+    return this.#run('saveCursor', () =>
+      this.#storage.cursors.setEpoch(this.#consumer(clientId, name), after, epoch),
+    );
+  }
+
+  /**
+   * A consumer at `after`, an event of the epoch `epoch` that is lost, is told so, and given events of the epoch `into` (empty:
+   * there are none). Until its cursor moves it is judged as before, since the answer may not arrive.
+   */
+  saveRewind(clientId: string, name: string, after: number, epoch: string, into: string): Promise<void> {
+    return this.#run('saveCursor', async () => {
+      await this.#storage.cursors.save(this.#consumer(clientId, name), after, epochText(epoch, into));
     });
   }
 
@@ -300,6 +308,12 @@ export class EventStore {
     this.#assertOpen();
     assertLength('Channel', name);
     return parseChannel(name, this.#settings.typedChannels);
+  }
+
+  #consumer(clientId: string, name: string): ConsumerScope {
+    const { channel, type } = this.#scope(name);
+    assertLength('Client ID', clientId);
+    return { clientId, channel, type };
   }
 
   #indexScope({ channel: name, field }: IndexDefinition): IndexScope {

@@ -1,7 +1,7 @@
 export { Batcher, Batchers, type BatchLimits } from './batcher.js';
+export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
 export {
   type AppendOptions,
-  type ConsumerCursor,
   EventStore,
   type LatestCursor,
   openEventStore,

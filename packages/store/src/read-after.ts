@@ -1,3 +1,4 @@
+import { Epochs } from './events/epochs.js';
 import type { EventPage } from './events/event-page.js';
 import type { ChannelScope, Storage } from './storage.js';
 import type { ReadCursor } from './waiting/poll.js';
@@ -16,14 +17,14 @@ export async function readAfter(
     const page = await storage.scan({ channel, type, after: from, limit });
     const common = commonPart(page, after, epoch);
     // The channel may have changed since it was found out.
-    if (common >= from) return from === after ? page : page.withRewoundTo(from);
+    if (common === from) return from === after ? page : page.withRewoundTo(from);
     from = common;
   }
 }
 
 /** The last id that a cursor has seen and the channel has. */
 function commonPart(
-  { firstId, lastId, epochs }: EventPage,
+  { firstId, lastId, epochs = Epochs.NONE }: EventPage,
   after: number,
   epoch: string | undefined,
 ): number {

@@ -104,6 +104,8 @@ export interface CursorStorage {
    * epoch that it has then.
    */
   save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined>;
+  /** Changes the epoch of a cursor that is saved, if it is at `after`. */
+  setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void>;
 }
 
 export interface SavedCursor {
@@ -111,7 +113,7 @@ export interface SavedCursor {
   readonly after: number;
   /** When it came to be there, milliseconds since the Unix epoch; undefined if it was saved before that was kept. */
   readonly savedAt: number | undefined;
-  /** The epoch of that event, or a later one that it belongs to as well; undefined if none was ever told. */
+  /** What was saved as its epoch; undefined if nothing was. */
   readonly epoch: string | undefined;
 }
 

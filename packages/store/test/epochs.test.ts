@@ -1,5 +1,6 @@
-import { Epochs } from '@ganomede/events-store';
+import { Epochs, openEventStore } from '@ganomede/events-store';
 import { describe, expect, it } from 'vitest';
+import { MemoryStorage } from '../src/memory/memory-storage.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,7 +21,7 @@ describe('Epochs', () => {
     expect(Array.from({ length: 10 }, (_, i) => epochs.of(i + 1).split('-')[2])).toEqual(
       Array.from('aaabbbbbcc'),
     );
-    expect(Epochs.NONE.of(1)).toBe('');
+    expect(Epochs.NONE.of(1)).toBe('0-0-0-0-0');
   });
 
   it('say up to where a cursor of one of them is right', () => {
@@ -31,7 +32,8 @@ describe('Epochs', () => {
 
   it('begin later than the one before, whatever the clock says', () => {
     const next = epochs.begin({ term: 'd', firstId: 1, lastId: 9, now: 5 });
-    expect(next.current).toBe(`10-${3 * HOUR_MS + 1}-d-${3 * HOUR_MS}`);
+    expect(next.current).toBe(`10-${3 * HOUR_MS + 1}-d-${3 * HOUR_MS}-c`);
+    expect(a).toBe(`1-${HOUR_MS}-a-0-0`);
   });
 
   it('find what a lost one has in common by the one before it', () => {
@@ -47,24 +49,83 @@ describe('Epochs', () => {
   });
 
   it('go by time, with care, where two and more in a row are lost', () => {
-    const [startedAt, parentStartedAt] = [4.5 * HOUR_MS, 4 * HOUR_MS - 1];
-    const lost = `20-${startedAt}-y-${parentStartedAt}`;
+    const [startedAt, parent] = [4.5 * HOUR_MS, `${4 * HOUR_MS - 1}-x`];
+    const lost = `20-${startedAt}-y-${parent}`;
     const after = epochs.begin({ term: 'd', firstId: 1, lastId: 13, now: 6 * HOUR_MS });
     expect(after.commonWith(lost, 1)).toBe(13);
     // Its clock may have been an hour ahead.
-    expect(after.commonWith(`20-${3.5 * HOUR_MS}-y-${parentStartedAt}`, 1)).toBe(8);
+    expect(after.commonWith(`20-${3.5 * HOUR_MS}-y-${parent}`, 1)).toBe(8);
     expect(epochs.commonWith(lost, 1), 'none is younger').toBe(0);
-    expect(epochs.commonWith('20-1-y-2', 1), 'older than all').toBe(0);
+    expect(epochs.commonWith('20-1-y-2-z', 1), 'older than all').toBe(0);
     expect(epochs.commonWith('anything', 1)).toBe(0);
   });
 
-  it('forget those of which nothing is kept, and all but a hundred', () => {
+  it('tell forks apart whose clock is behind that of the one before', () => {
+    const ahead = Epochs.NONE.begin({ term: 'a', firstId: 1, lastId: 0, now: HOUR_MS });
+    const [mine, theirs] = [3, 7].map((lastId, i) =>
+      ahead.begin({ term: `f${i}`, firstId: 1, lastId, now: 5 }),
+    );
+    const lost = theirs?.begin({ term: 'g', firstId: 1, lastId: 9, now: 6 }).current ?? '';
+    expect(mine?.commonWith(lost, 1)).toBeLessThanOrEqual(3);
+  });
+
+  it('know events from before there were any', () => {
+    const unnoted = Epochs.NONE.of(5);
+    expect(Epochs.NONE.endOf(unnoted)).toBe(Infinity);
+    const first = Epochs.NONE.begin({ term: 'a', firstId: 1, lastId: 10, now: HOUR_MS });
+    expect([first.of(10), first.endOf(unnoted)]).toEqual([unnoted, 10]);
+    // A backup from before: what came before its own first one is what they have in common.
+    expect(Epochs.NONE.commonWith(first.current, 1)).toBe(10);
+    const other = Epochs.NONE.begin({ term: 'b', firstId: 1, lastId: 7, now: 2 * HOUR_MS });
+    expect(other.commonWith(first.current, 1)).toBe(7);
+  });
+
+  it('forget those of which nothing is kept, and all but a hundred, the shortest first', () => {
     const trimmed = epochs.begin({ term: 'd', firstId: 9, lastId: 20, now: 4 * HOUR_MS });
     expect(trimmed.earlier.split(' ')).toEqual([epochs.current]);
-    expect(trimmed.commonWith('2-1-old-5', 9), 'whatever it was, it is dropped').toBe(8);
+    expect(trimmed.commonWith('2-1-old-5-older', 9), 'whatever it was, it is dropped').toBe(8);
 
-    const many = begun(...Array.from({ length: 150 }, (_, i) => [i + 1, `t${i}`] as const));
+    const long = Array.from({ length: 150 }, (_, i) => [10 * i + 1 + (i % 2) * 8, `t${i}`] as const);
+    const all = long.map((_, i) => begun(...long.slice(0, i + 1)));
+    const many = all.at(-1) as Epochs;
     expect(many.earlier.split(' ')).toHaveLength(99);
-    expect(many.commonWith('2-1-old-5', 1), 'it may have lost something').toBe(0);
+    expect(many.earlier.startsWith(`${all[0]?.current}/`), 'the first stays').toBe(true);
+    // Whoever comes from one that is forgotten goes no further than to its end, wherever it was.
+    for (const [i, { current }] of all.entries()) {
+      expect(many.commonWith(current, 1)).toBeLessThan(long[i + 1]?.[0] ?? Infinity);
+    }
   });
+});
+
+it('a consumer that was away for two hundred restarts goes on where it was', async () => {
+  let storage = new MemoryStorage();
+  const restarted = () => {
+    storage = new MemoryStorage(storage);
+    return openEventStore(() => storage);
+  };
+  let store = await restarted();
+  const append = (count: number) =>
+    store.append(
+      'a',
+      Array.from({ length: count }, () => ({ from: 'test', type: 'add' })),
+    );
+  await append(150);
+  const { epoch } = await store.read({ channel: 'a', after: 0, limit: 120 });
+  for (let n = 0; n < 200; n++) {
+    await store.close();
+    store = await restarted();
+    await append(1);
+  }
+  expect(await store.read({ channel: 'a', after: 120, epoch, limit: 300 })).toMatchObject({
+    rewoundTo: undefined,
+    count: 230,
+  });
+  // Whoever reads on from page to page is taken back by none of them.
+  let cursor = { after: 100, epoch };
+  while (cursor.after < 350) {
+    const page = await store.read({ channel: 'a', ...cursor, limit: 7 });
+    expect(page.rewoundTo).toBeUndefined();
+    cursor = { after: page.events.at(-1)?.id ?? 0, epoch: page.epoch };
+  }
+  await store.close();
 });

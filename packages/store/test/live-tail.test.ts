@@ -279,7 +279,7 @@ describe('LiveTail', () => {
   });
 
   describe('in a store that came back older', () => {
-    const [A, B] = ['1-1-a-0', '2-2-b-1'];
+    const [A, B] = ['1-1-a-0-0', '2-2-b-1-a'];
     const page = (epoch: string, lastId: number) => ({ firstId: 1, lastId, epochs: new Epochs(epoch, '') });
 
     function tailOfA(lastId: number): LiveTail {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { type ConsumerCursor, type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
+import { type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Reader, Untaken } from './untaken.js';
@@ -18,11 +18,18 @@ const REWOUND_EVENT = 'events-rewound';
 const HEARTBEAT = Buffer.from(':\n\n');
 const MESSAGE_END = Buffer.from('\n\n');
 
-/** Where a stream is in each of its channels, in the order in which it was asked for them: the last event's id. */
-export type StreamCursors = Map<string, number>;
+/** Where a stream is in a channel. */
+export interface StreamCursor {
+  /** Id of the last event that it has sent. */
+  readonly after: number;
+  /** The epoch by which that is judged; undefined if it is not known yet. */
+  readonly epoch: string | undefined;
+  /** The epoch that the consumer is judged by when it comes back with an id alone. */
+  readonly savedEpoch: string | undefined;
+}
 
-/** The saved cursor of the stream's consumer on each of its channels, in that order. */
-export type SavedCursors = Map<string, ConsumerCursor>;
+/** Where a stream is in each of its channels, in the order in which it was asked for them. */
+export type StreamCursors = Map<string, StreamCursor>;
 
 /** What all event streams of a server share. */
 export interface EventStreamContext {
@@ -37,7 +44,8 @@ export interface EventStreamContext {
  * The events of one or several channels as server-sent events, until it is stopped.
  *
  * The id of a message is the event's id, or, with several channels, the cursors in all of them in the order of the
- * request (`12,7`), so that the server need not remember anything; the message's name is then the channel.
+ * request (`12,7`), so that the server need not remember anything; the message's name is then the channel. Once the store
+ * has begun another epoch than the stream began in, the ids tell it (`12@<epoch>`).
  *
  * One piece is sent at a time. What is kept until the reader has taken it is bounded; the rest is read again.
  */
@@ -68,14 +76,14 @@ export class EventStream implements WaitingRequest, Reader {
   }
 
   /**
-   * Begins at the saved cursors; resolves once the stream has ended. If its reader is too slow or the store fails, the connection is cut, and the
+   * Resolves once the stream has ended. If its reader is too slow or the store fails, the connection is cut, and the
    * client resumes from the last id that it has seen.
    */
-  async send(saved: SavedCursors): Promise<void> {
+  async send(cursors: StreamCursors): Promise<void> {
     const { raw, log } = this.#reply;
     this.#sendHead();
     try {
-      await this.#sendEvents(saved);
+      await this.#sendEvents(cursors);
       raw.end();
     } catch (error) {
       log.warn({ err: error }, 'an event stream ended early');
@@ -98,7 +106,7 @@ export class EventStream implements WaitingRequest, Reader {
     });
   }
 
-  async #sendEvents(saved: SavedCursors): Promise<void> {
+  async #sendEvents(cursors: StreamCursors): Promise<void> {
     const { untaken } = this.#context;
     const heartbeat = setInterval(() => {
       // What is still to be taken tells as well whether the reader is there.
@@ -106,8 +114,7 @@ export class EventStream implements WaitingRequest, Reader {
     }, untaken.limits.heartbeatMs);
     try {
       this.#write(Buffer.from(`retry: ${RETRY_MS}\n\n`));
-      const cursors: StreamCursors = new Map([...saved].map(([channel, { after }]) => [channel, after]));
-      await Promise.all([...saved].map(([channel, cursor]) => this.#follow(channel, cursor, cursors)));
+      await Promise.all([...cursors.keys()].map((channel) => this.#follow(channel, cursors)));
       if (this.#failure !== undefined) throw this.#failure;
     } finally {
       this.stop();
@@ -116,57 +123,49 @@ export class EventStream implements WaitingRequest, Reader {
     }
   }
 
-  async #follow(channel: string, saved: ConsumerCursor, cursors: StreamCursors): Promise<void> {
+  async #follow(channel: string, cursors: StreamCursors): Promise<void> {
     const { store, pollTimeoutMs, metrics, untaken } = this.#context;
     const { signal } = this.#ended;
     const most = Math.ceil(READ_LIMIT / cursors.size);
     let limit = Math.min(most, FIRST_READ_LIMIT);
-    let known = saved;
     for (;;) {
       await this.#allTaken();
       if (signal.aborted) return;
-      const after = cursors.get(channel) ?? 0;
-      const { epoch } = known;
+      const { after, epoch } = cursors.get(channel) as StreamCursor;
       const page = await store.poll({ channel, after, epoch, limit }, { timeoutMs: pollTimeoutMs, signal });
-      known = await this.#follows(page, channel, known);
-      if (page.rewoundTo !== undefined) {
-        await this.#allTaken();
-        if (signal.aborted) return;
-        cursors.set(channel, page.rewoundTo);
-        this.#write(rewoundMessage(channel, after, cursors));
-      }
-      if (page.count > 0 && (await this.#turn(page))) {
-        const { piece, count } = firstPiece(page, channel, cursors, untaken.share(this));
-        this.#write(piece);
-        metrics.delivered.inc(count);
-        // As many as fit, if the next are like these.
-        limit = Math.max(1, Math.min(most, Math.floor((untaken.limits.readerBytes * count) / piece.length)));
-      }
+      await this.#followEpoch(channel, page, cursors);
+      if (page.count === 0 && page.rewoundTo === undefined) continue;
+
+      // What cannot be held until others have sent is read again.
+      const held = this.#taken === undefined ? 0 : bytesOf(page);
+      if (held > untaken.share(this)) continue;
+      untaken.hold(this, held);
+      await this.#allTaken();
+      untaken.release(this, held);
+      if (signal.aborted) return;
+      // Nothing is awaited from here on: others wait for their turn too.
+      const { piece, count } = firstPiece(page, channel, cursors, untaken.share(this));
+      this.#write(piece);
+      metrics.delivered.inc(count);
+      // As many as fit, if the next are like these.
+      const perEvent = piece.length / Math.max(count, 1);
+      limit = Math.max(1, Math.min(most, Math.floor(untaken.limits.readerBytes / perEvent)));
     }
   }
 
   /**
-   * What the stream is given may be of another epoch than what is saved, by which the consumer is judged when it comes back.
-   * Its cursor stays: nobody knows yet what has arrived.
+   * From now on the stream is judged by the epoch of what it is given. A consumer whose epoch was not known is when it comes
+   * back, too; else that stays as it is, since nobody knows yet what has arrived.
    */
-  async #follows(page: EventPage, channel: string, saved: ConsumerCursor): Promise<ConsumerCursor> {
-    const { epoch, rewoundTo = saved.after } = page;
-    if (epoch === '' || epoch === saved.epoch) return saved;
-    const { store } = this.#context;
-    return store.saveCursor(this.#clientId, channel, Math.min(saved.after, rewoundTo), epoch);
-  }
-
-  /** Waits while other channels send. False if the page cannot be sent, or not be held until then: it is read again. */
-  async #turn({ texts }: EventPage): Promise<boolean> {
-    const { untaken } = this.#context;
-    if (this.#taken !== undefined) {
-      const bytes = texts.reduce((sum, { length }) => sum + length, 0);
-      if (bytes > untaken.share(this)) return false;
-      untaken.hold(this, bytes);
-      await this.#allTaken();
-      untaken.release(this, bytes);
+  async #followEpoch(channel: string, { epoch }: EventPage, cursors: StreamCursors): Promise<void> {
+    const cursor = cursors.get(channel) as StreamCursor;
+    if (epoch === '' || epoch === cursor.epoch) return;
+    if (cursor.savedEpoch !== undefined) {
+      cursors.set(channel, { ...cursor, epoch });
+      return;
     }
-    return !this.#ended.signal.aborted;
+    await this.#context.store.saveCursor(this.#clientId, channel, cursor.after, epoch);
+    cursors.set(channel, { ...cursor, epoch, savedEpoch: epoch });
   }
 
   /** Resolves once the reader has taken everything, or the stream has ended. */
@@ -195,13 +194,14 @@ export class EventStream implements WaitingRequest, Reader {
   }
 }
 
-/** Says that the store came back older, and where the stream goes on in one of its channels. */
-function rewoundMessage(channel: string, after: number, cursors: StreamCursors): Buffer {
-  const data = JSON.stringify({ channel, after, rewoundTo: cursors.get(channel) });
-  return Buffer.from(`id: ${[...cursors.values()].join(',')}\nevent: ${REWOUND_EVENT}\ndata: ${data}\n\n`);
+function bytesOf({ texts }: EventPage): number {
+  return texts.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** The first events of a page as messages, as many as `share` bytes hold, but one at least; moves the cursors on. */
+/**
+ * The first events of a page as messages, as many as `share` bytes hold, but one at least; before them, if the store came back
+ * older, a message that says so. Moves the cursor on.
+ */
 function firstPiece(
   page: EventPage,
   channel: string,
@@ -212,23 +212,44 @@ function firstPiece(
   const parts: Buffer[] = [];
   let bytes = 0;
   let count = 0;
+  const add = (...more: Buffer[]) => {
+    for (const part of more) bytes += part.length;
+    parts.push(...more);
+  };
+  const moveTo = (after: number) =>
+    cursors.set(channel, { ...(cursors.get(channel) as StreamCursor), after });
+  if (page.rewoundTo !== undefined) {
+    const data = JSON.stringify({ channel, after: cursors.get(channel)?.after, rewoundTo: page.rewoundTo });
+    moveTo(page.rewoundTo);
+    add(Buffer.from(`id: ${idOf(cursors)}\nevent: ${REWOUND_EVENT}\ndata: ${data}\n\n`));
+  }
   for (const event of page.texts) {
     if (count > 0 && bytes + event.length > share) break;
-    cursors.set(channel, headerOf(event).id);
-    const head = Buffer.from(`id: ${[...cursors.values()].join(',')}\n${name}data: `);
-    parts.push(head, event, MESSAGE_END);
-    bytes += head.length + event.length + MESSAGE_END.length;
+    moveTo(headerOf(event).id);
+    add(Buffer.from(`id: ${idOf(cursors)}\n${name}data: `), event, MESSAGE_END);
     count += 1;
   }
   return { piece: Buffer.concat(parts, bytes), count };
 }
 
+/** What a message says of where the stream is. */
+function idOf(cursors: StreamCursors): string {
+  const ids = [...cursors.values()].map(({ after, epoch, savedEpoch }) =>
+    epoch === savedEpoch ? after : `${after}@${epoch}`,
+  );
+  return ids.join(',');
+}
+
+const CURSOR = /^(\d{1,15})(?:@([A-Za-z0-9._-]{1,100}))?$/;
+
 /** The cursors that a `Last-Event-ID` stands for; undefined if it is of no stream of these channels. */
 export function parseLastEventId(
   lastEventId: string,
   channels: readonly string[],
-): StreamCursors | undefined {
-  const ids = lastEventId.split(',');
-  if (ids.length !== channels.length || !ids.every((id) => /^\d{1,15}$/.test(id))) return undefined;
-  return new Map(channels.map((channel, i) => [channel, Number(ids[i])]));
+): Map<string, { readonly after: number; readonly epoch: string | undefined }> | undefined {
+  const found = lastEventId.split(',').map((id) => CURSOR.exec(id));
+  if (found.length !== channels.length || found.includes(null)) return undefined;
+  return new Map(
+    channels.map((channel, i) => [channel, { after: Number(found[i]?.[1]), epoch: found[i]?.[2] }]),
+  );
 }

@@ -1,4 +1,11 @@
-import { type EventPage, type EventStore, Poll } from '@ganomede/events-store';
+import {
+  type ConsumerCursor,
+  EventPage,
+  type EventStore,
+  epochAt,
+  headerOf,
+  Poll,
+} from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import { sendPage } from './json.js';
@@ -17,7 +24,7 @@ export interface PollQuery {
 
 /** What all polls of a server share. */
 export interface PollContext {
-  readonly store: Pick<EventStore, 'start' | 'loadCursor' | 'saveCursor'>;
+  readonly store: Pick<EventStore, 'start' | 'loadCursor' | 'saveCursor' | 'saveEpoch' | 'saveRewind'>;
   readonly waitingRequests: WaitingRequests;
   readonly metrics: Pick<Metrics, 'delivered'>;
 }
@@ -32,13 +39,11 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   readonly #context: PollContext;
   #waiting: Waiting | undefined;
   #page: EventPage | undefined;
-  /** Where it reads, by what it was asked for or what was saved. */
-  #after = 0;
-  /** Whose cursor it is, and the epoch that was saved with it, if the consumer does not tell it. */
-  #judged:
-    | { readonly clientId: string; readonly channel: string; readonly epoch: string | undefined }
-    | undefined;
-  #cursorSaved = false;
+  #query: PollQuery | undefined;
+  /** Where it reads: what it was asked for, or what was saved. */
+  #cursor: ConsumerCursor = { after: 0, epoch: undefined };
+  /** What is still being saved. */
+  #saving = 0;
   #answered = false;
 
   /** `timeoutMs`: the longest wait, milliseconds. */
@@ -49,52 +54,81 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   }
 
   /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
-  answer({ clientId, channel, after, epoch, limit }: PollQuery): void {
+  answer(query: PollQuery): void {
     const { store, waitingRequests } = this.#context;
+    const { clientId, channel, after, epoch } = query;
     this.#waiting = waitingRequests.enter(this, this.#reply);
-    const fail = (error: unknown) => this.failed(error);
+    this.#query = query;
     if (after !== undefined && epoch !== undefined) {
-      this.#after = after;
-      store.start(this, { channel, after, epoch, limit });
-      // While the poll reads and waits: the answer needs both.
-      store.saveCursor(clientId, channel, after, epoch).then(() => this.#saved(), fail);
+      this.#read({ after, epoch });
       return;
     }
-    this.#cursorSaved = true;
-    const saved =
-      after === undefined ? store.loadCursor(clientId, channel) : store.saveCursor(clientId, channel, after);
-    saved.then((cursor) => {
-      this.#after = cursor.after;
-      this.#judged = { clientId, channel, epoch: cursor.epoch };
-      store.start(this, { channel, ...cursor, limit });
-    }, fail);
+    store.loadCursor(clientId, channel).then(
+      (saved) => this.#read(after === undefined ? saved : { ...saved, after, epoch: epochAt(saved, after) }),
+      (error: unknown) => this.failed(error),
+    );
+  }
+
+  #read(cursor: ConsumerCursor): void {
+    const { store } = this.#context;
+    const { clientId, channel, after, limit } = this.#query as PollQuery;
+    this.#cursor = cursor;
+    store.start(this, { channel, after: cursor.after, epoch: cursor.epoch, limit });
+    // While the poll reads and waits: the answer needs both.
+    if (after !== undefined) this.#save(store.saveCursor(clientId, channel, after, cursor.epoch));
   }
 
   override found(page: EventPage): void {
     this.#page = page;
-    if (this.#judged !== undefined && page.epoch !== '' && page.epoch !== this.#judged.epoch) {
-      // What it is given now is of another epoch, by which its next cursor is to be judged.
-      const { clientId, channel } = this.#judged;
-      const { store } = this.#context;
-      this.#cursorSaved = false;
-      store.saveCursor(clientId, channel, page.rewoundTo ?? this.#after, page.epoch).then(
-        () => this.#saved(),
-        (error: unknown) => this.failed(error),
-      );
-    }
+    if (page.rewoundTo === undefined) this.#followEpoch(page);
+    else this.#tellRewind(page);
     this.#answerIfComplete();
   }
 
-  #saved(): void {
-    this.#cursorSaved = true;
-    this.#answerIfComplete();
+  /** What it is given is of another epoch: its next cursor, if it tells no epoch, is judged by that. */
+  #followEpoch({ epoch }: EventPage): void {
+    const { clientId, channel } = this.#query as PollQuery;
+    const { after } = this.#cursor;
+    if (epoch === '' || epoch === this.#cursor.epoch) return;
+    this.#save(this.#context.store.saveEpoch(clientId, channel, after, epoch));
+  }
+
+  /**
+   * Whether a consumer that tells no epoch has got the answer is seen by its next cursor, which must not be the same. If it
+   * can be no other, since there is but the one event, the event comes twice at most.
+   */
+  #tellRewind(page: EventPage): void {
+    const { store } = this.#context;
+    const { clientId, channel, epoch } = this.#query as PollQuery;
+    const { after, rewoundInto } = this.#cursor;
+    const last = page.texts.at(-1);
+    const isAmbiguous = epoch === undefined && last !== undefined && headerOf(last).id === after;
+    if (isAmbiguous && page.count > 1) {
+      this.#page = new EventPage(page.texts.slice(0, -1), page, page.rewoundTo);
+    } else if (isAmbiguous && rewoundInto === page.epoch) {
+      this.#save(store.saveEpoch(clientId, channel, after, page.epoch));
+      return;
+    }
+    if (this.rewoundFrom === undefined) return;
+    this.#save(store.saveRewind(clientId, channel, after, this.rewoundFrom, page.epoch));
+  }
+
+  #save(saving: Promise<unknown>): void {
+    this.#saving += 1;
+    saving.then(
+      () => {
+        this.#saving -= 1;
+        this.#answerIfComplete();
+      },
+      (error: unknown) => this.failed(error),
+    );
   }
 
   #answerIfComplete(): void {
     const page = this.#page;
-    if (page === undefined || !this.#cursorSaved || this.#answered) return;
+    if (page === undefined || this.#saving > 0 || this.#answered) return;
     try {
-      sendPage(this.#reply, page, this.#after);
+      sendPage(this.#reply, page, this.#cursor.after);
       this.#answered = true;
       this.#waiting?.leave();
       this.#context.metrics.delivered.inc(page.count);

@@ -1,17 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
-import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorsOf } from '../answers/error-schemas.js';
 import { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
-import { asksForStream, checkEpoch, stream } from './stream.js';
+import { asksForStream, checkEpoch, type StreamContext, stream } from './stream.js';
 
 export interface ReadOptions {
-  readonly store: Pick<EventStore, 'poll' | 'start' | 'loadCursor' | 'saveCursor'>;
+  readonly store: PollContext['store'] & StreamContext['store'];
   readonly metrics: Pick<Metrics, 'delivered'>;
   readonly pollTimeoutMs: number;
   readonly maxLimit: number;

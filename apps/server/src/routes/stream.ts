@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { EventsError } from '@ganomede/events-protocol';
 import type { ReadQuery } from '@ganomede/events-protocol/schemas';
-import type { ConsumerCursor, EventStore } from '@ganomede/events-store';
+import { type EventStore, epochAt } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import {
   EventStream,
   type EventStreamContext,
   parseLastEventId,
-  type SavedCursors,
+  type StreamCursors,
 } from '../answers/event-stream.js';
 import type { WaitingRequests } from '../answers/waiting-requests.js';
 
@@ -47,7 +47,7 @@ export async function stream(
 async function startingCursors(
   { query, headers }: StreamRequest,
   store: Pick<EventStore, 'loadCursor' | 'saveCursor'>,
-): Promise<SavedCursors> {
+): Promise<StreamCursors> {
   const { clientId, channel, after, epoch } = query;
   checkEpoch(query);
   const channels = [...new Set([channel].flat())];
@@ -59,22 +59,27 @@ async function startingCursors(
   const seen =
     typeof lastEventId === 'string' && lastEventId !== ''
       ? parseLastEventId(lastEventId, channels)
-      : new Map<string, number>();
+      : new Map<string, { after: number; epoch: string | undefined }>();
   if (seen === undefined) {
     throw new EventsError(
       'InvalidContent',
       'Invalid Last-Event-ID: expected the id of a message of this stream',
     );
   }
-  const cursors = new Map<string, ConsumerCursor>();
+  const cursors: StreamCursors = new Map();
   for (const channel of channels) {
-    const resumed = seen.get(channel);
-    const acknowledged = resumed ?? after;
+    const acknowledged = seen.get(channel) ?? (after === undefined ? undefined : { after, epoch });
+    const saved = await store.loadCursor(clientId, channel);
     const cursor =
       acknowledged === undefined
-        ? store.loadCursor(clientId, channel)
-        : store.saveCursor(clientId, channel, acknowledged, resumed === undefined ? epoch : undefined);
-    cursors.set(channel, await cursor);
+        ? saved
+        : await store.saveCursor(
+            clientId,
+            channel,
+            acknowledged.after,
+            acknowledged.epoch ?? epochAt(saved, acknowledged.after),
+          );
+    cursors.set(channel, { after: cursor.after, epoch: cursor.epoch, savedEpoch: cursor.epoch });
   }
   return cursors;
 }

@@ -7,6 +7,7 @@
 --                clients  clientIds, each once
 --                afters   of each the id of the last event seen, as a string
 --                epochs   of each the epoch; empty: the one that it has
+--                only_at  of each whether only its epoch is to change, if it is at `after`
 -- Reply    of each the epoch that it has now, empty if none was ever told
 local args = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
@@ -17,7 +18,9 @@ for i, after in ipairs(args.afters) do
   -- Servers of versions before have saved the id alone.
   local known_after, known_at, known_epoch = string.match(known[i] or '', '^(%d+)( ?%d*) ?(%S*)$')
   local epoch = args.epochs[i] ~= '' and args.epochs[i] or known_epoch or ''
-  if known_after ~= after or known_epoch ~= epoch then
+  if args.only_at[i] and known_after ~= after then
+    epoch = known_epoch or ''
+  elseif known_after ~= after or known_epoch ~= epoch then
     local at = known_after == after and known_at ~= '' and known_at or saved_at
     changed[#changed + 1] = args.clients[i]
     changed[#changed + 1] = after .. at .. (epoch ~= '' and ' ' .. epoch or '')

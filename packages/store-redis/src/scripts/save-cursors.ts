@@ -14,6 +14,8 @@ export interface NewCursor {
   readonly after: number;
   /** Undefined: the one that it has. */
   readonly epoch: string | undefined;
+  /** Whether only the epoch is to change, if it is at `after`. */
+  readonly onlyAt: boolean;
 }
 
 /** The epoch that each has now, by clientId; of those without one it is undefined. */
@@ -30,6 +32,7 @@ export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, string | u
         // Redis compares them with what it has, which is text.
         afters: [...cursors.values()].map(({ after }) => String(after)),
         epochs: [...cursors.values()].map(({ epoch }) => epoch ?? ''),
+        only_at: [...cursors.values()].map(({ onlyAt }) => onlyAt),
       }),
     ],
   }),

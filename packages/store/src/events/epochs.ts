@@ -5,14 +5,19 @@
  * id, the channel is new) its next append begins an epoch, and notes in the channel at which id. Leader epochs of Kafka do
  * the same (KIP-101, KIP-320).
  *
- * The text of an epoch tells, separated by hyphens, the id at which it began, when (milliseconds since the Unix epoch, above
- * that of the epoch before), the term of the engine, and when the epoch before began (0: there was none). Of two stores that
- * went apart both know what was before, so that is enough to find out how much they have in common. Consumers take the text
- * as it is.
+ * The text of an epoch tells, separated by hyphens: the id at which it began; when, in milliseconds since the Unix epoch, but
+ * later than the one before; the term of the engine; and time and term of the epoch before. Of two stores that went apart both
+ * know what was before, so that this tells how much they have in common. It may be told too little, so that events are
+ * repeated, if what was lost are several epochs in a row; and too much, if two stores have gone on side by side for longer than
+ * an hour and one then takes the other's place. Consumers take the text as it is.
  */
-const EPOCH = /^(\d{1,16})-(\d{1,16})-([0-9a-z]{1,16})-(\d{1,16})$/;
+const EPOCH = /^(\d{1,16})-(\d{1,16})-([0-9a-z]{1,16})-(\d{1,16}-[0-9a-z]{1,16})$/;
 
-/** Notes of a channel that are kept, beside the current one: about 5 KB. */
+/** Of events that are older than all that is noted: there were no epochs yet. */
+const UNNOTED = '0-0-0-0-0';
+const NO_PARENT = '0-0';
+
+/** Epochs of a channel that are kept beside the current one: about 6 KB. */
 const MAX_EARLIER = 99;
 
 /** How far the clocks of two machines may be apart before a consumer of an epoch that nobody knows could miss events. */
@@ -21,10 +26,14 @@ const CLOCKS_APART_MS = 3_600_000;
 interface Note {
   readonly epoch: string;
   /** Id at which it began. */
-  readonly start: number;
+  readonly startId: number;
+  /** Milliseconds since the Unix epoch. */
   readonly startedAt: number;
   readonly term: string;
-  readonly parentStartedAt: number;
+  /** `startedAt` and `term` of the one before. */
+  readonly parent: string;
+  /** If the next one is forgotten: its last id. */
+  readonly endId: number | undefined;
 }
 
 /** The epochs of a channel, as an engine stores them. */
@@ -32,9 +41,9 @@ export class Epochs {
   /** Of a channel that nothing was ever appended to, or not since there are epochs. */
   static readonly NONE = new Epochs('', '');
 
-  /** The epoch of the newest event. Empty: it has none. */
+  /** The epoch of the newest event. Empty: none was begun yet. */
   readonly current: string;
-  /** Those before, ascending, separated by spaces. */
+  /** Those before, ascending, separated by spaces; one that is followed by some that are forgotten with a slash and its last id. */
   readonly earlier: string;
   #notes: readonly Note[] | undefined;
 
@@ -43,17 +52,20 @@ export class Epochs {
     this.earlier = earlier;
   }
 
-  /** The epoch of the event with this id; empty if it is older than all that is known. */
+  /** The epoch of the event with this id; if that is forgotten, the next one, which goes on from it. */
   of(id: number): string {
-    if (this.earlier === '') return id >= startOf(this.current) ? this.current : '';
-    return this.#all.findLast(({ start }) => start <= id)?.epoch ?? '';
+    const i = this.#all.findLastIndex(({ startId }) => startId <= id);
+    const note = this.#all[i];
+    if (note === undefined) return UNNOTED;
+    return note.endId !== undefined && id > note.endId ? (this.#all[i + 1] as Note).epoch : note.epoch;
   }
 
   /** Up to which id a cursor of the epoch has seen what this channel holds; undefined if nothing here tells. */
   endOf(epoch: string): number | undefined {
     if (epoch === this.current) return Number.POSITIVE_INFINITY;
+    if (epoch === UNNOTED) return this.#endBefore(0);
     const i = this.#all.findIndex((note) => note.epoch === epoch);
-    return this.#endOfNote(i);
+    return i === -1 ? undefined : this.#endBefore(i + 1);
   }
 
   /**
@@ -66,34 +78,36 @@ export class Epochs {
     const lost = parse(epoch);
     if (lost === undefined) return 0;
     // It was forgotten here, or was begun where this store did not go: all before it is common, as far as its parent is.
-    const parent = this.#all.findIndex(({ startedAt }) => startedAt === lost.parentStartedAt);
-    if (parent !== -1 || lost.parentStartedAt === 0) {
-      return Math.min(lost.start - 1, this.#endOfNote(parent) ?? 0);
+    const all = this.#all;
+    const parent = all.findIndex((note) => lost.parent === `${note.startedAt}-${note.term}`);
+    if (parent !== -1 || lost.parent === NO_PARENT) {
+      return Math.min(lost.startId - 1, this.#endBefore(parent + 1));
     }
-    const next = this.#all.findIndex(({ startedAt }) => startedAt > lost.startedAt - CLOCKS_APART_MS);
-    const before = (this.#all[next]?.start ?? 1) - 1;
-    // What was before the first note is not known, but for what is dropped anyway.
-    return next > 0 || before < firstId ? before : 0;
+    const next = all.findIndex(({ startedAt }) => startedAt > lost.startedAt - CLOCKS_APART_MS);
+    if (next > 0) return Math.min((all[next] as Note).startId, lost.startId) - 1;
+    // What was before the first one is not known, but for what is dropped anyway.
+    const before = (all[next]?.startId ?? 1) - 1;
+    return before < firstId ? before : 0;
   }
 
-  /**
-   * The epochs once another has begun behind `lastId`. `now`: milliseconds since the Unix epoch; `term`: what stands for the
-   * engine for as long as it is sure of itself, up to 16 digits and lower-case letters. The append script of the Redis engine
-   * does the same.
-   */
+  /** The epochs once another has begun. The append script of the Redis engine does the same. */
   begin({ term, firstId, lastId, now }: NewEpoch): Epochs {
-    const parent = parse(this.current);
-    const startedAt = Math.max(now, (parent?.startedAt ?? 0) + 1);
-    const current = `${lastId + 1}-${startedAt}-${term}-${parent?.startedAt ?? 0}`;
-    const all = this.#all.map(({ epoch }) => epoch);
+    const all = [...this.#all];
+    const parent = all.at(-1);
     // A cursor in what is dropped begins at the first event, whatever it has seen.
-    while (all.length > 1 && startOf(all[1] as string) <= firstId) all.shift();
-    return new Epochs(current, all.slice(-MAX_EARLIER).join(' '));
+    while (all[1] !== undefined && all[1].startId <= firstId) all.shift();
+    while (all.length > MAX_EARLIER) forgetShortest(all);
+    const startedAt = Math.max(now, (parent?.startedAt ?? 0) + 1);
+    const before = parent === undefined ? NO_PARENT : `${parent.startedAt}-${parent.term}`;
+    return new Epochs(
+      `${lastId + 1}-${startedAt}-${term}-${before}`,
+      all.map(({ epoch, endId }) => (endId === undefined ? epoch : `${epoch}/${endId}`)).join(' '),
+    );
   }
 
   /** Whether the current epoch is one that an engine with this term has begun. */
   isOf(term: string): boolean {
-    return parse(this.current)?.term === term;
+    return this.#all.at(-1)?.term === term;
   }
 
   get #all(): readonly Note[] {
@@ -101,35 +115,53 @@ export class Epochs {
     return this.#notes;
   }
 
-  #endOfNote(i: number): number | undefined {
-    const all = this.#all;
-    if (i === -1) return undefined;
-    const next = all[i + 1];
-    return next === undefined ? Number.POSITIVE_INFINITY : next.start - 1;
+  /** The last id of what comes before a note. */
+  #endBefore(i: number): number {
+    const next = this.#all[i];
+    return next === undefined ? Number.POSITIVE_INFINITY : (this.#all[i - 1]?.endId ?? next.startId - 1);
   }
 }
 
 export interface NewEpoch {
+  /**
+   * Stands for the engine for as long as it is sure of itself: up to 16 digits and lower-case letters, of which no other opening
+   * has the same.
+   */
   readonly term: string;
   /** Oldest id kept, above the newest if there is none. */
   readonly firstId: number;
   /** Newest id given. */
   readonly lastId: number;
+  /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
 
-function startOf(epoch: string): number {
-  return Number.parseInt(epoch, 10);
+/** Forgets the one with the fewest events, but not the first. */
+function forgetShortest(all: Note[]): void {
+  let found = 1;
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 1; i + 1 < all.length; i++) {
+    const length = (all[i + 1] as Note).startId - (all[i] as Note).startId;
+    if (length < least) {
+      found = i;
+      least = length;
+    }
+  }
+  const before = all[found - 1] as Note;
+  const [forgotten] = all.splice(found, 1) as [Note];
+  all[found - 1] = { ...before, endId: before.endId ?? forgotten.startId - 1 };
 }
 
-function parse(epoch: string): Note | undefined {
-  const [, start, startedAt, term = '', parentStartedAt] = EPOCH.exec(epoch) ?? [];
-  if (start === undefined) return undefined;
+function parse(text: string): Note | undefined {
+  const [epoch = '', endId] = text.split('/');
+  const [, startId, startedAt, term = '', parent = ''] = EPOCH.exec(epoch) ?? [];
+  if (startId === undefined) return undefined;
   return {
     epoch,
-    start: Number(start),
+    startId: Number(startId),
     startedAt: Number(startedAt),
     term,
-    parentStartedAt: Number(parentStartedAt),
+    parent,
+    endId: endId === undefined ? undefined : Number(endId),
   };
 }

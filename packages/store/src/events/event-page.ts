@@ -8,12 +8,12 @@ export interface ChannelBounds {
   readonly firstId: number;
   /** Newest id given; 0 if there is none. The read saw every event up to it. */
   readonly lastId: number;
-  /** Default: none. */
+  /** Undefined: they are not known. */
   readonly epochs?: Epochs | undefined;
 }
 
 /** Of a channel that nothing was ever appended to. */
-export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0 };
+export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0, epochs: Epochs.NONE };
 
 /** As engines count: if a channel keeps nothing, its first id is one above its last. */
 export function boundsOf(firstId: number, lastId: number, epochs: Epochs): ChannelBounds {
@@ -69,7 +69,7 @@ export class EventPage implements ChannelBounds {
   readonly texts: readonly Buffer[];
   readonly firstId: number;
   readonly lastId: number;
-  readonly epochs: Epochs;
+  readonly epochs: Epochs | undefined;
   /**
    * Where the read began if its cursor had seen events that the store no longer has, since it came back older: behind the
    * last one that it still has. Undefined: nothing was lost.
@@ -83,11 +83,14 @@ export class EventPage implements ChannelBounds {
     this.texts = texts;
     this.firstId = bounds.firstId;
     this.lastId = bounds.lastId;
-    this.epochs = bounds.epochs ?? Epochs.NONE;
+    this.epochs = bounds.epochs;
     this.rewoundTo = rewoundTo;
   }
 
-  /** The epoch of the last event, or of the end of the channel if there is none: what a cursor behind it is judged by. */
+  /**
+   * The epoch of the last event, or of the end of the channel if there is none: what a cursor behind it is judged by. Empty if
+   * nothing was ever appended, or it is not known.
+   */
   get epoch(): string {
     this.#epoch ??= this.#epochOfEnd();
     return this.#epoch;
@@ -99,9 +102,9 @@ export class EventPage implements ChannelBounds {
   }
 
   #epochOfEnd(): string {
-    const { epochs } = this;
     const last = this.texts.at(-1);
-    return epochs.earlier === '' || last === undefined ? epochs.current : epochs.of(headerOf(last).id);
+    const id = last === undefined ? this.lastId : headerOf(last).id;
+    return id === 0 ? '' : (this.epochs?.of(id) ?? '');
   }
 
   /** Number of events. */

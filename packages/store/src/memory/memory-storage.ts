@@ -134,6 +134,12 @@ export class MemoryStorage implements Storage {
       this.#cursors.set(key, { after, savedAt, epoch });
       return epoch;
     },
+
+    setEpoch: async (consumer: ConsumerScope, after: number, epoch: string): Promise<void> => {
+      const key = consumerKey(consumer);
+      const known = this.#cursors.get(key);
+      if (known?.after === after) this.#cursors.set(key, { ...known, epoch });
+    },
   };
 
   readonly indices = {

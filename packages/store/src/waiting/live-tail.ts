@@ -33,8 +33,10 @@ export class LiveTail {
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
   #started = false;
-  /** Of what is held; what was before may not be known. */
+  /** Of what is held. */
   #epochs = Epochs.NONE;
+  /** Whether those before are known too. */
+  #epochsKnown = false;
   /** Newest id at the last `age`. */
   #aged = 0;
   /** Not a Map, which is cleared too often: see `Roster`. */
@@ -70,6 +72,7 @@ export class LiveTail {
     if (!this.#started || bounds.lastId > this.lastId) this.#clear(bounds.lastId);
     this.#started = true;
     this.#epochs = epochs;
+    this.#epochsKnown = true;
     // If the store was still empty, the first event that was pushed since is the oldest.
     const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
@@ -117,7 +120,7 @@ export class LiveTail {
    * Takes what a read of the whole channel after a cursor has found in the store, if it reaches up to what is
    * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
    */
-  adopt(after: number, { texts, firstId, epochs }: EventPage): void {
+  adopt(after: number, { texts, firstId, epochs = Epochs.NONE }: EventPage): void {
     const older = this.#base - after;
     if (!this.#started || older <= 0 || older > texts.length || epochs.current !== this.epoch) return;
     // The read may be older than what was dropped since.
@@ -133,6 +136,7 @@ export class LiveTail {
     );
     this.#untyped = Math.max(this.#untyped, this.#base);
     this.#epochs = epochs;
+    this.#epochsKnown = true;
     this.#events.unshift(...events);
     this.#base = after;
     this.#bytes += bytes;
@@ -157,7 +161,7 @@ export class LiveTail {
     limit: number,
     type: string | undefined,
   ): EventPage | undefined {
-    if (epoch !== undefined && after > (this.#epochs.endOf(epoch) ?? -1)) return undefined;
+    if (epoch !== undefined && !this.#reaches(after, epoch)) return undefined;
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
     if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
       return undefined;
@@ -205,8 +209,15 @@ export class LiveTail {
       this.reset();
       this.#clear(id - 1);
       this.#started = true;
+      this.#epochsKnown = false;
     }
     this.#epochs = new Epochs(epoch, '');
+  }
+
+  /** Whether a cursor of the epoch is known to have seen nothing but what the channel has. */
+  #reaches(after: number, epoch: string): boolean {
+    if (epoch === this.epoch) return true;
+    return this.#epochsKnown && after <= (this.#epochs.endOf(epoch) ?? -1);
   }
 
   /** Whether the store was read when nothing had ever been appended: the first append is no change. */

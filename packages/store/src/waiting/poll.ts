@@ -33,6 +33,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
   /** The epoch by which `#after` is judged. */
   #epoch: string | undefined;
   #rewoundTo: number | undefined;
+  #rewoundFrom: string | undefined;
   #limit = 0;
   #type: string | undefined;
   #source: PollSource | undefined;
@@ -51,9 +52,17 @@ export abstract class Poll extends LookAndWait<EventPage> {
     if (this.timeoutMs > 0) this.begin(source, scope.channel);
     else
       source.read(scope, { after, epoch, limit }).then(
-        (page) => this.found(page),
+        (page) => {
+          this.#tellRewind(page);
+          this.found(page);
+        },
         (error: unknown) => this.failed(error),
       );
+  }
+
+  /** If it was taken back: the epoch of what was asked for, as far as that is known. */
+  protected get rewoundFrom(): string | undefined {
+    return this.#rewoundFrom;
   }
 
   protected override peek({ tail }: LiveChannel): EventPage | undefined {
@@ -66,18 +75,18 @@ export abstract class Poll extends LookAndWait<EventPage> {
     const kept = this.#keptIn(tail);
     const page = kept ?? (await this.#readTogether(channel));
     const isCurrent = isReady && channel.resets === resets;
-    this.#notice(page);
     if (page.count > 0) {
+      this.#tellRewind(page);
       if (kept === undefined && isCurrent) remember(tail, page.rewoundTo ?? this.#after, this.#type, page);
       return page.withRewoundTo(this.#rewoundTo);
     }
     this.#empty = page;
-    if (isCurrent) {
-      // If what was notified meanwhile is of another epoch everybody looks again.
-      if (!channel.start(page)) return undefined;
+    // If what was notified meanwhile is of another epoch everybody looks again.
+    if (isCurrent && channel.start(page)) {
+      this.#tellRewind(page);
       // Nothing of ours lies up to here: a typed cursor need not read it again.
       this.#after = page.lastId;
-      this.#epoch = page.epoch || undefined;
+      this.#epoch = page.epochs?.current || undefined;
     }
     return undefined;
   }
@@ -88,6 +97,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
 
   protected override nothing(): EventPage {
     const empty = this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after });
+    this.#tellRewind(empty);
     return empty.withRewoundTo(this.#rewoundTo);
   }
 
@@ -97,9 +107,10 @@ export abstract class Poll extends LookAndWait<EventPage> {
   }
 
   /** What has been looked through may be taken back while all that was asked for is still there. */
-  #notice({ rewoundTo }: EventPage): void {
+  #tellRewind({ rewoundTo }: EventPage): void {
     if (rewoundTo === undefined || rewoundTo >= (this.#rewoundTo ?? this.#sent)) return;
     this.#rewoundTo = rewoundTo;
+    this.#rewoundFrom ??= this.#epoch;
   }
 
   /** Joins those who read the store at the same cursor. */

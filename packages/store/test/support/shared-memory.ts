@@ -217,7 +217,7 @@ export class Link implements Storage {
     return this.#call('ends of channels', async () =>
       (await Promise.all(channels.map(scan))).map(({ lastId, epochs }) => ({
         lastId,
-        epoch: epochs.current,
+        epoch: epochs?.current ?? '',
       })),
     );
   }
