@@ -66,9 +66,9 @@ export abstract class Poll extends LookAndWait<EventPage> {
     const kept = this.#keptIn(tail);
     const page = kept ?? (await this.#readTogether(channel));
     const isCurrent = isReady && channel.resets === resets;
-    this.#notice(page);
+    if (kept === undefined) this.#notice(page);
     if (page.count > 0) {
-      if (kept === undefined && isCurrent) remember(tail, page.rewoundTo ?? this.#after, this.#type, page);
+      if (kept === undefined && isCurrent) remember(tail, this.#after, this.#type, page);
       return page.withRewoundTo(this.#rewoundTo);
     }
     this.#empty = page;
@@ -96,10 +96,12 @@ export abstract class Poll extends LookAndWait<EventPage> {
     return kept?.withRewoundTo(this.#rewoundTo);
   }
 
-  /** What has been looked through may be taken back while all that was asked for is still there. */
-  #notice({ rewoundTo }: EventPage): void {
-    if (rewoundTo === undefined || rewoundTo >= (this.#rewoundTo ?? this.#sent)) return;
-    this.#rewoundTo = rewoundTo;
+  /** It goes on where the store says. What has been looked through may be taken back while all that was asked for is still there. */
+  #notice({ rewoundTo, epoch }: EventPage): void {
+    if (rewoundTo === undefined) return;
+    this.#after = rewoundTo;
+    this.#epoch = epoch || undefined;
+    if (rewoundTo < (this.#rewoundTo ?? this.#sent)) this.#rewoundTo = rewoundTo;
   }
 
   /** Joins those who read the store at the same cursor. */

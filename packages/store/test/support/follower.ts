@@ -110,9 +110,9 @@ export class Follower {
     // Nobody can know that the engine is another one before it has told something.
     const read = histories.findLast((history) => this.#isOf(history, page, from)) ?? this.#memory.history;
     const { kept, dropped } = this.#expected(read, page, from);
-    expect(page.texts.map(String), `${this.#settings.name} after ${after}`).toEqual(
-      kept.map(({ json }) => json),
-    );
+    const { firstId, lastId, epoch } = page;
+    const about = `${this.#settings.name} after ${from}, told ${firstId} to ${lastId} of epoch ${epoch}`;
+    expect(page.texts.map(String), about).toEqual(kept.map(({ json }) => json));
     this.#checkBounds(read, page, from);
     this.#seen.push(...kept);
     for (const { id } of dropped) this.#missed.add(id);
