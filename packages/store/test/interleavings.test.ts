@@ -318,7 +318,7 @@ describe('Stores that share an engine, whatever happens in whatever order', () =
   });
 
   const isHeld = (checkEveryMs: number, without: readonly string[]) =>
-    search(anyScenario, 1_500, async (scenario) => {
+    search(anyScenario, 1_200, async (scenario) => {
       try {
         await new World({ ...scenario, without: [...scenario.without, ...without] }, checkEveryMs).run();
         expect(vi.getTimerCount(), 'timers left behind').toBe(0);

@@ -62,6 +62,18 @@ describe('LiveChannels', () => {
     expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
   });
 
+  it('wakes everybody where more was dropped than it has heard of', async () => {
+    const channels = new LiveChannels();
+    const a = channels.use('a');
+    a.start({ firstId: 1, lastId: 1 });
+    const woken = waiting(a.waiters, 1_000);
+    channels.drop('a', 1);
+    expect(channels.waiting).toBe(1);
+    channels.drop('a', 3);
+    await woken;
+    expect([a.tail.started, a.resets]).toEqual([false, 1]);
+  });
+
   it('shares a running read, and starts a new one after it', async () => {
     const live = new LiveChannels().use('a');
     let end = (_batch: EventPage) => {};

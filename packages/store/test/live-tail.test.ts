@@ -168,6 +168,16 @@ describe('LiveTail', () => {
     expect(idsAfter(tail, 3)).toEqual([4, 5]);
   });
 
+  it('remembers what was dropped before a read has told where the channel begins', () => {
+    const tail = new LiveTail();
+    tail.drop(2);
+    tail.start({ firstId: 1, lastId: 2 });
+    expect(tail.read(2, undefined, 1, undefined)).toMatchObject({ firstId: 2, lastId: 2 });
+    tail.reset();
+    tail.start({ firstId: 1, lastId: 2 });
+    expect(tail.read(2, undefined, 1, undefined)).toMatchObject({ firstId: 1, lastId: 2 });
+  });
+
   it('knows nothing where more was dropped than it has heard of', () => {
     const tail = tailFrom(5);
     tail.drop(9);

@@ -30,6 +30,6 @@ const open: OpenStore = async (options) => {
   };
 };
 
-describeEventStore('memory', open, { modelRuns: 500 });
+describeEventStore('memory', open, { modelRuns: 500, modelRestores: true });
 
 describeStorage('memory', async () => new MemoryStorage());

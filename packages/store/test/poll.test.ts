@@ -183,6 +183,22 @@ it('tells those who wait if another has found the store further on', async () =>
   await further;
 });
 
+it('goes back at once where the store came back older, whatever it hears late of what is lost', async () => {
+  const epoch = '1-1-a-0';
+  const slow = slowRead();
+  const first = Buffer.from('{"id":1}');
+  const store = source(
+    slow.read,
+    async ({ after }) => new EventPage(after === 0 ? [first] : [], { firstId: 1, lastId: 1 }, 0),
+  );
+  const polling = poll(store, { ...cursor, epoch }, { timeoutMs: 1_000 });
+  await turn();
+  live.reset('a');
+  live.push('a', [{ id: 6, type: 'add', json: event6 }], epoch, 1);
+  slow.answer(new EventPage([], { firstId: 0, lastId: 0 }, 0));
+  expect(await polling).toMatchObject({ texts: [first], rewoundTo: 0 });
+});
+
 it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(
   'leaves nothing behind after: %s',
   async (end) => {

@@ -109,17 +109,18 @@ export function describeEpochs(open: OpenStore): void {
 
     it('wakes those who wait behind what is lost', async () => {
       const underTest = await open();
+      const { store: first } = underTest;
       const channel = newChannel();
       await underTest.store.append(channel, events(3));
       const restore = await underTest.backUp();
       await underTest.store.append(channel, events(2));
       const { epoch } = await underTest.store.read({ channel, after: 0, limit: ALL });
       const cursor = { channel, after: 5, epoch, limit: ALL };
-      const before = underTest.store.poll(cursor, { timeoutMs: 2 * LONG_MS });
-      await expect.poll(() => underTest.store.waiting).toBe(1);
+      const before = first.poll(cursor, { timeoutMs: 2 * LONG_MS });
+      await expect.poll(() => first.waiting).toBe(1);
       const store = await restore();
       // If its store was closed for it, it comes again as every consumer does.
-      const polls = store === underTest.store ? [before] : [store.poll(cursor, { timeoutMs: LONG_MS })];
+      const polls = store === first ? [before] : [store.poll(cursor, { timeoutMs: LONG_MS })];
       await expect.poll(() => store.waiting).toBe(1);
       await appendTo(store, channel, 4, 101);
       const [page] = await Promise.all(polls);

@@ -21,6 +21,8 @@ const MODEL_RUNS = 60;
 export interface EventStoreSuite {
   /** How many sequences of calls are tried against a model, with either retention. Default 60, which takes a few seconds. */
   readonly modelRuns?: number;
+  /** Whether backups are restored in the middle of these sequences, which is too slow for many stores. Default false. */
+  readonly modelRestores?: boolean;
 }
 
 export { describeStorage } from './storage.js';
@@ -33,7 +35,7 @@ export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 export function describeEventStore(
   name: string,
   open: OpenStore,
-  { modelRuns = MODEL_RUNS }: EventStoreSuite = {},
+  { modelRuns = MODEL_RUNS, modelRestores = false }: EventStoreSuite = {},
 ): void {
   describe(`${name}, an event store`, () => {
     const opened: StoreUnderTest[] = [];
@@ -64,6 +66,6 @@ export function describeEventStore(
     describeRetention(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
-    describeModel(openForTest, modelRuns);
+    describeModel(openForTest, modelRuns, modelRestores);
   });
 }

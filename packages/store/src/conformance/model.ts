@@ -8,42 +8,74 @@ import type { StoreOptions } from '../options.js';
 import { search, searchTimeoutMs } from './search.js';
 import { newChannel, type OpenStore, type StoreUnderTest } from './store-under-test.js';
 
-/** What a store is to do, in the plainest form: lists. */
+interface FirstUse {
+  readonly body: string;
+  readonly firstId: number;
+  readonly count: number;
+}
+
+/** All that a store holds, in the plainest form: lists. */
+class Content {
+  readonly channels: Map<string, readonly ModelEvent[]>;
+  readonly firstIds: Map<string, number>;
+  readonly cursors: Map<string, number>;
+  readonly keys: Map<string, FirstUse>;
+  readonly indices: Map<string, IndexDefinition>;
+
+  /** With `backup` it begins with a copy of that. */
+  constructor(backup?: Content) {
+    this.channels = new Map(backup?.channels);
+    this.firstIds = new Map(backup?.firstIds);
+    this.cursors = new Map(backup?.cursors);
+    this.keys = new Map(backup?.keys);
+    this.indices = new Map(backup?.indices);
+  }
+}
+
+/** A reader that goes on behind what it has read. */
+interface Reader {
+  after: number;
+  epoch: string | undefined;
+  /** The channel as it was when it was read last. */
+  read: readonly ModelEvent[];
+}
+
+/** What a store is to do. */
 class Model {
   /** Channel names of this run begin with it. */
   readonly prefix = newChannel();
-  readonly channels = new Map<string, ModelEvent[]>();
-  readonly firstIds = new Map<string, number>();
-  readonly cursors = new Map<string, number>();
-  readonly keys = new Map<
-    string,
-    { readonly body: string; readonly firstId: number; readonly count: number }
-  >();
-  readonly indices = new Map<string, IndexDefinition>();
+  content = new Content();
+  backup: { readonly content: Content; restore(): Promise<unknown> } | undefined;
+  /** By name. */
+  readonly readers = new Map<string, Reader>();
   /** Polls that nothing was there for. */
   readonly polls: WaitingPoll[] = [];
 
+  channel(name: string): readonly ModelEvent[] {
+    return this.content.channels.get(parseChannel(name, true).channel) ?? [];
+  }
+
   /** Events of a name that are not known to be dropped, ascending. */
   events(name: string, firstId = this.firstId(name)): ModelEvent[] {
-    const { channel, type } = parseChannel(name, true);
-    return (this.channels.get(channel) ?? []).filter(
+    const { type } = parseChannel(name, true);
+    return this.channel(name).filter(
       (event) => event.id >= firstId && (type === undefined || event.filed === type),
     );
   }
 
   /** Oldest id that is not known to be dropped; one above the newest if there is none. */
   firstId(name: string): number {
-    return this.firstIds.get(parseChannel(name, true).channel) ?? 1;
+    return this.content.firstIds.get(parseChannel(name, true).channel) ?? 1;
   }
 
   lastId(name: string): number {
-    return this.channels.get(parseChannel(name, true).channel)?.length ?? 0;
+    return this.channel(name).length;
   }
 
   /** All below `firstId` is dropped. */
   drop(name: string, firstId: number): void {
     const { channel } = parseChannel(name, true);
-    this.firstIds.set(channel, Math.max(firstId, this.firstId(name)));
+    this.content.firstIds.set(channel, Math.max(firstId, this.firstId(name)));
   }
 
   /** What the store says of a channel is taken if it may be so: retention decides when to drop, within bounds. */
@@ -144,7 +176,7 @@ const append = fc
         const { channel, type } = parseChannel(name, true);
         const body = JSON.stringify(events);
         const scope = `${name} ${key}`;
-        const known = key === undefined ? undefined : model.keys.get(scope);
+        const known = key === undefined ? undefined : model.content.keys.get(scope);
         const idempotency = key === undefined ? undefined : { clientId: 'model', key: `${key}` };
         const appending = storeOf(real, isPeer).append(name, events, { idempotency });
         if (known && known.body !== body) {
@@ -156,13 +188,12 @@ const append = fc
         const firstId = known?.firstId ?? model.lastId(name) + 1;
         expect(ids).toEqual(events.map((_, i) => firstId + i));
         if (known) return;
-        const all = model.channels.get(channel) ?? [];
-        events.forEach((event, i) => {
+        const added = events.map((event, i) => {
           const timestamp = headers[i]?.timestamp ?? 0;
-          all.push({ ...event, id: firstId + i, timestamp, filed: type ?? event.type });
+          return { ...event, id: firstId + i, timestamp, filed: type ?? event.type };
         });
-        model.channels.set(channel, all);
-        if (key !== undefined) model.keys.set(scope, { body, firstId, count: events.length });
+        model.content.channels.set(channel, [...model.channel(channel), ...added]);
+        if (key !== undefined) model.content.keys.set(scope, { body, firstId, count: events.length });
 
         const woken = model.polls.filter((poll) => model.events(poll.name).some(({ id }) => id > poll.after));
         for (const poll of woken) {
@@ -291,7 +322,7 @@ const saveCursor = fc
   .map(({ name: end, clientId, after, isPeer }) =>
     command(`saveCursor ${JSON.stringify({ name: end, clientId, after, isPeer })}`, async (model, real) => {
       await storeOf(real, isPeer).saveCursor(clientId, model.prefix + end, after);
-      model.cursors.set(`${clientId} ${end}`, after);
+      model.content.cursors.set(`${clientId} ${end}`, after);
     }),
   );
 
@@ -300,7 +331,7 @@ const loadCursor = fc
   .map(({ name: end, clientId, isPeer }) =>
     command(`loadCursor ${JSON.stringify({ name: end, clientId, isPeer })}`, async (model, real) => {
       const found = await storeOf(real, isPeer).loadCursor(clientId, model.prefix + end);
-      expect(found.after).toBe(model.cursors.get(`${clientId} ${end}`) ?? 0);
+      expect(found.after).toBe(model.content.cursors.get(`${clientId} ${end}`) ?? 0);
     }),
   );
 
@@ -313,14 +344,14 @@ const createIndex = fc
         channel: model.prefix + end,
         field: index === 'by-n' ? 'data.n' : 'type',
       };
-      const known = model.indices.get(index);
+      const known = model.content.indices.get(index);
       const creating = storeOf(real, isPeer).createIndex(definition);
       if (known && known.channel !== definition.channel) {
         await expect(creating).rejects.toMatchObject({ code: 'Conflict' });
         return;
       }
       await creating;
-      model.indices.set(index, definition);
+      model.content.indices.set(index, definition);
     }),
   );
 
@@ -328,7 +359,7 @@ const readIndex = fc
   .record({ index: anyIndex, value: fc.constantFrom('0', '1', 'x', 'y'), limit: anyLimit, isPeer: anyStore })
   .map(({ index, value, limit, isPeer }) =>
     command(`readIndex ${JSON.stringify({ index, value, limit, isPeer })}`, async (model, real) => {
-      const known = model.indices.get(index);
+      const known = model.content.indices.get(index);
       const reading = storeOf(real, isPeer).readIndex({ id: `${model.prefix} ${index}`, value, limit });
       if (known === undefined) {
         await expect(reading).rejects.toMatchObject({ code: 'ResourceNotFound' });
@@ -341,34 +372,85 @@ const readIndex = fc
     }),
   );
 
+const backUp = fc.constant(
+  command('back up', async (model, { underTest }) => {
+    model.backup = { content: new Content(model.content), restore: await underTest.backUp() };
+  }),
+);
+
+const restore = fc.constant(
+  command('restore', async (model) => {
+    if (model.backup === undefined) return;
+    const waiting = model.polls.splice(0);
+    // No two epochs begin at the same time.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await model.backup.restore();
+    model.content = new Content(model.backup.content);
+    for (const { page } of waiting) expect((await page).count).toBe(0);
+  }),
+);
+
+/** Reads on where the reader is; it is told if it has seen what the store no longer has. */
+const readOn = fc
+  .record({ name: anyName, limit: anyLimit, isPeer: anyStore })
+  .map(({ name: end, limit, isPeer }) =>
+    command(`readOn ${JSON.stringify({ name: end, limit, isPeer })}`, async (model, real) => {
+      const name = model.prefix + end;
+      const reader = model.readers.get(end) ?? { after: 0, epoch: undefined, read: [] };
+      model.readers.set(end, reader);
+      const { after, epoch } = reader;
+      const page = await storeOf(real, isPeer).read({ channel: name, after, epoch, limit });
+      model.learnBounds(name, page, real.maxEvents);
+      const now = model.channel(name);
+      const seen = reader.read.slice(0, after);
+      const lost = seen.findIndex((event, i) => event !== now[i]);
+      if (lost === -1) expect(page.rewoundTo).toBeUndefined();
+      // Less is allowed: then events are repeated.
+      else expect(page.rewoundTo ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(lost);
+      const from = page.rewoundTo ?? after;
+      matches(
+        page,
+        model
+          .events(name)
+          .filter(({ id }) => id > from)
+          .slice(0, limit),
+      );
+      reader.after = page.events.at(-1)?.id ?? from;
+      reader.epoch = page.epoch || undefined;
+      reader.read = now;
+    }),
+  );
+
 /** A poll that ends by its time has missed an event. Short, since many sequences are tried to find a short one. */
 const WAIT_MS = 2_000;
 
 /** How far the clock of an engine may be from ours, milliseconds. */
 const CLOCK_MS = 1;
 
-/** Of so many commands one is `reopen`, which takes as long as all others. */
-const REOPEN_EVERY = 40;
+/** Of so many commands one takes as long as all others. */
+const SLOW_EVERY = 40;
 
-function anyCommands({ trim, reopen: canReopen }: StoreUnderTest) {
-  const usual = [append, append, append, read, latest, poll, poll, abortPoll, saveCursor, loadCursor];
-  const all = [...usual, createIndex, readIndex, ...(trim ? [trimToCount, trimToAge] : [])];
-  const some = fc.oneof(...all);
-  const arbitrary = canReopen
-    ? fc.oneof({ weight: REOPEN_EVERY - 1, arbitrary: some }, { weight: 1, arbitrary: reopen })
-    : some;
+function anyCommands({ trim, reopen: canReopen }: StoreUnderTest, restores: boolean) {
+  const usual = [append, append, append, read, readOn, latest, poll, poll, abortPoll, saveCursor, loadCursor];
+  const quick = [...usual, createIndex, readIndex, ...(trim ? [trimToCount, trimToAge] : [])];
+  const slow = [...(canReopen ? [reopen] : []), ...(restores ? [backUp, restore, restore] : [])];
+  const arbitrary = fc.oneof(
+    { weight: SLOW_EVERY, arbitrary: fc.oneof(...quick) },
+    ...slow.map((one) => ({ weight: 1, arbitrary: one })),
+  );
   return fc.commands([arbitrary], { size: 'large', maxCommands: 40 });
 }
 
 /**
  * Searches for a sequence of calls after which a store does not do what a list would. On failure fast-check prints the
- * shortest one that it finds, and its seed. `runs`: how many sequences are tried, unless the environment asks for more.
+ * shortest one that it finds, and its seed. `runs`: how many sequences are tried, unless the environment asks for more; `restores`:
+ * whether backups are restored in the middle.
  */
-export function describeModel(open: OpenStore, runs: number): void {
+export function describeModel(open: OpenStore, runs: number, restores: boolean): void {
   describe('like a model of it', () => {
     const isHeld = (options: StoreOptions, maxEvents: number) => async () => {
       const underTest = await open(options);
-      await search(anyCommands(underTest), runs, async (commands) => {
+      await search(anyCommands(underTest, restores), runs, async (commands) => {
         const model = new Model();
         await fc.asyncModelRun(() => ({ model, real: { underTest, maxEvents } }), commands);
         // Whoever still waits is woken by one more event of each type.

@@ -147,7 +147,9 @@ export class LiveChannels {
 
   /** The oldest events of a channel were dropped; `firstId` is the oldest kept, above the last if none is. */
   drop(channel: string, firstId: number): void {
-    this.#channels.get(channel)?.tail.drop(firstId);
+    const live = this.#channels.get(channel);
+    // If there is a gap what lies in it is not known.
+    if (live && !live.tail.drop(firstId)) live.reset();
   }
 
   /** The channels that somebody waits on. */

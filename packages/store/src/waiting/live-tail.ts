@@ -32,6 +32,8 @@ export class LiveTail {
   #bytes = 0;
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
+  /** The oldest id that it heard to be kept before it has started. */
+  #dropped = 0;
   #started = false;
   /** Of what is held. */
   #epochs = Epochs.NONE;
@@ -76,21 +78,27 @@ export class LiveTail {
     // If the store was still empty, the first event that was pushed since is the oldest.
     const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
-    this.#firstId = Math.max(firstId, this.#firstId ?? 0);
+    const dropped = this.#firstId ?? this.#dropped;
+    this.#firstId = dropped > this.lastId ? firstId : Math.max(firstId, dropped);
     this.#forget(this.#firstId - 1 - this.#base);
     return true;
   }
 
-  /** Events below `firstId` are kept no longer. */
-  drop(firstId: number): void {
-    if (!this.#started || firstId === this.#firstId) return;
+  /** Events below `firstId` are kept no longer. If more are dropped than it has heard of it forgets everything, and the answer is false. */
+  drop(firstId: number): boolean {
+    if (!this.#started) {
+      // A read that is running may be older.
+      this.#dropped = firstId;
+      return true;
+    }
+    if (firstId === this.#firstId) return true;
     if (firstId > this.lastId + 1) {
-      // What lies between is not known.
       this.reset();
-      return;
+      return false;
     }
     this.#firstId = firstId > this.lastId ? 0 : firstId;
     this.#forget(firstId - 1 - this.#base);
+    return true;
   }
 
   /** Lets go of what was here at the last call already: only readers that are close behind are served from here. */
@@ -148,6 +156,7 @@ export class LiveTail {
     this.#clear(0);
     this.#started = false;
     this.#firstId = undefined;
+    this.#dropped = 0;
     this.#epochs = Epochs.NONE;
   }
 

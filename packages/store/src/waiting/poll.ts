@@ -75,15 +75,14 @@ export abstract class Poll extends LookAndWait<EventPage> {
     const kept = this.#keptIn(tail);
     const page = kept ?? (await this.#readTogether(channel));
     const isCurrent = isReady && channel.resets === resets;
+    if (kept === undefined) this.#tellRewind(page);
     if (page.count > 0) {
-      this.#tellRewind(page);
-      if (kept === undefined && isCurrent) remember(tail, page.rewoundTo ?? this.#after, this.#type, page);
+      if (kept === undefined && isCurrent) remember(tail, this.#after, this.#type, page);
       return page.withRewoundTo(this.#rewoundTo);
     }
     this.#empty = page;
     // If what was notified meanwhile is of another epoch everybody looks again.
     if (isCurrent && channel.start(page)) {
-      this.#tellRewind(page);
       // Nothing of ours lies up to here: a typed cursor need not read it again.
       this.#after = page.lastId;
       this.#epoch = page.epochs?.current || undefined;
@@ -97,7 +96,6 @@ export abstract class Poll extends LookAndWait<EventPage> {
 
   protected override nothing(): EventPage {
     const empty = this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after });
-    this.#tellRewind(empty);
     return empty.withRewoundTo(this.#rewoundTo);
   }
 
@@ -106,11 +104,15 @@ export abstract class Poll extends LookAndWait<EventPage> {
     return kept?.withRewoundTo(this.#rewoundTo);
   }
 
-  /** What has been looked through may be taken back while all that was asked for is still there. */
-  #tellRewind({ rewoundTo }: EventPage): void {
-    if (rewoundTo === undefined || rewoundTo >= (this.#rewoundTo ?? this.#sent)) return;
-    this.#rewoundTo = rewoundTo;
-    this.#rewoundFrom ??= this.#epoch;
+  /** It goes on where the store says. What has been looked through may be taken back while all that was asked for is still there. */
+  #tellRewind({ rewoundTo, epoch }: EventPage): void {
+    if (rewoundTo === undefined) return;
+    if (rewoundTo < (this.#rewoundTo ?? this.#sent)) {
+      this.#rewoundTo = rewoundTo;
+      this.#rewoundFrom ??= this.#epoch;
+    }
+    this.#after = rewoundTo;
+    this.#epoch = epoch || undefined;
   }
 
   /** Joins those who read the store at the same cursor. */
