@@ -3,7 +3,9 @@ import {
   type AppendOutcome,
   excess,
   type SerialisedEvent,
+  type SteadyClock,
   type TailEvent,
+  type Timestamps,
 } from '@ganomede/events-store';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
@@ -23,12 +25,18 @@ export interface PlannedAppend {
   };
 }
 
+export interface Clocks {
+  readonly timestamps: Timestamps;
+  /** Of the windows of idempotency records. */
+  readonly steady: SteadyClock;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 /** Decides what becomes of an append, and adds all that has to be stored for it to the draft. */
-export function planAppend(draft: Draft, append: Append): PlannedAppend {
+export function planAppend(draft: Draft, append: Append, { timestamps, steady }: Clocks): PlannedAppend {
   const { channel, events, maxEvents, idempotency } = append;
-  const now = Date.now();
+  const now = steady.now();
   const firstUse = idempotency && findFirstUse(draft, idempotency, now);
   if (firstUse) return { outcome: firstUse };
 
@@ -40,7 +48,7 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
   };
   const { number } = record;
   const firstGiven = record.lastId + 1;
-  const timestamp = Math.max(now, record.time);
+  const timestamp = timestamps.after(record.time);
   const jsons: Buffer[] = [];
   let id = record.lastId;
   for (const { text, filed } of events) {

@@ -1,7 +1,10 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
+import { SteadyClock } from '../clock/steady-clock.js';
+import { Timestamps } from '../clock/timestamps.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { excess } from '../retention/excess.js';
+import { type FutureMark, futureMark, isTooOld } from '../retention/future-mark.js';
 import type {
   Append,
   AppendOutcome,
@@ -27,8 +30,9 @@ interface Channel {
   firstId: number;
   /** Newest id given. */
   lastId: number;
-  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  /** Newest timestamp given. */
   timestamp: number;
+  futureMark: FutureMark | undefined;
   /** `events[i]` has id `firstId + i`. */
   readonly events: StoredEvent[];
 }
@@ -37,7 +41,7 @@ interface FirstUse {
   readonly firstId: number;
   readonly timestamp: number;
   readonly fingerprint: string;
-  /** Milliseconds since the Unix epoch. */
+  /** By the steady clock. */
   readonly expiresAt: number;
 }
 
@@ -54,6 +58,8 @@ export class MemoryStorage implements Storage {
   readonly #cursors = new Map<string, SavedCursor>();
   readonly #definitions = new Map<string, IndexDefinition>();
   readonly #indices = new Map<string, Index>();
+  readonly #timestamps = new Timestamps();
+  readonly #steadyClock = new SteadyClock();
   #listener: StorageListener | undefined;
 
   listen(listener: StorageListener): void {
@@ -62,7 +68,7 @@ export class MemoryStorage implements Storage {
 
   // One turn of the event loop is one atomic step.
   async append({ channel: name, events, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
-    const now = Date.now();
+    const now = this.#steadyClock.now();
     this.#forgetExpired(now);
     const firstUse = idempotency && this.#firstUses.get(idempotency.scope);
     if (firstUse) {
@@ -71,9 +77,15 @@ export class MemoryStorage implements Storage {
       return { kind: 'repeated', firstId, timestamp };
     }
 
-    const channel = this.#channels.get(name) ?? { firstId: 1, lastId: 0, timestamp: 0, events: [] };
+    const channel = this.#channels.get(name) ?? {
+      firstId: 1,
+      lastId: 0,
+      timestamp: 0,
+      futureMark: undefined,
+      events: [],
+    };
     this.#channels.set(name, channel);
-    const timestamp = Math.max(now, channel.timestamp);
+    const timestamp = this.#timestamps.after(channel.timestamp);
     const firstId = channel.lastId + 1;
     const tail: TailEvent[] = [];
     for (const { text: rest, type, filed } of events) {
@@ -165,12 +177,17 @@ export class MemoryStorage implements Storage {
 
     count: async (): Promise<number> => this.#channels.size,
 
-    trim: async (name: string, { maxEvents, maxAgeMs }: TrimLimits): Promise<void> => {
+    trim: async (name: string, limits: TrimLimits): Promise<void> => {
       const channel = this.#channels.get(name);
       if (channel === undefined) return;
-      const { events } = channel;
-      const oldest = maxAgeMs === 0 ? 0 : Date.now() - maxAgeMs;
-      const young = events.findIndex(({ text }) => headerOf(text).timestamp >= oldest);
+      const { events, firstId, lastId } = channel;
+      const { maxEvents, maxAgeMs, now } = limits;
+      const oldest = events[0];
+      if (maxAgeMs > 0 && oldest) {
+        const timestamps = [headerOf(oldest.text).timestamp, channel.timestamp];
+        channel.futureMark = futureMark(channel.futureMark, { firstId, lastId, timestamps }, now);
+      }
+      const young = events.findIndex(({ text }) => !isTooOld(headerOf(text), channel.futureMark, limits));
       const old = young === -1 ? events.length : young;
       this.#drop(channel, Math.max(old, maxEvents === 0 ? 0 : events.length - maxEvents));
       this.#listener?.trimmed(name, channel.firstId);
