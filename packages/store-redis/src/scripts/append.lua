@@ -56,6 +56,8 @@ local function push(key, values, pushed)
   return length
 end
 
+-- include in-row
+
 -- Its first key and its first text are `k` and `n`. The number of values that were pushed onto a list goes to `pushed`.
 local function append_to_channel(spec, k, n, pushed)
   local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
@@ -116,7 +118,13 @@ local function append_to_channel(spec, k, n, pushed)
   local reply = { 'appended', last + 1, tonumber(time), outcomes }
   local count = newest - last
   if count == 0 then return reply end
-  push(events, texts, pushed)
+  local before = push(events, texts, pushed) - count
+  if before ~= last - first + 1 then
+    -- Somebody else has deleted, evicted or cut the list: what is left counts.
+    local left = in_row(events, before, last)
+    redis.call('LTRIM', events, before - left, -1)
+    first = last - left + 1
+  end
   filed[0] = nil
   for t, ids in pairs(filed) do
     if push(KEYS[type_lists + t], ids, pushed) == #ids then redis.call('SADD', types, spec.types[t]) end

@@ -11,7 +11,7 @@
 --                maxDropped      most events to drop now
 --                typesTrimmedTo  if type lists were trimmed: they hold no ids below this one
 -- Reply    { 'trimmed', number dropped, oldest id kept, whether type lists may hold ids below it: 1 or 0 }, or
---          { 'no-channel' }
+--          { 'no-channel' }, or { 'to-mend' } if the list has not what the hash tells: nothing is dropped
 --
 -- If something was dropped it is notified on KEYS[1] and ':new', on one line: "<first kept>".
 local args = cjson.decode(ARGV[1])
@@ -19,6 +19,7 @@ local first, last, time, swept, future = unpack(redis.call('HMGET', KEYS[1], 'fi
 if not last then return { 'no-channel' } end
 first, last, swept = tonumber(first), tonumber(last), tonumber(swept or 1)
 local kept = last - first + 1
+if redis.call('LLEN', KEYS[2]) ~= kept then return { 'to-mend' } end
 -- Redis may have come back older meanwhile: they are trimmed to no more than what is there.
 local trimmed_to = math.min(args.typesTrimmedTo or 0, first)
 if trimmed_to > swept then
