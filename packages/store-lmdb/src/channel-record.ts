@@ -10,7 +10,7 @@ export interface ChannelRecord {
   readonly firstId: number;
   /** Newest id given. */
   readonly lastId: number;
-  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  /** Newest timestamp given. */
   readonly time: number;
   /** The current epoch; empty if it has none. */
   readonly epoch: string;

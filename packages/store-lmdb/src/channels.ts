@@ -1,13 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
-import { type ChannelStorage, headerOf, type TrimLimits } from '@ganomede/events-store';
+import {
+  type ChannelStorage,
+  type FutureMark,
+  futureMark,
+  headerOf,
+  isTooOld,
+  type TrimLimits,
+} from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
+import { decodeFutureMark, encodeFutureMark } from './future-mark.js';
 import {
   CHANNEL_COUNT,
   CHANNELS_END,
   channelNumberKey,
   eventKey,
+  futureMarkKey,
   type Key,
   typeKey,
   typesEnd,
@@ -70,6 +79,7 @@ export class Channels implements ChannelStorage {
   }
 
   async #trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+    if (limits.maxAgeMs > 0) await this.#markFuture(channel, limits.now);
     while (!signal.aborted && this.#hasSomethingToDrop(channel, limits)) await this.#drop(channel, limits);
     if (!signal.aborted) await this.#removeOnce(channel);
   }
@@ -95,6 +105,36 @@ export class Channels implements ChannelStorage {
     return removing;
   }
 
+  /** Remembers when events with timestamps of the future were seen first. Costs a commit only if that changes. */
+  async #markFuture(channel: string, now: number): Promise<void> {
+    const found = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () => {
+      const record = readChannel(this.#database, channel);
+      if (record === undefined) return undefined;
+      const { number, firstId, lastId, time } = record;
+      const oldest = this.#database.get(eventKey(number, firstId));
+      if (oldest === undefined) return undefined;
+      const timestamps = [headerOf(oldest).timestamp, time];
+      const known = this.#futureMark(number);
+      return { number, known, mark: futureMark(known, { firstId, lastId, timestamps }, now) };
+    });
+    if (found === undefined || found.mark === found.known) return;
+    const { number, mark } = found;
+    await this.#commits.write({
+      subject: `what is remembered of channel ${JSON.stringify(channel)}`,
+      bytes: 0,
+      fromReserve: true,
+      plan: (draft: Draft) => {
+        if (mark) draft.set(futureMarkKey(number), encodeFutureMark(mark));
+        else draft.remove(futureMarkKey(number));
+      },
+    });
+  }
+
+  #futureMark(channelNumber: number): FutureMark | undefined {
+    const stored = this.#database.get(futureMarkKey(channelNumber));
+    return stored && decodeFutureMark(stored);
+  }
+
   #hasSomethingToDrop(channel: string, limits: TrimLimits): boolean {
     return reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () => {
       const record = readChannel(this.#database, channel);
@@ -118,18 +158,15 @@ export class Channels implements ChannelStorage {
   }
 
   /** How many of the oldest events are too many or too old; at most `most`. */
-  #expired(
-    { number, firstId, lastId }: ChannelRecord,
-    { maxAgeMs, maxEvents }: TrimLimits,
-    most: number,
-  ): number {
+  #expired({ number, firstId, lastId }: ChannelRecord, limits: TrimLimits, most: number): number {
+    const { maxAgeMs, maxEvents } = limits;
     const kept = lastId - firstId + 1;
     let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
     if (!maxAgeMs) return count;
-    const oldest = Date.now() - maxAgeMs;
+    const mark = this.#futureMark(number);
     while (count < Math.min(kept, most)) {
       const event = this.#database.get(eventKey(number, firstId + count));
-      if (event === undefined || headerOf(event).timestamp >= oldest) break;
+      if (event === undefined || !isTooOld(headerOf(event), mark, limits)) break;
       count++;
     }
     return count;

@@ -45,9 +45,14 @@ export class Database {
   }
 
   get(key: Key): Buffer | undefined {
-    // Memory that the next get uses again.
+    const found = this.peek(key);
+    return found && Buffer.from(found);
+  }
+
+  /** As `get`, in memory that the next call uses again: whoever keeps something copies it. */
+  peek(key: Key): Buffer | undefined {
     const found = this.#root.getBinaryFast(key);
-    return found && Buffer.from(found.subarray(0, found.length));
+    return found?.subarray(0, found.length);
   }
 
   /** Entries from `start` to before `end`, in the order of their keys. */

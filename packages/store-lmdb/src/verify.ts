@@ -64,7 +64,7 @@ function damagedEvents(database: Database, { number, firstId, lastId }: ChannelR
   const damaged = new Set<number>();
   for (let id = firstId; id <= lastId; id++) {
     try {
-      decodeEvent(number, id, database.get(eventKey(number, id)));
+      decodeEvent(number, id, database.peek(eventKey(number, id)));
     } catch {
       damaged.add(id);
     }

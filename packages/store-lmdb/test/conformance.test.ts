@@ -1,12 +1,16 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EventStore } from '@ganomede/events-store';
-import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
+import type { EventStore, StoreOptions } from '@ganomede/events-store';
+import {
+  describeEventStore,
+  describeProcessClock,
+  describeStorage,
+} from '@ganomede/events-store/conformance';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
-describeEventStore('LMDB', async (options) => {
+async function openForSuite(options?: StoreOptions) {
   const dataDir = newDirectory();
   const file = join(dataDir, 'events.mdb');
   const opened: EventStore[] = [];
@@ -34,6 +38,9 @@ describeEventStore('LMDB', async (options) => {
       await Promise.all(opened.map((each) => each.close()));
     },
   };
-});
+}
+
+describeEventStore('LMDB', openForSuite);
+describeProcessClock('LMDB', openForSuite);
 
 describeStorage('LMDB', () => LmdbStorage.open(newDirectory()));

@@ -1,8 +1,12 @@
-import { type EventStore, openEventStore } from '@ganomede/events-store';
-import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
+import { type EventStore, openEventStore, type StoreOptions } from '@ganomede/events-store';
+import {
+  describeEventStore,
+  describeProcessClock,
+  describeStorage,
+} from '@ganomede/events-store/conformance';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
-describeEventStore('memory', async (options) => {
+async function openForSuite(options?: StoreOptions) {
   let storage = new MemoryStorage();
   const opened: EventStore[] = [];
   const open = async () => {
@@ -26,6 +30,9 @@ describeEventStore('memory', async (options) => {
       await Promise.all(opened.map((each) => each.close()));
     },
   };
-});
+}
+
+describeEventStore('memory', openForSuite);
+describeProcessClock('memory', openForSuite);
 
 describeStorage('memory', async () => new MemoryStorage());

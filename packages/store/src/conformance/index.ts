@@ -15,6 +15,7 @@ import { describeRetention } from './retention.js';
 import type { OpenStore, StoreUnderTest } from './store-under-test.js';
 import { describeTypedChannels } from './typed-channels.js';
 
+export { describeProcessClock } from './process-clock.js';
 export { describeStorage } from './storage.js';
 export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 
