@@ -10,6 +10,7 @@ import {
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
+import { NoRoom } from './disk-space.js';
 import { decodeFutureMark, encodeFutureMark } from './future-mark.js';
 import {
   CHANNEL_COUNT,
@@ -23,8 +24,14 @@ import {
 } from './keys.js';
 import { reading } from './storage-error.js';
 
-/** So many events one commit drops, and so many entries it removes of a channel: writes wait for it. */
-const MAX_STEP = 1_000;
+/** So many events one commit drops: writes wait for it. */
+const DROPPED_AT_ONCE = 1_000;
+/** So many entries one commit removes of a channel, if there are as many: few enough for a disk that is nearly full, */
+const LEAST_STEP = 1_000;
+/** and no more unless what is appended meanwhile takes as much of the commit. */
+const MOST_STEP = 10_000;
+/** An event that was dropped leaves an entry, and another one if it is filed under a type. */
+const KEEPING_UP = 3;
 /** Types of a channel that are looked at before others have their turn on the event loop. */
 const TYPES_A_TURN = 500;
 
@@ -149,7 +156,7 @@ export class Channels implements ChannelStorage {
       fromReserve: true,
       plan: (draft: Draft) => {
         const record = draft.channel(channel) as ChannelRecord;
-        const firstId = record.firstId + this.#expired(record, limits, MAX_STEP);
+        const firstId = record.firstId + this.#expired(record, limits, DROPPED_AT_ONCE);
         draft.setChannel(channel, { ...record, firstId });
         return firstId;
       },
@@ -174,10 +181,12 @@ export class Channels implements ChannelStorage {
 
   /**
    * Removes the events below the first id, and before them their entries in lists of types: as long as one such event
-   * is there, the work is not done, whenever it was broken off. The more there is, the larger are the steps, so that it keeps up
-   * with what is appended meanwhile.
+   * is there, the work is not done, whenever it was broken off. The more there is, the larger are the steps, within bounds; what
+   * the disk has no room for is tried in smaller ones.
    */
   async #removeLeftovers(channel: string): Promise<void> {
+    let before: number | undefined;
+    let most = Number.POSITIVE_INFINITY;
     while (!this.#closed) {
       const record = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
         readChannel(this.#database, channel),
@@ -186,15 +195,28 @@ export class Channels implements ChannelStorage {
       const { number, firstId } = record;
       const [oldest] = this.#keys(eventKey(number, 0), eventKey(number, firstId), 1);
       if (oldest === undefined) return;
-      const keys = await this.#leftovers(record, Math.max(MAX_STEP, firstId - Number(oldest[1])));
-      await this.#commits.write({
-        subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
-        bytes: 0,
-        fromReserve: true,
-        plan: (draft: Draft) => {
-          for (const key of keys) draft.remove(key);
-        },
-      });
+      const droppedMeanwhile = firstId - (before ?? firstId);
+      before = firstId;
+      const wanted = Math.min(
+        firstId - Number(oldest[1]),
+        Math.max(MOST_STEP, KEEPING_UP * droppedMeanwhile),
+        most,
+      );
+      const step = Math.max(LEAST_STEP, wanted);
+      const keys = await this.#leftovers(record, step);
+      try {
+        await this.#commits.write({
+          subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
+          bytes: 0,
+          fromReserve: true,
+          plan: (draft: Draft) => {
+            for (const key of keys) draft.remove(key);
+          },
+        });
+      } catch (error) {
+        if (step === LEAST_STEP || !((error as Error).cause instanceof NoRoom)) throw error;
+        most = Math.floor(step / 2);
+      }
     }
   }
 
@@ -225,13 +247,6 @@ export class Channels implements ChannelStorage {
   }
 
   #keys(start: Key, end: Key, count: number): Key[] {
-    return reading(this.#dataDir, 'the keys of channels', () => {
-      const keys: Key[] = [];
-      for (const { key } of this.#database.range(start, end)) {
-        keys.push(key);
-        if (keys.length >= count) break;
-      }
-      return keys;
-    });
+    return reading(this.#dataDir, 'the keys of channels', () => [...this.#database.keys(start, end, count)]);
   }
 }

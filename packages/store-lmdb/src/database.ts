@@ -8,6 +8,9 @@ import { DiskSpace } from './disk-space.js';
 import type { Key } from './keys.js';
 import { cannotOpen } from './storage-error.js';
 
+/** At the beginning of the file, two of which the older one is always complete. */
+const ROOT_PAGES = 2;
+
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
 export class Database {
   readonly #root: RootDatabase<Buffer, Key>;
@@ -60,6 +63,11 @@ export class Database {
     return this.#root.getRange({ start: start, end: end });
   }
 
+  /** The keys alone of the first entries from `start` to before `end`: values, which may be large, are not read. */
+  keys(start: Key, end: Key, limit: number): Iterable<Key> {
+    return this.#root.getKeys({ start, end, limit });
+  }
+
   /** Entries from `start` down to above `end`, in the opposite order of their keys. */
   rangeBackward(start: Key, end: Key): Iterable<Entry> {
     return this.#root.getRange({ start: start, end: end, reverse: true });
@@ -96,6 +104,18 @@ export class Database {
 
   close(): Promise<void> {
     return this.#root.close();
+  }
+
+  /** Size of a copy without free pages. */
+  get usedBytes(): number {
+    const stats = this.#root.getStats() as {
+      pageSize: number;
+      treeBranchPageCount: number;
+      treeLeafPageCount: number;
+      overflowPages: number;
+    };
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages } = stats;
+    return stats.pageSize * (ROOT_PAGES + treeBranchPageCount + treeLeafPageCount + overflowPages);
   }
 
   /** Writes a copy without free pages to a file that does not exist. */
