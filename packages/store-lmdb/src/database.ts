@@ -6,10 +6,8 @@ import { checkDataFile } from './check-data-file.js';
 import { DataFiles } from './data-files.js';
 import { DiskSpace } from './disk-space.js';
 import type { Key } from './keys.js';
+import { ROOT_PAGES } from './page-marks.js';
 import { cannotOpen } from './storage-error.js';
-
-/** At the beginning of the file, two of which the older one is always complete. */
-const ROOT_PAGES = 2;
 
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
 export class Database {

@@ -150,6 +150,72 @@ describe('damaged pages', () => {
   });
 });
 
+/** The offsets of the words of a file's list of free pages that are a page alone, and the pages that LMDB's newest root uses. */
+function freeList(file: Buffer): { singles: number[]; used: number[] } {
+  const root = file.readBigUInt64LE(152) > file.readBigUInt64LE(PAGE + 152) ? 0 : PAGE;
+  const used: number[] = [];
+  const leaves: number[] = [];
+  const walk = (page: number, levels: number) => {
+    used.push(page);
+    if (levels === 1) return leaves.push(page);
+    for (const node of nodesOf(page)) walk(file.readUInt32LE(node), levels - 1);
+  };
+  const nodesOf = (page: number) =>
+    Array.from(
+      { length: file.readUInt16LE(page * PAGE + 20) / 2 },
+      (_, i) => page * PAGE + 24 + file.readUInt16LE(page * PAGE + 24 + 2 * i),
+    );
+  const walkTree = (tree: number) =>
+    walk(Number(file.readBigUInt64LE(root + tree + 40)), file.readUInt16LE(root + tree + 6));
+  walkTree(48);
+  const singles: number[] = [];
+  for (const node of leaves.flatMap(nodesOf)) {
+    const value = node + 16;
+    const count = Number(file.readBigInt64LE(value));
+    for (let i = 1; i <= count; i++) {
+      const word = file.readBigInt64LE(value + 8 * i);
+      if (word < 0n) i++;
+      else if (word > 0n) singles.push(value + 8 * i);
+    }
+  }
+  walkTree(96);
+  return { singles, used };
+}
+
+describe('a list of free pages', () => {
+  async function spoilt(word: (list: { used: number[]; free: number[]; pages: number }) => number) {
+    const dataDir = newDirectory();
+    const path = join(dataDir, 'events.mdb');
+    const store = await openLmdbStore({ dataDir });
+    for (let n = 1; n <= 100; n++)
+      await store.append('a', [{ from: 'f', type: 't', data: { text: 'x'.repeat(300) } }]);
+    await store.close();
+    const file = readFileSync(path);
+    const { singles, used } = freeList(file);
+    const free = singles.map((at) => Number(file.readBigInt64LE(at)));
+    expect(free.length).toBeGreaterThan(2);
+    const page = word({ used, free, pages: file.length / PAGE });
+    file.writeBigInt64LE(BigInt(page), singles[0] as number);
+    writeFileSync(path, file);
+    return { dataDir, page };
+  }
+
+  it.each<[string, Parameters<typeof spoilt>[0], string]>([
+    ['in use', ({ used }) => used.at(-1) as number, 'is used, and in the list of free pages'],
+    ['that are free already', ({ free }) => free[1] as number, 'is in the list of free pages twice'],
+    ['behind the end', ({ pages }) => pages + 7, 'lies behind the last page of the file'],
+    ['that are roots', () => 1, 'is a root'],
+  ])('with pages %s is refused', async (_what, word, message) => {
+    const { dataDir, page } = await spoilt(word);
+    const refused = {
+      code: 'ServiceUnavailable',
+      message: expect.stringContaining(`page ${page} ${message}`),
+    };
+    await expect(verifyLmdbStore(dataDir)).rejects.toMatchObject(refused);
+    await expect(openLmdbStore({ dataDir })).rejects.toMatchObject(refused);
+  });
+});
+
 it('the checksum is the same with and without what Node.js has built in', () => {
   const bytes = Buffer.from('{"id":1,"größe":"✓"}');
   for (const start of [0, 1, 0x9e3779b1]) expect(crc32ByTable(bytes, start)).toBe(crc32(bytes, start));
