@@ -10,7 +10,7 @@ import {
 import { type ChannelRecord, readEpochs } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
-import { CHANNEL_COUNT, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
+import { CHANNEL_COUNT, channelKey, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
 import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
@@ -103,6 +103,9 @@ function* tailEvents(
 
 function newChannelNumber(draft: Draft, channel: string): number {
   const number = Number(draft.get(CHANNEL_COUNT) ?? 0) + 1;
+  if (draft.get(channelKey(number)) !== undefined) {
+    throw new Error('events.mdb is damaged: the number of its channels is not as it was stored');
+  }
   const text = Buffer.from(String(number));
   draft.set(CHANNEL_COUNT, text);
   draft.add(channelNumberKey(channel), text);

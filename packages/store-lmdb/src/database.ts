@@ -62,7 +62,7 @@ export class Database {
   }
 
   /** The keys alone of the first entries from `start` to before `end`: values, which may be large, are not read. */
-  keys(start: Key, end: Key, limit: number): Iterable<Key> {
+  keys(start: Key, end: Key, limit = Number.POSITIVE_INFINITY): Iterable<Key> {
     return this.#root.getKeys({ start, end, limit });
   }
 

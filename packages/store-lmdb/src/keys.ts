@@ -86,3 +86,6 @@ export const EXPIRIES: readonly [start: Key, end: Key] = [['x'], ['y']];
  * together. Nothing begins with `q`: there is room for the groups of a channel name.
  */
 export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];
+
+/** Around the keys of all cursors. */
+export const CURSORS: readonly [start: Key, end: Key] = [['p'], ['q']];

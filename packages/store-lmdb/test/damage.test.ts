@@ -81,6 +81,109 @@ describe.each([
   });
 });
 
+/** Changes a stored value behind the store's back. */
+async function change(dataDir: string, key: (string | number)[], by: (value: Buffer) => Buffer) {
+  const path = join(dataDir, 'events.mdb');
+  const database = open<Buffer, (string | number)[]>({
+    path,
+    noSubdir: true,
+    overlappingSync: false,
+    encoding: 'binary',
+  });
+  database.putSync(key, by(database.get(key) as Buffer));
+  await database.close();
+}
+
+/** One bit of every byte, one after the other. */
+async function eachFlip(dataDir: string, key: (string | number)[], check: () => Promise<void>) {
+  let length = 1;
+  for (let i = 0; i < length; i++) {
+    const flip = (value: Buffer) => {
+      length = value.length;
+      const changed = Buffer.from(value);
+      changed[i] = (changed[i] as number) ^ 0x01;
+      return changed;
+    };
+    await change(dataDir, key, flip);
+    await check();
+    await change(dataDir, key, flip);
+  }
+}
+
+it('a damaged record of a channel gives no id again, and others go on', async () => {
+  const dataDir = await newStore();
+  const damaged = {
+    code: 'ServiceUnavailable',
+    message: expect.stringContaining('channel "orders" is not as'),
+  };
+  await eachFlip(dataDir, [1, 'c'], async () => {
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([
+      'Channel "orders": events.mdb is damaged: the record of channel "orders" is not as it was stored',
+    ]);
+    const store = await openLmdbStore({ dataDir });
+    const event = { from: 'shop', type: 'paid' };
+    const [appended, other] = await Promise.allSettled([
+      store.append('orders', [event]),
+      store.append('other', [event]),
+    ]);
+    expect(appended).toMatchObject({ status: 'rejected', reason: damaged });
+    expect(other.status).toBe('fulfilled');
+    await expect(store.read({ channel: 'orders', after: 0, limit: 1 })).rejects.toMatchObject(damaged);
+    await store.close();
+  });
+  const store = await reopen(dataDir);
+  expect(await store.append('orders', [{ from: 'shop', type: 'paid' }])).toMatchObject([{ id: 21 }]);
+});
+
+it.each<[string, (dataDir: string) => Promise<void>, string]>([
+  [
+    'the number of a channel',
+    (dataDir) => change(dataDir, ['c', 'orders'], () => Buffer.from('2')),
+    'the record of channel "orders" is not as it was stored',
+  ],
+  [
+    'the number of channels',
+    (dataDir) => change(dataDir, ['channels'], () => Buffer.from('1')),
+    'The numbers of channels: 2 channels, 2 numbers, 1 were given',
+  ],
+  [
+    'an entry of a type',
+    (dataDir) => change(dataDir, [1, 't', 'sent', 3], () => Buffer.alloc(0)),
+    'Channel "orders": filed under more than one type are events 3',
+  ],
+])('%s that is damaged is found', async (_what, spoil, message) => {
+  const dataDir = await newStore();
+  const healthy = await openLmdbStore({ dataDir });
+  await healthy.append('other', [{ from: 'shop', type: 'paid' }]);
+  await healthy.close();
+  await spoil(dataDir);
+  expect((await verifyLmdbStore(dataDir)).damage).toContainEqual(expect.stringContaining(message));
+  // No event of a channel is overwritten by one of another.
+  const store = await reopen(dataDir);
+  await store.append('new', [{ from: 'shop', type: 'paid' }]).catch(() => {});
+  expect((await store.read({ channel: 'other', after: 0, limit: 9 })).events).toMatchObject([
+    { from: 'shop' },
+  ]);
+});
+
+it('a damaged cursor is not read, until it is saved again', async () => {
+  const dataDir = await newStore();
+  const healthy = await openLmdbStore({ dataDir });
+  await healthy.saveCursor('mailer', 'orders', 7);
+  await healthy.close();
+  await eachFlip(dataDir, ['p', 'orders', 'mailer'], async () => {
+    const message = 'events.mdb is damaged: the cursor of "mailer" on "orders" is not as it was stored';
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([message]);
+    const store = await openLmdbStore({ dataDir });
+    await expect(store.loadCursor('mailer', 'orders')).rejects.toThrow(message);
+    await store.close();
+  });
+  await change(dataDir, ['p', 'orders', 'mailer'], (value) => value.fill(0xff, 7));
+  const store = await reopen(dataDir);
+  await store.saveCursor('mailer', 'orders', 9);
+  expect(await store.loadCursor('mailer', 'orders')).toMatchObject({ after: 9 });
+});
+
 const PAGE = 4096;
 
 /** A directory whose file has a few hundred pages. */
