@@ -3,12 +3,14 @@ import {
   type AppendOutcome,
   excess,
   type SerialisedEvent,
+  type SteadyClock,
   type TailEvent,
+  type Timestamps,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readEpochs } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
-import { CHANNEL_COUNT, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
+import { CHANNEL_COUNT, channelKey, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
 import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
@@ -25,15 +27,26 @@ export interface PlannedAppend {
   };
 }
 
+export interface Clocks {
+  readonly timestamps: Timestamps;
+  /** Of the windows of idempotency records. */
+  readonly steady: SteadyClock;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 /**
  * Decides what becomes of an append, and adds all that has to be stored for it to the draft. `term`: stands for this opening of
  * the store, see `Epochs`.
  */
-export function planAppend(draft: Draft, append: Append, term: string): PlannedAppend {
+export function planAppend(
+  draft: Draft,
+  append: Append,
+  { timestamps, steady }: Clocks,
+  term: string,
+): PlannedAppend {
   const { channel, events, maxEvents, idempotency } = append;
-  const now = Date.now();
+  const now = steady.now();
   const firstUse = idempotency && findFirstUse(draft, idempotency, now);
   if (firstUse) return { outcome: firstUse };
 
@@ -46,7 +59,7 @@ export function planAppend(draft: Draft, append: Append, term: string): PlannedA
   };
   const { number } = record;
   const firstGiven = record.lastId + 1;
-  const timestamp = Math.max(now, record.time);
+  const timestamp = timestamps.after(record.time);
   const jsons: Buffer[] = [];
   let id = record.lastId;
   for (const { text, filed } of events) {
@@ -57,7 +70,7 @@ export function planAppend(draft: Draft, append: Append, term: string): PlannedA
     jsons.push(json);
   }
   const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
-  const epoch = epochOf(draft, record, term, now);
+  const epoch = epochOf(draft, record, term);
   draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp, epoch });
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
@@ -72,10 +85,10 @@ export function planAppend(draft: Draft, append: Append, term: string): PlannedA
 }
 
 /** Begins one if the file may have been exchanged since: nobody can tell after it was opened. */
-function epochOf(draft: Draft, record: ChannelRecord, term: string, now: number): string {
+function epochOf(draft: Draft, record: ChannelRecord, term: string): string {
   const known = readEpochs(draft, record);
   if (known.isOf(term)) return known.current;
-  const epochs = known.begin({ ...record, term, now });
+  const epochs = known.begin({ ...record, term, now: Date.now() });
   if (epochs.earlier !== '') draft.set(earlierEpochsKey(record.number), Buffer.from(epochs.earlier));
   return epochs.current;
 }
@@ -90,6 +103,9 @@ function* tailEvents(
 
 function newChannelNumber(draft: Draft, channel: string): number {
   const number = Number(draft.get(CHANNEL_COUNT) ?? 0) + 1;
+  if (draft.get(channelKey(number)) !== undefined) {
+    throw new Error('events.mdb is damaged: the number of its channels is not as it was stored');
+  }
   const text = Buffer.from(String(number));
   draft.set(CHANNEL_COUNT, text);
   draft.add(channelNumberKey(channel), text);

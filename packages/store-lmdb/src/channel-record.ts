@@ -1,4 +1,5 @@
 import { Epochs } from '@ganomede/events-store';
+import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { Database } from './database.js';
 import { channelKey, channelNumberKey, earlierEpochsKey } from './keys.js';
 
@@ -10,24 +11,37 @@ export interface ChannelRecord {
   readonly firstId: number;
   /** Newest id given. */
   readonly lastId: number;
-  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  /** Newest timestamp given. */
   readonly time: number;
   /** The current epoch; empty if it has none. */
   readonly epoch: string;
 }
 
-/** Undefined if nothing was ever appended to the channel. */
+/** Of records from before they had a checksum, and from before there were epochs. */
+const FORMER = /^\d{1,16} \d{1,16} \d{1,16}(?: [0-9a-z-]*)?$/;
+
+/**
+ * Undefined if nothing was ever appended to the channel.
+ *
+ * @throws Error if the record is missing, or is not what was stored for this channel
+ */
 export function readChannel(database: Database, name: string): ChannelRecord | undefined {
   const stored = database.get(channelNumberKey(name));
   if (stored === undefined) return undefined;
   const number = Number(stored);
   const record = database.get(channelKey(number));
-  return record && decodeChannel(number, record);
+  const text = record && decodeChecked(record, placeOf(name, number), FORMER);
+  if (text === undefined) {
+    const what = record ? 'is not as it was stored' : 'is missing';
+    throw new Error(`events.mdb is damaged: the record of channel ${JSON.stringify(name)} ${what}`);
+  }
+  const [lastId, firstId, time, epoch = ''] = text.split(' ');
+  return { number, firstId: Number(firstId), lastId: Number(lastId), time: Number(time), epoch };
 }
 
-/** Stored as `<lastId> <firstId> <time> <epoch>`. */
-export function encodeChannel({ lastId, firstId, time, epoch }: ChannelRecord): Buffer {
-  return Buffer.from(`${lastId} ${firstId} ${time} ${epoch}`);
+/** Stored as `<lastId> <firstId> <time> <epoch>`, with a checksum. */
+export function encodeChannel(name: string, { number, lastId, firstId, time, epoch }: ChannelRecord): Buffer {
+  return encodeChecked(`${lastId} ${firstId} ${time} ${epoch}`, placeOf(name, number));
 }
 
 /** Those before the current one are apart, since the record is written with every append. */
@@ -35,7 +49,6 @@ export function readEpochs(database: Pick<Database, 'get'>, { number, epoch }: C
   return new Epochs(epoch, database.get(earlierEpochsKey(number))?.toString('latin1') ?? '');
 }
 
-function decodeChannel(number: number, value: Buffer): ChannelRecord {
-  const [lastId, firstId, time, epoch = ''] = value.toString('latin1').split(' ');
-  return { number, firstId: Number(firstId), lastId: Number(lastId), time: Number(time), epoch };
+function placeOf(name: string, number: number): string {
+  return `${number} ${name}`;
 }

@@ -1,21 +1,37 @@
 import { setImmediate } from 'node:timers/promises';
-import { type ChannelStorage, headerOf, type TrimLimits } from '@ganomede/events-store';
+import {
+  type ChannelStorage,
+  type FutureMark,
+  futureMark,
+  headerOf,
+  isTooOld,
+  type TrimLimits,
+} from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
+import { NoRoom } from './disk-space.js';
+import { decodeFutureMark, encodeFutureMark } from './future-mark.js';
 import {
   CHANNEL_COUNT,
   CHANNELS_END,
   channelNumberKey,
   eventKey,
+  futureMarkKey,
   type Key,
   typeKey,
   typesEnd,
 } from './keys.js';
 import { reading } from './storage-error.js';
 
-/** So many events one commit drops, and so many entries it removes of a channel: writes wait for it. */
-const MAX_STEP = 1_000;
+/** So many events one commit drops: writes wait for it. */
+const DROPPED_AT_ONCE = 1_000;
+/** So many entries one commit removes of a channel, if there are as many: few enough for a disk that is nearly full, */
+const LEAST_STEP = 1_000;
+/** and no more unless what is appended meanwhile takes as much of the commit. */
+const MOST_STEP = 10_000;
+/** An event that was dropped leaves an entry, and another one if it is filed under a type. */
+const KEEPING_UP = 3;
 /** Types of a channel that are looked at before others have their turn on the event loop. */
 const TYPES_A_TURN = 500;
 
@@ -70,6 +86,7 @@ export class Channels implements ChannelStorage {
   }
 
   async #trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
+    if (limits.maxAgeMs > 0) await this.#markFuture(channel, limits.now);
     while (!signal.aborted && this.#hasSomethingToDrop(channel, limits)) await this.#drop(channel, limits);
     if (!signal.aborted) await this.#removeOnce(channel);
   }
@@ -95,6 +112,36 @@ export class Channels implements ChannelStorage {
     return removing;
   }
 
+  /** Remembers when events with timestamps of the future were seen first. Costs a commit only if that changes. */
+  async #markFuture(channel: string, now: number): Promise<void> {
+    const found = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () => {
+      const record = readChannel(this.#database, channel);
+      if (record === undefined) return undefined;
+      const { number, firstId, lastId, time } = record;
+      const oldest = this.#database.get(eventKey(number, firstId));
+      if (oldest === undefined) return undefined;
+      const timestamps = [headerOf(oldest).timestamp, time];
+      const known = this.#futureMark(number);
+      return { number, known, mark: futureMark(known, { firstId, lastId, timestamps }, now) };
+    });
+    if (found === undefined || found.mark === found.known) return;
+    const { number, mark } = found;
+    await this.#commits.write({
+      subject: `what is remembered of channel ${JSON.stringify(channel)}`,
+      bytes: 0,
+      fromReserve: true,
+      plan: (draft: Draft) => {
+        if (mark) draft.set(futureMarkKey(number), encodeFutureMark(mark));
+        else draft.remove(futureMarkKey(number));
+      },
+    });
+  }
+
+  #futureMark(channelNumber: number): FutureMark | undefined {
+    const stored = this.#database.get(futureMarkKey(channelNumber));
+    return stored && decodeFutureMark(stored);
+  }
+
   #hasSomethingToDrop(channel: string, limits: TrimLimits): boolean {
     return reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () => {
       const record = readChannel(this.#database, channel);
@@ -109,7 +156,7 @@ export class Channels implements ChannelStorage {
       fromReserve: true,
       plan: (draft: Draft) => {
         const record = draft.channel(channel) as ChannelRecord;
-        const firstId = record.firstId + this.#expired(record, limits, MAX_STEP);
+        const firstId = record.firstId + this.#expired(record, limits, DROPPED_AT_ONCE);
         draft.setChannel(channel, { ...record, firstId });
         return firstId;
       },
@@ -118,18 +165,15 @@ export class Channels implements ChannelStorage {
   }
 
   /** How many of the oldest events are too many or too old; at most `most`. */
-  #expired(
-    { number, firstId, lastId }: ChannelRecord,
-    { maxAgeMs, maxEvents }: TrimLimits,
-    most: number,
-  ): number {
+  #expired({ number, firstId, lastId }: ChannelRecord, limits: TrimLimits, most: number): number {
+    const { maxAgeMs, maxEvents } = limits;
     const kept = lastId - firstId + 1;
     let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
     if (!maxAgeMs) return count;
-    const oldest = Date.now() - maxAgeMs;
+    const mark = this.#futureMark(number);
     while (count < Math.min(kept, most)) {
       const event = this.#database.get(eventKey(number, firstId + count));
-      if (event === undefined || headerOf(event).timestamp >= oldest) break;
+      if (event === undefined || !isTooOld(headerOf(event), mark, limits)) break;
       count++;
     }
     return count;
@@ -137,10 +181,12 @@ export class Channels implements ChannelStorage {
 
   /**
    * Removes the events below the first id, and before them their entries in lists of types: as long as one such event
-   * is there, the work is not done, whenever it was broken off. The more there is, the larger are the steps, so that it keeps up
-   * with what is appended meanwhile.
+   * is there, the work is not done, whenever it was broken off. The more there is, the larger are the steps, within bounds; what
+   * the disk has no room for is tried in smaller ones.
    */
   async #removeLeftovers(channel: string): Promise<void> {
+    let before: number | undefined;
+    let most = Number.POSITIVE_INFINITY;
     while (!this.#closed) {
       const record = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
         readChannel(this.#database, channel),
@@ -149,15 +195,28 @@ export class Channels implements ChannelStorage {
       const { number, firstId } = record;
       const [oldest] = this.#keys(eventKey(number, 0), eventKey(number, firstId), 1);
       if (oldest === undefined) return;
-      const keys = await this.#leftovers(record, Math.max(MAX_STEP, firstId - Number(oldest[1])));
-      await this.#commits.write({
-        subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
-        bytes: 0,
-        fromReserve: true,
-        plan: (draft: Draft) => {
-          for (const key of keys) draft.remove(key);
-        },
-      });
+      const droppedMeanwhile = firstId - (before ?? firstId);
+      before = firstId;
+      const wanted = Math.min(
+        firstId - Number(oldest[1]),
+        Math.max(MOST_STEP, KEEPING_UP * droppedMeanwhile),
+        most,
+      );
+      const step = Math.max(LEAST_STEP, wanted);
+      const keys = await this.#leftovers(record, step);
+      try {
+        await this.#commits.write({
+          subject: `the removal of old events of channel ${JSON.stringify(channel)}`,
+          bytes: 0,
+          fromReserve: true,
+          plan: (draft: Draft) => {
+            for (const key of keys) draft.remove(key);
+          },
+        });
+      } catch (error) {
+        if (step === LEAST_STEP || !((error as Error).cause instanceof NoRoom)) throw error;
+        most = Math.floor(step / 2);
+      }
     }
   }
 
@@ -188,13 +247,6 @@ export class Channels implements ChannelStorage {
   }
 
   #keys(start: Key, end: Key, count: number): Key[] {
-    return reading(this.#dataDir, 'the keys of channels', () => {
-      const keys: Key[] = [];
-      for (const { key } of this.#database.range(start, end)) {
-        keys.push(key);
-        if (keys.length >= count) break;
-      }
-      return keys;
-    });
+    return reading(this.#dataDir, 'the keys of channels', () => [...this.#database.keys(start, end, count)]);
   }
 }

@@ -64,7 +64,14 @@ export function checkDataFile(dataDir: string, { allPages = false } = {}): void 
     const newest = first.transaction > second.transaction ? first : second;
     const isShort = size < newest.bytes;
     if (!allPages && !isShort && size > MAX_CHECKED_BYTES) return;
-    const damage = damagedPages(fd, newest.pageSize, Math.floor(size / newest.pageSize), newest.trees);
+    const { pageSize, bytes, trees } = newest;
+    const damage = damagedPages({
+      fd,
+      pageSize,
+      pagesPresent: Math.floor(size / pageSize),
+      pageCount: bytes / pageSize,
+      trees,
+    });
     if (damage.length === 0) return;
     const short = isShort ? `cut short (expected ${newest.bytes} bytes, found ${size}), and ` : '';
     throw damaged(`is ${short}damaged: ${damage.join('; ')}. Restore a copy of it`);
@@ -74,9 +81,9 @@ export function checkDataFile(dataDir: string, { allPages = false } = {}): void 
 }
 
 /** One of the two roots of the tree; undefined if it is none. */
-function readRoot(fd: number, position: number): Root | undefined {
+function readRoot(fd: number, offset: number): Root | undefined {
   const header = Buffer.alloc(HEADER_BYTES);
-  if (readSync(fd, header, 0, HEADER_BYTES, position) < HEADER_BYTES) return undefined;
+  if (readSync(fd, header, 0, HEADER_BYTES, offset) < HEADER_BYTES) return undefined;
   const pageSize = header.readUInt32LE(PAGE_SIZE);
   const valid =
     (header.readUInt16LE(FLAGS) & IS_ROOT) !== 0 &&

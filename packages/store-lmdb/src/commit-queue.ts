@@ -17,7 +17,7 @@ export interface Write<T> {
   readonly bytes: number;
   /** May use half of the disk's reserve: it gives room back, or readers wait for it. */
   readonly fromReserve?: boolean;
-  /** Adds the entries to the draft of a commit. Runs again only if the disk has no room for all writes of that commit. */
+  /** Adds the entries to the draft of a commit. Runs again if the disk has no room for all writes of that commit, or the plan of another one fails. */
   plan(draft: Draft): T;
   /** Called once the entries are on disk, in the order of the queue. */
   committed?(result: T): void;
@@ -65,7 +65,9 @@ export class Draft {
   /** All of it. Call it once. */
   changes(): Change[] {
     for (const entry of this.#set.values()) this.#changes.push(entry);
-    for (const record of this.#channels.values()) this.add(channelKey(record.number), encodeChannel(record));
+    for (const [name, record] of this.#channels) {
+      this.add(channelKey(record.number), encodeChannel(name, record));
+    }
     return this.#changes;
   }
 }
@@ -119,21 +121,35 @@ export class CommitQueue {
   }
 
   async #commit(writes: readonly Queued[]): Promise<void> {
-    const reserved = writes.filter(({ fromReserve }) => fromReserve);
-    const fromReserve = reserved.length === writes.length;
+    const { planned, changes } = this.#plan(writes);
+    const reserved = planned.filter(({ fromReserve }) => fromReserve);
+    const fromReserve = reserved.length === planned.length;
     try {
-      const draft = new Draft(this.#database);
-      for (const { plan } of writes) plan(draft);
-      const changes = draft.changes();
       if (changes.length > 0) await this.#database.commit(changes, { fromReserve });
     } catch (cause) {
       const again = cause instanceof NoRoom && !fromReserve;
-      for (const write of writes) {
+      for (const write of planned) {
         if (!(again && write.fromReserve)) write.failed(cannotWrite(this.#dataDir, write.subject, cause));
       }
       if (again && reserved.length > 0) await this.#commit(reserved);
       return;
     }
-    for (const { committed } of writes) committed();
+    for (const { committed } of planned) committed();
+  }
+
+  /** What all writes change, but for those that fail by what they find in the database: they fail alone. */
+  #plan(writes: readonly Queued[]): { planned: readonly Queued[]; changes: readonly Change[] } {
+    const draft = new Draft(this.#database);
+    const planned = writes.filter(({ subject, plan, failed }) => {
+      try {
+        plan(draft);
+        return true;
+      } catch (cause) {
+        failed(cannotWrite(this.#dataDir, subject, cause));
+        return false;
+      }
+    });
+    // The draft may have some of what a write that failed has added.
+    return planned.length < writes.length ? this.#plan(planned) : { planned, changes: draft.changes() };
   }
 }

@@ -17,7 +17,7 @@ export interface Compaction {
  * of the copy, and puts it in the place of the file. Whenever it is broken off one of the two is there, complete.
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if there is no store, it is in use or damaged, or the disk has
- * no room for a second file
+ * no room for the copy
  */
 export function compactLmdbStore(dataDir: string): Promise<Compaction> {
   return inClosedStore(dataDir, async (path) => {
@@ -27,7 +27,7 @@ export function compactLmdbStore(dataDir: string): Promise<Compaction> {
     try {
       rmSync(work, { recursive: true, force: true });
       const before = statSync(file).size;
-      await writeCopy(path, copy, before);
+      await writeCopy(path, copy);
       checkDataFile(work, { allPages: true });
       const after = statSync(copy).size;
       renameSync(copy, file);
@@ -39,10 +39,13 @@ export function compactLmdbStore(dataDir: string): Promise<Compaction> {
   });
 }
 
-async function writeCopy(dataDir: string, copy: string, most: number): Promise<void> {
+async function writeCopy(dataDir: string, copy: string): Promise<void> {
   const database = new Database(dataDir, 0);
   try {
-    if (freeBytes(dataDir) < most) throw new Error('there is no room for a second file');
+    const needed = database.usedBytes;
+    if (freeBytes(dataDir) < needed) {
+      throw new Error(`there is no room for a second file, which needs ${Math.ceil(needed / 1024)} KiB`);
+    }
     await database.copyTo(copy);
     const fd = openSync(copy, 'r+');
     fsyncSync(fd);

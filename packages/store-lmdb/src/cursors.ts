@@ -1,4 +1,5 @@
 import type { ConsumerScope, CursorStorage, SavedCursor } from '@ganomede/events-store';
+import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { CommitQueue } from './commit-queue.js';
 import type { Database } from './database.js';
 import { cursorKey, type Key } from './keys.js';
@@ -18,8 +19,9 @@ export class Cursors implements CursorStorage {
 
   async load(consumer: ConsumerScope): Promise<SavedCursor | undefined> {
     return reading(this.#dataDir, `the cursor of ${JSON.stringify(consumer.clientId)}`, () => {
-      const stored = this.#database.get(keyOf(consumer));
-      return stored && decodeCursor(stored);
+      const key = keyOf(consumer);
+      const stored = this.#database.get(key);
+      return stored && decodeCursor(key, stored);
     });
   }
 
@@ -33,10 +35,11 @@ export class Cursors implements CursorStorage {
       fromReserve: true,
       plan: (draft) => {
         const stored = draft.get(key);
-        const known = stored && decodeCursor(stored);
+        // One that is damaged is replaced.
+        const known = stored && readCursor(key, stored);
         const epoch = given ?? known?.epoch;
-        if (known?.after !== after) draft.set(key, encodeCursor({ after, savedAt: Date.now(), epoch }));
-        else if (known.epoch !== epoch) draft.set(key, encodeCursor({ ...known, epoch }));
+        if (known?.after !== after) draft.set(key, encodeCursor(key, { after, savedAt: Date.now(), epoch }));
+        else if (known.epoch !== epoch) draft.set(key, encodeCursor(key, { ...known, epoch }));
         return epoch;
       },
     });
@@ -50,9 +53,9 @@ export class Cursors implements CursorStorage {
       fromReserve: true,
       plan: (draft) => {
         const stored = draft.get(key);
-        const known = stored && decodeCursor(stored);
+        const known = stored && readCursor(key, stored);
         if (known?.after !== after || known.epoch === epoch) return;
-        draft.set(key, encodeCursor({ ...known, epoch }));
+        draft.set(key, encodeCursor(key, { ...known, epoch }));
       },
     });
   }
@@ -62,12 +65,25 @@ function keyOf({ clientId, channel, type }: ConsumerScope): Key {
   return cursorKey(type === undefined ? channel : `${channel}:${type}`, clientId);
 }
 
-/** Stored as `<after> <saved at> <epoch>`; empty is what is not known. */
-export function encodeCursor({ after, savedAt, epoch }: SavedCursor): Buffer {
-  return Buffer.from(`${after} ${savedAt ?? ''} ${epoch ?? ''}`.trimEnd());
+/** Of cursors from before they had a checksum. */
+const FORMER = /^\d{1,16}(?: \d{0,16}(?: [0-9a-z-]*)?)?$/;
+
+/** Stored as `<after> <saved at> <epoch>`, with a checksum; empty is what is not known. */
+export function encodeCursor(key: Key, { after, savedAt, epoch }: SavedCursor): Buffer {
+  return encodeChecked(`${after} ${savedAt ?? ''} ${epoch ?? ''}`.trimEnd(), JSON.stringify(key));
 }
 
-function decodeCursor(value: Buffer): SavedCursor {
-  const [after, savedAt, epoch] = value.toString('latin1').split(' ');
+/** @throws Error if it is not what was stored under this key */
+export function decodeCursor(key: Key, value: Buffer): SavedCursor {
+  const cursor = readCursor(key, value);
+  if (cursor) return cursor;
+  const [, name, clientId] = key.map((part) => JSON.stringify(part));
+  throw new Error(`events.mdb is damaged: the cursor of ${clientId} on ${name} is not as it was stored`);
+}
+
+function readCursor(key: Key, value: Buffer): SavedCursor | undefined {
+  const text = decodeChecked(value, JSON.stringify(key), FORMER);
+  if (text === undefined) return undefined;
+  const [after, savedAt, epoch] = text.split(' ');
   return { after: Number(after), savedAt: savedAt ? Number(savedAt) : undefined, epoch: epoch || undefined };
 }

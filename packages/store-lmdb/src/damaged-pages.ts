@@ -1,6 +1,8 @@
 import { readSync } from 'node:fs';
 import { bufferToKeyValue } from 'lmdb';
+import { freePages } from './free-list.js';
 import type { Key } from './keys.js';
+import { PageDamage, PageMarks } from './page-marks.js';
 
 /** A tree of pages, as the root of the file has it. */
 export interface Tree {
@@ -32,39 +34,51 @@ const BIG_BYTES = 24;
 /** Most damaged pages that are told. */
 const MAX_TOLD = 10;
 
-class Damage extends Error {}
-
 interface Node {
   readonly start: number;
   readonly key: Buffer;
 }
 
-/** One sentence for each page of the trees that LMDB could not read, or not without leaving entries out. */
-export function damagedPages(
-  fd: number,
-  pageSize: number,
-  pageCount: number,
-  trees: readonly Tree[],
-): string[] {
-  return trees.flatMap((tree, i) => {
-    const walk = new TreeWalk(fd, pageSize, pageCount, i === 0 ? 'the list of free pages' : undefined);
-    return walk.run(tree);
-  });
+/** The file, and what its newest root says of it. */
+export interface RootedFile {
+  readonly fd: number;
+  readonly pageSize: number;
+  /** That the file has. */
+  readonly pagesPresent: number;
+  /** That the root knows: more, or fewer, if those that differ are free. */
+  readonly pageCount: number;
+  /** The list of free pages, and the entries. */
+  readonly trees: readonly [free: Tree, main: Tree];
+}
+
+/**
+ * One sentence for each page that LMDB could not read, or not without leaving entries out, or that it would give out though it is
+ * in use.
+ */
+export function damagedPages(file: RootedFile): string[] {
+  const marks = new PageMarks(file.pageCount);
+  const [free, main] = file.trees;
+  return [
+    ...new TreeWalk(file, marks, 'the list of free pages').run(free),
+    ...new TreeWalk(file, marks, undefined).run(main),
+  ];
 }
 
 class TreeWalk {
   readonly #fd: number;
   readonly #pageSize: number;
-  readonly #pageCount: number;
+  readonly #pagesPresent: number;
+  readonly #marks: PageMarks;
   /** What the tree is, if its keys are not those of keys.ts. */
   readonly #what: string | undefined;
   readonly #found: string[] = [];
   #entries = 0;
 
-  constructor(fd: number, pageSize: number, pageCount: number, what: string | undefined) {
+  constructor({ fd, pageSize, pagesPresent }: RootedFile, marks: PageMarks, what: string | undefined) {
     this.#fd = fd;
     this.#pageSize = pageSize;
-    this.#pageCount = pageCount;
+    this.#pagesPresent = pagesPresent;
+    this.#marks = marks;
     this.#what = what;
   }
 
@@ -85,14 +99,16 @@ class TreeWalk {
     let nodes: Node[];
     try {
       bytes = this.#read(page, this.#pageSize, levels === 1 ? LEAF : BRANCH);
+      this.#marks.use(page);
       nodes = this.#nodes(bytes, levels > 1, from, to);
     } catch (error) {
-      if (!(error instanceof Damage)) throw error;
+      if (!(error instanceof PageDamage)) throw error;
       this.#found.push(`page ${page} ${error.message}: ${this.#what ?? between(from, to)}`);
       return;
     }
     if (levels === 1) {
       this.#entries += nodes.length;
+      if (this.#what !== undefined) for (const node of nodes) this.#free(page, bytes, node);
       return;
     }
     for (const [i, { start, key }] of nodes.entries()) {
@@ -101,13 +117,38 @@ class TreeWalk {
     }
   }
 
+  /** What a node of the list of free pages, on `page`, has. */
+  #free(page: number, bytes: Buffer, { start, key }: Node): void {
+    let told = page;
+    try {
+      for (const free of freePages(this.#value(bytes, start + NODE_BYTES + key.length, start))) {
+        told = free;
+        this.#marks.free(free);
+      }
+    } catch (error) {
+      if (!(error instanceof PageDamage)) throw error;
+      this.#found.push(`page ${told} ${error.message}`);
+    }
+  }
+
+  #value(bytes: Buffer, at: number, start: number): Buffer {
+    const size = bytes.readUInt32LE(start);
+    if (!isBig(bytes, start)) return bytes.subarray(at, at + size);
+    const value = Buffer.allocUnsafe(size);
+    const offset = Number(bytes.readBigUInt64LE(at)) * this.#pageSize + HEADER_BYTES;
+    if (readSync(this.#fd, value, 0, size, offset) < size)
+      throw new PageDamage('has a value that is cut short');
+    return value;
+  }
+
   #read(page: number, length: number, kind: number): Buffer {
-    if (page >= this.#pageCount) throw new Damage('lies behind the end of the file');
+    if (page >= this.#pagesPresent) throw new PageDamage('lies behind the end of the file');
     const bytes = Buffer.allocUnsafe(length);
     if (readSync(this.#fd, bytes, 0, length, page * this.#pageSize) < length)
-      throw new Damage('is cut short');
+      throw new PageDamage('is cut short');
     const isItself = Number(bytes.readBigUInt64LE(0)) === page;
-    if (!isItself || (bytes.readUInt16LE(PAGE_FLAGS) & KIND) !== kind) throw new Damage('is something else');
+    if (!isItself || (bytes.readUInt16LE(PAGE_FLAGS) & KIND) !== kind)
+      throw new PageDamage('is something else');
     return bytes;
   }
 
@@ -117,16 +158,16 @@ class TreeWalk {
     const upper = bytes.readUInt16LE(UPPER);
     const end = bytes.length - HEADER_BYTES;
     if (lower % 2 !== 0 || lower === 0 || lower > upper || upper > end)
-      throw new Damage('has a damaged header');
+      throw new PageDamage('has a damaged header');
     const nodes: Node[] = [];
     let filled = 0;
     for (let slot = HEADER_BYTES; slot < HEADER_BYTES + lower; slot += 2) {
       const start = bytes.readUInt16LE(slot) + HEADER_BYTES;
       if (start < upper + HEADER_BYTES || start + NODE_BYTES > bytes.length)
-        throw new Damage('has a damaged list');
+        throw new PageDamage('has a damaged list');
       const size =
         NODE_BYTES + bytes.readUInt16LE(start + KEY_BYTES) + (isBranch ? 0 : this.#valueBytes(bytes, start));
-      if (start + size > bytes.length) throw new Damage('has a damaged entry');
+      if (start + size > bytes.length) throw new PageDamage('has a damaged entry');
       filled += size + (size % 2);
       const key = bytes.subarray(
         start + NODE_BYTES,
@@ -134,7 +175,7 @@ class TreeWalk {
       );
       nodes.push({ start, key });
     }
-    if (filled !== end - upper) throw new Damage('has lost entries');
+    if (filled !== end - upper) throw new PageDamage('has lost entries');
     // Numbers, in the list of free pages; the first key of a branch is not looked at.
     if (this.#what === undefined) {
       const keys = nodes.slice(isBranch ? 1 : 0).map(({ key }) => key);
@@ -142,11 +183,11 @@ class TreeWalk {
       for (let i = 1; i < keys.length; i++) {
         const order = Buffer.compare(keys[i - 1] as Buffer, keys[i] as Buffer);
         if (order > 0 || (order === 0 && (i > 1 || isBranch || from === undefined))) {
-          throw new Damage('has keys out of order');
+          throw new PageDamage('has keys out of order');
         }
       }
       const last = keys.at(-1);
-      if (last && to && Buffer.compare(last, to) >= 0) throw new Damage('has keys out of order');
+      if (last && to && Buffer.compare(last, to) >= 0) throw new PageDamage('has keys out of order');
     }
     return nodes;
   }
@@ -154,16 +195,21 @@ class TreeWalk {
   /** How many bytes a leaf has of a value; if it lies elsewhere those pages are looked at. */
   #valueBytes(bytes: Buffer, start: number): number {
     const size = bytes.readUInt32LE(start);
-    if ((bytes.readUInt16LE(start + NODE_FLAGS) & IS_BIG) === 0) return size;
+    if (!isBig(bytes, start)) return size;
     const at = start + NODE_BYTES + bytes.readUInt16LE(start + KEY_BYTES);
-    if (at + BIG_BYTES > bytes.length) throw new Damage('has a damaged entry');
+    if (at + BIG_BYTES > bytes.length) throw new PageDamage('has a damaged entry');
     const page = Number(bytes.readBigUInt64LE(at));
     const header = this.#read(page, HEADER_BYTES, OVERFLOW);
     const pages = header.readUInt32LE(OVERFLOW_PAGES);
-    if (pages * this.#pageSize < size + HEADER_BYTES) throw new Damage('has a damaged value');
-    if (page + pages > this.#pageCount) throw new Damage('has a value behind the end of the file');
+    if (pages * this.#pageSize < size + HEADER_BYTES) throw new PageDamage('has a damaged value');
+    if (page + pages > this.#pagesPresent) throw new PageDamage('has a value behind the end of the file');
+    for (let i = 0; i < pages; i++) this.#marks.use(page + i);
     return BIG_BYTES;
   }
+}
+
+function isBig(bytes: Buffer, start: number): boolean {
+  return (bytes.readUInt16LE(start + NODE_FLAGS) & IS_BIG) !== 0;
 }
 
 /** What has keys from `from` to before `to`. */

@@ -6,6 +6,7 @@ import { checkDataFile } from './check-data-file.js';
 import { DataFiles } from './data-files.js';
 import { DiskSpace } from './disk-space.js';
 import type { Key } from './keys.js';
+import { ROOT_PAGES } from './page-marks.js';
 import { cannotOpen } from './storage-error.js';
 
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
@@ -45,14 +46,24 @@ export class Database {
   }
 
   get(key: Key): Buffer | undefined {
-    // Memory that the next get uses again.
+    const found = this.peek(key);
+    return found && Buffer.from(found);
+  }
+
+  /** As `get`, in memory that the next call uses again: whoever keeps something copies it. */
+  peek(key: Key): Buffer | undefined {
     const found = this.#root.getBinaryFast(key);
-    return found && Buffer.from(found.subarray(0, found.length));
+    return found?.subarray(0, found.length);
   }
 
   /** Entries from `start` to before `end`, in the order of their keys. */
   range(start: Key, end: Key): Iterable<Entry> {
     return this.#root.getRange({ start: start, end: end });
+  }
+
+  /** The keys alone of the first entries from `start` to before `end`: values, which may be large, are not read. */
+  keys(start: Key, end: Key, limit = Number.POSITIVE_INFINITY): Iterable<Key> {
+    return this.#root.getKeys({ start, end, limit });
   }
 
   /** Entries from `start` down to above `end`, in the opposite order of their keys. */
@@ -91,6 +102,18 @@ export class Database {
 
   close(): Promise<void> {
     return this.#root.close();
+  }
+
+  /** Size of a copy without free pages. */
+  get usedBytes(): number {
+    const stats = this.#root.getStats() as {
+      pageSize: number;
+      treeBranchPageCount: number;
+      treeLeafPageCount: number;
+      overflowPages: number;
+    };
+    const { treeBranchPageCount, treeLeafPageCount, overflowPages } = stats;
+    return stats.pageSize * (ROOT_PAGES + treeBranchPageCount + treeLeafPageCount + overflowPages);
   }
 
   /** Writes a copy without free pages to a file that does not exist. */

@@ -3,6 +3,11 @@ import type { Change } from './change.js';
 
 /** Beside a value: its key, usually much shorter, and what LMDB needs for an entry. */
 const ENTRY_BYTES = 100;
+/**
+ * Where an entry is removed: its page is copied, but a page that becomes empty takes the copy of the next one. What is left is
+ * its number in the list of free pages.
+ */
+const REMOVED_BYTES = 16;
 /** A page of the tree is copied when it changes, with the branches above it; it may be split in two. */
 const PAGES_A_PLACE = 4;
 /** The root, the list of free pages, and what they are rounded up to. */
@@ -36,7 +41,8 @@ export class DiskSpace {
    */
   assertRoom(changes: readonly Change[], fromReserve: boolean): void {
     const left = freeBytes(this.#dataDir) - (fromReserve ? this.#reserveBytes / 2 : this.#reserveBytes);
-    if (left >= roughBytes(changes, this.#pageSize) || left >= mostBytes(changes, this.#pageSize)) return;
+    if (left >= bytesIfScattered(changes, this.#pageSize) || left >= bytesIfTogether(changes, this.#pageSize))
+      return;
     const reserve = Math.ceil(this.#reserveBytes / 1024);
     throw new NoRoom(
       `its disk is nearly full, ${reserve} KiB of it are kept in reserve (DISK_RESERVE_BYTES)`,
@@ -51,21 +57,24 @@ export function freeBytes(directory: string): number {
 }
 
 /** What a commit writes if no two entries lie on one page: far too much, but quickly known. */
-function roughBytes(changes: readonly Change[], pageSize: number): number {
+function bytesIfScattered(changes: readonly Change[], pageSize: number): number {
   let bytes = PAGES_A_COMMIT * pageSize;
-  for (const { value } of changes) {
-    bytes += 2 * (ENTRY_BYTES + (value?.length ?? 0)) + PAGES_A_PLACE * pageSize;
-  }
+  for (const { value } of changes) bytes += bytesOf(value) + PAGES_A_PLACE * pageSize;
   return bytes;
 }
 
 /** The same, where entries that differ only in a number at the end of their keys lie together. */
-function mostBytes(changes: readonly Change[], pageSize: number): number {
+function bytesIfTogether(changes: readonly Change[], pageSize: number): number {
   const places = new Set<string>();
   let bytes = PAGES_A_COMMIT * pageSize;
   for (const { key, value } of changes) {
     places.add(JSON.stringify(typeof key.at(-1) === 'number' ? key.slice(0, -1) : key));
-    bytes += 2 * (ENTRY_BYTES + (value?.length ?? 0));
+    bytes += bytesOf(value);
   }
   return bytes + places.size * PAGES_A_PLACE * pageSize;
+}
+
+/** Beside the pages of its place. Twice: pages that are full are split in halves. */
+function bytesOf(value: Buffer | undefined): number {
+  return value === undefined ? REMOVED_BYTES : 2 * (ENTRY_BYTES + value.length);
 }

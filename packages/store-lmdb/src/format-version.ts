@@ -9,7 +9,7 @@ const VERSION = '4';
 
 /**
  * Makes sure that a database has the layout of keys.ts: a new one is given its version, one of format 2 or 3 is brought over in
- * one transaction. Events of format 3 stay as they are, without a checksum.
+ * one transaction. What had no checksum stays as it is.
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if it has another format, is a database of another program, or
  * cannot be written
@@ -59,7 +59,8 @@ function changesFromFormat2(database: Database): Change[] {
   for (const { key, value } of database.range(['p'], ['q'])) {
     const [, clientId, name] = key.map(String);
     const cursor = { after: Number(value), savedAt: undefined, epoch: undefined };
-    replace(key, { key: cursorKey(name ?? '', clientId ?? ''), value: encodeCursor(cursor) });
+    const newKey = cursorKey(name ?? '', clientId ?? '');
+    replace(key, { key: newKey, value: encodeCursor(newKey, cursor) });
   }
   for (const { key, value } of database.range(['o'], ['p'])) {
     const [expires, firstId, timestamp, fingerprint = ''] = value.toString('latin1').split(' ');

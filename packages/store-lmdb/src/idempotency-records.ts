@@ -1,7 +1,7 @@
-import type { AppendOutcome, IdempotencyRecord } from '@ganomede/events-store';
+import type { AppendOutcome, IdempotencyRecord, SteadyClock } from '@ganomede/events-store';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
-import { expiriesFrom, expiryKey, idempotencyKey, type Key } from './keys.js';
+import { EXPIRIES, expiriesFrom, expiryKey, idempotencyKey, type Key } from './keys.js';
 
 /** Most records that one commit removes: writes wait for it. */
 const MAX_STEP = 500;
@@ -10,14 +10,14 @@ const NOTHING = Buffer.alloc(0);
 
 /** The first append that used a record. */
 interface FirstUse {
-  /** When it is forgotten, milliseconds since the Unix epoch. */
+  /** When it is forgotten, by the steady clock. */
   readonly expires: number;
   readonly firstId: number;
   readonly timestamp: number;
   readonly fingerprint: string;
 }
 
-/** What became of the append that used the record first, if it did so in time; in this draft too. `now`: milliseconds since the Unix epoch. */
+/** What became of the append that used the record first, if it did so in time; in this draft too. `now`: by the steady clock. */
 export function findFirstUse(
   draft: Draft,
   { scope, fingerprint }: IdempotencyRecord,
@@ -46,12 +46,14 @@ export function recordFirstUse(
 export class ExpiredRecords {
   readonly #database: Database;
   readonly #commits: CommitQueue;
+  readonly #clock: SteadyClock;
   #removing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(database: Database, commits: CommitQueue) {
+  constructor(database: Database, commits: CommitQueue, clock: SteadyClock) {
     this.#database = database;
     this.#commits = commits;
+    this.#clock = clock;
   }
 
   /** Does nothing while it runs. */
@@ -95,11 +97,23 @@ export class ExpiredRecords {
   /** Keys of the oldest that have expired; at most one step. */
   #expired(): Key[] {
     const keys: Key[] = [];
-    for (const { key } of this.#database.range(expiriesFrom(0), expiriesFrom(Date.now()))) {
+    for (const { key } of this.#database.range(expiriesFrom(0), expiriesFrom(this.#clock.now()))) {
       keys.push(key);
       if (keys.length >= MAX_STEP) break;
     }
     return keys;
+  }
+}
+
+/**
+ * Sees to it that no record lasts longer than a window from now: those of a process that had begun while the clock was ahead
+ * would last until the clock is there again.
+ */
+export function boundWindows(database: Database, clock: SteadyClock, windowMs: number): void {
+  const [start, end] = EXPIRIES;
+  for (const { key } of database.rangeBackward(end, start)) {
+    clock.notBefore(Number(key[1]) - windowMs);
+    return;
   }
 }
 

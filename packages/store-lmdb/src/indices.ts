@@ -6,7 +6,6 @@ import {
   type IndexScope,
   type IndexStep,
   type IndexStorage,
-  textsOfPage,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
@@ -21,7 +20,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { eventsOf, UNKNOWN_CHANNEL, untilDamage } from './scan.js';
+import { eventsOf, textsUntilDamage, UNKNOWN_CHANNEL } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -120,7 +119,7 @@ export class Indices implements IndexStorage {
         indexValueKey(number, value, firstId - 1),
       );
       return new EventPage(
-        textsOfPage(untilDamage(eventsOf(this.#database, channel.number, entries)), limit),
+        textsUntilDamage(eventsOf(this.#database, channel.number, entries), limit),
         bounds,
       );
     });

@@ -27,6 +27,9 @@ export const channelKey = (channelNumber: number): Key => [channelNumber, 'c'];
 /** The epochs of a channel before the current one, separated by spaces. */
 export const earlierEpochsKey = (channelNumber: number): Key => [channelNumber, 'e'];
 
+/** What is remembered of a channel that has timestamps of the future (see future-mark.ts). */
+export const futureMarkKey = (channelNumber: number): Key => [channelNumber, 'f'];
+
 /** Nothing: the key says that the event is filed under the type. */
 export const typeKey = (channelNumber: number, type: string, id: number): Key => [
   channelNumber,
@@ -69,14 +72,20 @@ export const indexEventKey = (indexNumber: number, id: number): Key => ['w', ind
 /** An idempotency record that was used (see idempotency-records.ts). */
 export const idempotencyKey = (scope: string): Key => ['o', scope];
 
-/** Nothing: the key says when the idempotency record is to be forgotten, milliseconds since the Unix epoch. */
+/** Nothing: the key says when the idempotency record is to be forgotten, by the steady clock. */
 export const expiryKey = (expires: number, scope: string): Key => ['x', expires, scope];
 
 /** Before the keys of all that are to be forgotten at `expires` or later. */
 export const expiriesFrom = (expires: number): Key => ['x', expires];
+
+/** Around the keys of all that are to be forgotten. */
+export const EXPIRIES: readonly [start: Key, end: Key] = [['x'], ['y']];
 
 /**
  * The saved cursor of a consumer (see cursors.ts) on a channel name, `channel:type` included. Those on one name lie
  * together. Nothing begins with `q`: there is room for the groups of a channel name.
  */
 export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];
+
+/** Around the keys of all cursors. */
+export const CURSORS: readonly [start: Key, end: Key] = [['p'], ['q']];

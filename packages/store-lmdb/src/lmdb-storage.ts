@@ -1,21 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import type {
-  Append,
-  AppendOutcome,
-  EventPage,
-  Scan,
-  Storage,
-  StorageListener,
+import {
+  type Append,
+  type AppendOutcome,
+  type EventPage,
+  type Scan,
+  SteadyClock,
+  type Storage,
+  type StorageListener,
+  Timestamps,
 } from '@ganomede/events-store';
-import { planAppend } from './append.js';
+import { type Clocks, planAppend } from './append.js';
 import { Channels } from './channels.js';
 import { CommitQueue } from './commit-queue.js';
 import { Cursors } from './cursors.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { bringToFormat } from './format-version.js';
-import { ExpiredRecords } from './idempotency-records.js';
+import { boundWindows, ExpiredRecords } from './idempotency-records.js';
 import { Indices } from './indices.js';
 import { scanEvents } from './scan.js';
 import { cannotUse, reading } from './storage-error.js';
@@ -32,8 +34,10 @@ export class LmdbStorage implements Storage {
   readonly #lock: DirectoryLock;
   readonly #database: Database;
   readonly #commits: CommitQueue;
+  readonly #clocks: Clocks = { timestamps: new Timestamps(), steady: new SteadyClock() };
   readonly #expired: ExpiredRecords;
   readonly #term = randomBytes(5).toString('hex');
+  #windowsAreBounded = false;
   #listener: StorageListener | undefined;
 
   private constructor(dataDir: string, lock: DirectoryLock, database: Database) {
@@ -41,7 +45,7 @@ export class LmdbStorage implements Storage {
     this.#lock = lock;
     this.#database = database;
     this.#commits = new CommitQueue(database, dataDir);
-    this.#expired = new ExpiredRecords(database, this.#commits);
+    this.#expired = new ExpiredRecords(database, this.#commits, this.#clocks.steady);
     this.#expired.remove();
     this.cursors = new Cursors(database, this.#commits, dataDir);
     this.indices = new Indices(database, this.#commits, dataDir);
@@ -73,10 +77,11 @@ export class LmdbStorage implements Storage {
 
   async append(append: Append): Promise<AppendOutcome> {
     const { channel, events, bytes, idempotency } = append;
+    if (idempotency) this.#boundWindows(idempotency.windowMs);
     const { outcome } = await this.#commits.write({
       subject: `${events.length} event(s) of channel ${JSON.stringify(channel)}`,
       bytes,
-      plan: (draft) => planAppend(draft, append, this.#term),
+      plan: (draft) => planAppend(draft, append, this.#clocks, this.#term),
       committed: ({ appended }) => {
         if (!appended) return;
         this.#listener?.appended(channel, appended.tail, appended.epoch, appended.firstId);
@@ -85,6 +90,15 @@ export class LmdbStorage implements Storage {
     });
     if (idempotency) this.#expired.remove();
     return outcome;
+  }
+
+  /** Once: what is stored from then on is bounded by the same window. */
+  #boundWindows(windowMs: number): void {
+    if (this.#windowsAreBounded) return;
+    reading(this.#dataDir, 'the windows of idempotency keys', () =>
+      boundWindows(this.#database, this.#clocks.steady, windowMs),
+    );
+    this.#windowsAreBounded = true;
   }
 
   async scan(scan: Scan): Promise<EventPage> {

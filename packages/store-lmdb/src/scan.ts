@@ -10,7 +10,7 @@ export function scanEvents(database: Database, scan: Scan): EventPage {
   if (record === undefined) return UNKNOWN_CHANNEL;
   const { firstId, lastId } = record;
   return new EventPage(
-    textsOfPage(untilDamage(find(database, record, scan)), scan.limit),
+    textsUntilDamage(find(database, record, scan), scan.limit),
     boundsOf(firstId, lastId, readEpochs(database, record)),
   );
 }
@@ -26,16 +26,14 @@ export function* eventsOf(
   for (const { key } of entries) yield eventOf(database, channelNumber, key.at(-1) as number);
 }
 
-/** Ends before what is damaged, which only a read that begins there finds: what lies around it can be read. */
-export function* untilDamage(events: Iterable<Buffer>): Iterable<Buffer> {
-  let found = false;
+/** A page ends before what is damaged, which only a read that begins there finds: what lies around it can be read. */
+export function textsUntilDamage(events: Iterable<Buffer>, limit: number): Buffer[] {
+  const texts: Buffer[] = [];
   try {
-    for (const event of events) {
-      found = true;
-      yield event;
-    }
+    return textsOfPage(events, limit, texts);
   } catch (error) {
-    if (!found) throw error;
+    if (texts.length === 0) throw error;
+    return texts;
   }
 }
 
@@ -64,5 +62,5 @@ function* consecutive(database: Database, channelNumber: number, from: number, t
 
 /** @throws Error if the file has lost it, or it is damaged */
 function eventOf(database: Database, channelNumber: number, id: number): Buffer {
-  return decodeEvent(channelNumber, id, database.get(eventKey(channelNumber, id)));
+  return decodeEvent(channelNumber, id, database.peek(eventKey(channelNumber, id)));
 }

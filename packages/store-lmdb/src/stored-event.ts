@@ -26,7 +26,7 @@ export function encodeEvent(channelNumber: number, id: number, timestamp: number
 }
 
 /**
- * The JSON text of a stored event. `value`: what its key has.
+ * A copy of the JSON text of a stored event. `value`: what its key has.
  *
  * @throws Error that names the id if it is missing, or is not what was stored under this key
  */
@@ -34,11 +34,18 @@ export function decodeEvent(channelNumber: number, id: number, value: Buffer | u
   if (value === undefined) throw new Error(`events.mdb is damaged: event ${id} is missing`);
   const end = value.length - TRAILER.length;
   if (value[end] === MARK) {
-    if (crc32(value, placeOf(channelNumber, id)) === RESIDUE) return value.subarray(0, end);
+    if (crc32(value, placeOf(channelNumber, id)) === RESIDUE) return copy(value, end);
   } else if (value.at(-1) === CLOSING_BRACE) {
-    return value;
+    return copy(value, value.length);
   }
   throw new Error(`events.mdb is damaged: event ${id} is not as it was stored`);
+}
+
+/** Of the first bytes of a value, without another view of it. */
+function copy(value: Buffer, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  value.copy(bytes, 0, 0, length);
+  return bytes;
 }
 
 /** What the checksum is begun at: an event that has got into the place of another is found out too. */

@@ -1,8 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import { inClosedStore } from './closed-store.js';
+import { decodeCursor } from './cursors.js';
 import { Database } from './database.js';
-import { CHANNELS_END, channelNumberKey, eventKey, typeKey, typesEnd } from './keys.js';
+import {
+  CHANNEL_COUNT,
+  CHANNELS_END,
+  CURSORS,
+  channelKey,
+  channelNumberKey,
+  eventKey,
+  typeKey,
+  typesEnd,
+} from './keys.js';
 import { decodeEvent } from './stored-event.js';
 
 /** What a directory holds, and what of it is damaged. */
@@ -10,7 +20,7 @@ export interface Verification {
   readonly channels: number;
   /** Events that are as they were stored. */
   readonly events: number;
-  /** One sentence for each channel that is damaged. */
+  /** One sentence for each channel, and each cursor, that is damaged. */
   readonly damage: readonly string[];
 }
 
@@ -18,7 +28,7 @@ export interface Verification {
 const MAX_TOLD = 20;
 
 /**
- * Reads everything in the directory of a store that is not open: every page, every event, every entry of a type. Writes
+ * Reads everything in the directory of a store that is not open: every page, every event, every entry of a type, every cursor. Writes
  * nothing.
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if there is no store, it is in use, or pages of its data file
@@ -37,24 +47,42 @@ export function verifyLmdbStore(dataDir: string): Promise<Verification> {
 
 async function verify(database: Database): Promise<Verification> {
   const damage: string[] = [];
+  const numbers = new Set<number>();
   let channels = 0;
   let events = 0;
-  for (const { key } of database.range(channelNumberKey(''), CHANNELS_END)) {
-    const name = String(key[1]);
-    const record = readChannel(database, name);
+  for (const { key, value } of database.range(channelNumberKey(''), CHANNELS_END)) {
+    const name = JSON.stringify(key[1]);
     channels++;
-    if (record === undefined) {
-      damage.push(`Channel ${JSON.stringify(name)}: its record is missing`);
+    let record: ChannelRecord;
+    try {
+      record = readChannel(database, String(key[1])) as ChannelRecord;
+    } catch (error) {
+      damage.push(`Channel ${name}: ${(error as Error).message}`);
       continue;
+    } finally {
+      numbers.add(Number(value));
     }
     const damaged = damagedEvents(database, record);
     events += record.lastId - record.firstId + 1 - damaged.length;
-    if (damaged.length > 0) {
-      const told = damaged.slice(0, MAX_TOLD).join(', ');
-      const more = damaged.length > MAX_TOLD ? ` and ${damaged.length - MAX_TOLD} more` : '';
-      damage.push(`Channel ${JSON.stringify(name)}: damaged or missing are events ${told}${more}`);
+    if (damaged.length > 0) damage.push(`Channel ${name}: damaged or missing are events ${listed(damaged)}`);
+    const misfiled = misfiledEvents(database, record);
+    if (misfiled.length > 0) {
+      damage.push(`Channel ${name}: filed under more than one type are events ${listed(misfiled)}`);
     }
     await setImmediate();
+  }
+  const given = Number(database.get(CHANNEL_COUNT) ?? 0);
+  if (given !== channels || numbers.size !== channels || Math.max(0, ...numbers) > given) {
+    damage.push(
+      `The numbers of channels: ${channels} channels, ${numbers.size} numbers, ${given} were given`,
+    );
+  }
+  for (const { key, value } of database.range(...CURSORS)) {
+    try {
+      decodeCursor(key, value);
+    } catch (error) {
+      damage.push((error as Error).message);
+    }
   }
   return { channels, events, damage };
 }
@@ -64,14 +92,35 @@ function damagedEvents(database: Database, { number, firstId, lastId }: ChannelR
   const damaged = new Set<number>();
   for (let id = firstId; id <= lastId; id++) {
     try {
-      decodeEvent(number, id, database.get(eventKey(number, id)));
+      decodeEvent(number, id, database.peek(eventKey(number, id)));
     } catch {
       damaged.add(id);
     }
   }
-  for (const { key } of database.range(typeKey(number, '', 0), typesEnd(number))) {
+  for (const beyond of database.keys(eventKey(number, lastId + 1), channelKey(number), MAX_TOLD + 1)) {
+    damaged.add(beyond[1] as number);
+  }
+  for (const key of database.keys(typeKey(number, '', 0), typesEnd(number))) {
     const id = key.at(-1) as number;
     if (id > lastId) damaged.add(id);
   }
   return [...damaged];
+}
+
+/** Ids that two lists of types name. An event need not be in any. */
+function misfiledEvents(database: Database, { number, firstId, lastId }: ChannelRecord): number[] {
+  const seen = new Uint8Array(lastId - firstId + 1);
+  const misfiled: number[] = [];
+  for (const key of database.keys(typeKey(number, '', 0), typesEnd(number))) {
+    const id = key.at(-1) as number;
+    if (id < firstId || id > lastId) continue;
+    if (seen[id - firstId]) misfiled.push(id);
+    seen[id - firstId] = 1;
+  }
+  return misfiled;
+}
+
+function listed(ids: readonly number[]): string {
+  const more = ids.length > MAX_TOLD ? ` and ${ids.length - MAX_TOLD} more` : '';
+  return `${ids.slice(0, MAX_TOLD).join(', ')}${more}`;
 }

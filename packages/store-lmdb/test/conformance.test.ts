@@ -1,11 +1,16 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEventStore } from '@ganomede/events-store';
-import { describeEventStore, describeStorage } from '@ganomede/events-store/conformance';
+import { openEventStore, type StoreOptions } from '@ganomede/events-store';
+import {
+  describeEventStore,
+  describeProcessClock,
+  describeStorage,
+  type StoreUnderTest,
+} from '@ganomede/events-store/conformance';
 import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
-describeEventStore('LMDB', async (options) => {
+async function openForSuite(options?: StoreOptions): Promise<StoreUnderTest> {
   const dataDir = newDirectory();
   const open = async () => {
     const storage = await LmdbStorage.open(dataDir);
@@ -39,6 +44,9 @@ describeEventStore('LMDB', async (options) => {
     },
     close: () => now.store.close(),
   };
-});
+}
+
+describeEventStore('LMDB', openForSuite);
+describeProcessClock('LMDB', openForSuite);
 
 describeStorage('LMDB', () => LmdbStorage.open(newDirectory()));

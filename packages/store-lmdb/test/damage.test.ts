@@ -81,6 +81,109 @@ describe.each([
   });
 });
 
+/** Changes a stored value behind the store's back. */
+async function change(dataDir: string, key: (string | number)[], by: (value: Buffer) => Buffer) {
+  const path = join(dataDir, 'events.mdb');
+  const database = open<Buffer, (string | number)[]>({
+    path,
+    noSubdir: true,
+    overlappingSync: false,
+    encoding: 'binary',
+  });
+  database.putSync(key, by(database.get(key) as Buffer));
+  await database.close();
+}
+
+/** One bit of every byte, one after the other. */
+async function eachFlip(dataDir: string, key: (string | number)[], check: () => Promise<void>) {
+  let length = 1;
+  for (let i = 0; i < length; i++) {
+    const flip = (value: Buffer) => {
+      length = value.length;
+      const changed = Buffer.from(value);
+      changed[i] = (changed[i] as number) ^ 0x01;
+      return changed;
+    };
+    await change(dataDir, key, flip);
+    await check();
+    await change(dataDir, key, flip);
+  }
+}
+
+it('a damaged record of a channel gives no id again, and others go on', async () => {
+  const dataDir = await newStore();
+  const damaged = {
+    code: 'ServiceUnavailable',
+    message: expect.stringContaining('channel "orders" is not as'),
+  };
+  await eachFlip(dataDir, [1, 'c'], async () => {
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([
+      'Channel "orders": events.mdb is damaged: the record of channel "orders" is not as it was stored',
+    ]);
+    const store = await openLmdbStore({ dataDir });
+    const event = { from: 'shop', type: 'paid' };
+    const [appended, other] = await Promise.allSettled([
+      store.append('orders', [event]),
+      store.append('other', [event]),
+    ]);
+    expect(appended).toMatchObject({ status: 'rejected', reason: damaged });
+    expect(other.status).toBe('fulfilled');
+    await expect(store.read({ channel: 'orders', after: 0, limit: 1 })).rejects.toMatchObject(damaged);
+    await store.close();
+  });
+  const store = await reopen(dataDir);
+  expect(await store.append('orders', [{ from: 'shop', type: 'paid' }])).toMatchObject([{ id: 21 }]);
+});
+
+it.each<[string, (dataDir: string) => Promise<void>, string]>([
+  [
+    'the number of a channel',
+    (dataDir) => change(dataDir, ['c', 'orders'], () => Buffer.from('2')),
+    'the record of channel "orders" is not as it was stored',
+  ],
+  [
+    'the number of channels',
+    (dataDir) => change(dataDir, ['channels'], () => Buffer.from('1')),
+    'The numbers of channels: 2 channels, 2 numbers, 1 were given',
+  ],
+  [
+    'an entry of a type',
+    (dataDir) => change(dataDir, [1, 't', 'sent', 3], () => Buffer.alloc(0)),
+    'Channel "orders": filed under more than one type are events 3',
+  ],
+])('%s that is damaged is found', async (_what, spoil, message) => {
+  const dataDir = await newStore();
+  const healthy = await openLmdbStore({ dataDir });
+  await healthy.append('other', [{ from: 'shop', type: 'paid' }]);
+  await healthy.close();
+  await spoil(dataDir);
+  expect((await verifyLmdbStore(dataDir)).damage).toContainEqual(expect.stringContaining(message));
+  // No event of a channel is overwritten by one of another.
+  const store = await reopen(dataDir);
+  await store.append('new', [{ from: 'shop', type: 'paid' }]).catch(() => {});
+  expect((await store.read({ channel: 'other', after: 0, limit: 9 })).events).toMatchObject([
+    { from: 'shop' },
+  ]);
+});
+
+it('a damaged cursor is not read, until it is saved again', async () => {
+  const dataDir = await newStore();
+  const healthy = await openLmdbStore({ dataDir });
+  await healthy.saveCursor('mailer', 'orders', 7);
+  await healthy.close();
+  await eachFlip(dataDir, ['p', 'orders', 'mailer'], async () => {
+    const message = 'events.mdb is damaged: the cursor of "mailer" on "orders" is not as it was stored';
+    expect((await verifyLmdbStore(dataDir)).damage).toEqual([message]);
+    const store = await openLmdbStore({ dataDir });
+    await expect(store.loadCursor('mailer', 'orders')).rejects.toThrow(message);
+    await store.close();
+  });
+  await change(dataDir, ['p', 'orders', 'mailer'], (value) => value.fill(0xff, 7));
+  const store = await reopen(dataDir);
+  await store.saveCursor('mailer', 'orders', 9);
+  expect(await store.loadCursor('mailer', 'orders')).toMatchObject({ after: 9 });
+});
+
 const PAGE = 4096;
 
 /** A directory whose file has a few hundred pages. */
@@ -147,6 +250,72 @@ describe('damaged pages', () => {
     expect(refused).toBeGreaterThan(pages / 4);
     writeFileSync(path, healthy);
     expect((await verifyLmdbStore(dataDir)).damage).toEqual([]);
+  });
+});
+
+/** The offsets of the words of a file's list of free pages that are a page alone, and the pages that LMDB's newest root uses. */
+function freeList(file: Buffer): { singles: number[]; used: number[] } {
+  const root = file.readBigUInt64LE(152) > file.readBigUInt64LE(PAGE + 152) ? 0 : PAGE;
+  const used: number[] = [];
+  const leaves: number[] = [];
+  const walk = (page: number, levels: number) => {
+    used.push(page);
+    if (levels === 1) return leaves.push(page);
+    for (const node of nodesOf(page)) walk(file.readUInt32LE(node), levels - 1);
+  };
+  const nodesOf = (page: number) =>
+    Array.from(
+      { length: file.readUInt16LE(page * PAGE + 20) / 2 },
+      (_, i) => page * PAGE + 24 + file.readUInt16LE(page * PAGE + 24 + 2 * i),
+    );
+  const walkTree = (tree: number) =>
+    walk(Number(file.readBigUInt64LE(root + tree + 40)), file.readUInt16LE(root + tree + 6));
+  walkTree(48);
+  const singles: number[] = [];
+  for (const node of leaves.flatMap(nodesOf)) {
+    const value = node + 16;
+    const count = Number(file.readBigInt64LE(value));
+    for (let i = 1; i <= count; i++) {
+      const word = file.readBigInt64LE(value + 8 * i);
+      if (word < 0n) i++;
+      else if (word > 0n) singles.push(value + 8 * i);
+    }
+  }
+  walkTree(96);
+  return { singles, used };
+}
+
+describe('a list of free pages', () => {
+  async function spoilt(word: (list: { used: number[]; free: number[]; pages: number }) => number) {
+    const dataDir = newDirectory();
+    const path = join(dataDir, 'events.mdb');
+    const store = await openLmdbStore({ dataDir });
+    for (let n = 1; n <= 100; n++)
+      await store.append('a', [{ from: 'f', type: 't', data: { text: 'x'.repeat(300) } }]);
+    await store.close();
+    const file = readFileSync(path);
+    const { singles, used } = freeList(file);
+    const free = singles.map((at) => Number(file.readBigInt64LE(at)));
+    expect(free.length).toBeGreaterThan(2);
+    const page = word({ used, free, pages: file.length / PAGE });
+    file.writeBigInt64LE(BigInt(page), singles[0] as number);
+    writeFileSync(path, file);
+    return { dataDir, page };
+  }
+
+  it.each<[string, Parameters<typeof spoilt>[0], string]>([
+    ['in use', ({ used }) => used.at(-1) as number, 'is used, and in the list of free pages'],
+    ['that are free already', ({ free }) => free[1] as number, 'is in the list of free pages twice'],
+    ['behind the end', ({ pages }) => pages + 7, 'lies behind the last page of the file'],
+    ['that are roots', () => 1, 'is a root'],
+  ])('with pages %s is refused', async (_what, word, message) => {
+    const { dataDir, page } = await spoilt(word);
+    const refused = {
+      code: 'ServiceUnavailable',
+      message: expect.stringContaining(`page ${page} ${message}`),
+    };
+    await expect(verifyLmdbStore(dataDir)).rejects.toMatchObject(refused);
+    await expect(openLmdbStore({ dataDir })).rejects.toMatchObject(refused);
   });
 });
 

@@ -1,8 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactLmdbStore, openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
+import { SmallDisk } from '@ganomede/events-testing';
 import { open } from 'lmdb';
-import { expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Database } from '../src/database.js';
+import { freeBytes } from '../src/disk-space.js';
 import { LmdbStorage } from '../src/lmdb-storage.js';
 import { newDirectory } from './directories.js';
 
@@ -42,6 +45,83 @@ it('keeps the file small while a publisher is faster than any sweep', async () =
   expect(statSync(join(dataDir, 'events.mdb')).size).toBeLessThan(6_000_000);
 });
 
+describe('a backlog', () => {
+  const COUNT = 30_000;
+  const MIB = 1024 * 1024;
+  const dropAllButTen = (storage: LmdbStorage) =>
+    storage.channels.trim('a', { maxEvents: 10, maxAgeMs: 0, now: Date.now() }, new AbortController().signal);
+
+  async function fill(dataDir: string, type: (n: number) => string): Promise<void> {
+    const store = await openLmdbStore({ dataDir });
+    for (let n = 0; n < COUNT; n += 1_000) {
+      await store.append(
+        'a',
+        events(1_000, '').map((event, i) => ({ ...event, type: type(n + i) })),
+      );
+    }
+    await store.close();
+  }
+
+  it.for([
+    ['at once', 4, () => 't'],
+    ['in smaller steps', 24, (n: number) => `t${n}`],
+  ] as const)('is removed %s where the disk has %i MiB left', async ([, left, type], { skip }) => {
+    const disk = SmallDisk.mount(128 * MIB);
+    if (typeof disk === 'string') return skip(disk);
+    onTestFinished(() => disk[Symbol.dispose]());
+    const { path: dataDir } = disk;
+    await fill(dataDir, type);
+    const storage = await LmdbStorage.open(dataDir, 2 * (freeBytes(dataDir) - left * MIB));
+    await dropAllButTen(storage);
+    await storage.close();
+    const { before, after } = await compactLmdbStore(dataDir);
+    expect(after).toBeLessThan(before / 10);
+  });
+
+  it('is removed in commits that others do not wait for', async () => {
+    const dataDir = newDirectory();
+    await fill(dataDir, () => 't');
+    const commit = vi.spyOn(Database.prototype, 'commit');
+    onTestFinished(() => commit.mockRestore());
+    const storage = await LmdbStorage.open(dataDir);
+    await dropAllButTen(storage);
+    await storage.close();
+    const sizes = commit.mock.calls.map(([changes]) => changes.length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(2 * (COUNT - 10));
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(10_000);
+  });
+});
+
+it('compacts where the disk has room for what is left, though not for a second file as large', async ({
+  skip,
+}) => {
+  const MIB = 1024 * 1024;
+  const disk = SmallDisk.mount(24 * MIB);
+  if (typeof disk === 'string') return skip(disk);
+  onTestFinished(() => disk[Symbol.dispose]());
+  const { path: dataDir } = disk;
+  const storage = await LmdbStorage.open(dataDir, MIB);
+  const event = { text: `"from":"f","type":"t","data":"${'x'.repeat(MIB)}"}`, type: 't', filed: 't' };
+  const append = () =>
+    storage.append({
+      channel: 'a',
+      events: [event],
+      bytes: event.text.length,
+      maxEvents: 0,
+      idempotency: undefined,
+    });
+  for (let n = 0; n < 14; n++) await append();
+  await storage.channels.trim(
+    'a',
+    { maxEvents: 2, maxAgeMs: 0, now: Date.now() },
+    new AbortController().signal,
+  );
+  await storage.close();
+  const { before, after } = await compactLmdbStore(dataDir);
+  expect(before).toBeGreaterThan(14 * MIB);
+  expect(after).toBeLessThan(3 * MIB);
+});
+
 it('gives room back to the system by a compacting copy, and has what it had', async () => {
   const dataDir = newDirectory();
   const path = join(dataDir, 'events.mdb');
@@ -53,7 +133,7 @@ it('gives room back to the system by a compacting copy, and has what it had', as
   await expect(compactLmdbStore(dataDir)).rejects.toThrow('another server is using it');
   await store.close();
   const keeping = await LmdbStorage.open(dataDir);
-  await keeping.channels.trim('a', { maxEvents: 10, maxAgeMs: 0 }, new AbortController().signal);
+  await keeping.channels.trim('a', { maxEvents: 10, maxAgeMs: 0, now: 0 }, new AbortController().signal);
   await keeping.close();
   const { size } = statSync(path);
   const { before, after } = await compactLmdbStore(dataDir);

@@ -2,11 +2,14 @@ import type { ChannelStorage, TrimLimits } from '@ganomede/events-store';
 import type { ChannelList } from './channel-list.js';
 import type { Connection } from './connection.js';
 import type { ChannelKeys, Keys } from './keys.js';
+import { mendChannel } from './scripts/mend-channel.js';
 import { type TrimmedChannel, trimChannel } from './scripts/trim-channel.js';
 import { trimType } from './scripts/trim-type.js';
 
 /** Most events or ids that one script drops: it takes well under a millisecond. */
 const MAX_DROPPED = 1_000;
+type Trimmed = Exclude<TrimmedChannel, 'to-mend'>;
+
 /** About how many types of a channel are read at a time. */
 const TYPES_AT_ONCE = 100;
 
@@ -35,7 +38,7 @@ export class Channels implements ChannelStorage {
 
   async trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void> {
     const keys = this.#keys.of(channel);
-    let trimmed: TrimmedChannel;
+    let trimmed: Trimmed;
     do trimmed = await this.#trimEvents(keys, limits);
     while (trimmed?.dropped === MAX_DROPPED && !signal.aborted);
     // An append may have dropped events, and left the type lists to this.
@@ -46,9 +49,15 @@ export class Channels implements ChannelStorage {
     if (!signal.aborted) await this.#trimEvents(keys, limits, trimmed.firstId);
   }
 
-  #trimEvents(keys: ChannelKeys, limits: TrimLimits, typesTrimmedTo?: number): Promise<TrimmedChannel> {
+  async #trimEvents(keys: ChannelKeys, limits: TrimLimits, typesTrimmedTo?: number): Promise<Trimmed> {
     const args = { ...limits, keys, maxDropped: MAX_DROPPED, typesTrimmedTo };
-    return this.#connection.script(`trim ${keys.channel}`, trimChannel, args);
+    const subject = `trim ${keys.channel}`;
+    const trimmed = await this.#connection.script(subject, trimChannel, args);
+    if (trimmed !== 'to-mend') return trimmed;
+    await this.#connection.script(subject, mendChannel, keys);
+    // If somebody is at it again it is the next sweep's.
+    const again = await this.#connection.script(subject, trimChannel, args);
+    return again === 'to-mend' ? undefined : again;
   }
 
   async #trimType(channel: string, type: string, signal: AbortSignal): Promise<void> {

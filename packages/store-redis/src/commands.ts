@@ -5,6 +5,7 @@ import { advanceIndex } from './scripts/advance-index.js';
 import { append } from './scripts/append.js';
 import { channelEnds } from './scripts/channel-ends.js';
 import { findIds } from './scripts/find-ids.js';
+import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
 import { saveCursors } from './scripts/save-cursors.js';
 import type { Script, ScriptCall } from './scripts/script.js';
@@ -18,6 +19,7 @@ const SCRIPTS = [
   append,
   findIds,
   channelEnds,
+  mendChannel,
   pickEvents,
   saveCursors,
   trimChannel,
@@ -54,13 +56,17 @@ export function callScript(
     : run.call(client, keys, args);
 }
 
-/** The text of a script, for those who send it by themselves. */
+/** The text of a script, for those who send it by themselves. A line `-- include <name>` stands for another file. */
 export function scriptText({ name }: Named): string {
   const text =
-    // The folder is in the same place for `src/` and for `dist/`.
-    texts.get(name) ?? readFileSync(new URL(`../src/scripts/${name}.lua`, import.meta.url), 'utf8');
+    texts.get(name) ?? read(name).replace(/^-- include (\S+)\n/gm, (_, part: string) => read(part));
   texts.set(name, text);
   return text;
+}
+
+function read(name: string): string {
+  // The folder is in the same place for `src/` and for `dist/`.
+  return readFileSync(new URL(`../src/scripts/${name}.lua`, import.meta.url), 'utf8');
 }
 const texts = new Map<string, string>();
 

@@ -154,6 +154,20 @@ export class Connection {
     return isCluster(this.client) ? this.client.nodes('master') : [this.client];
   }
 
+  /** What the slowest of the clocks of the servers tells, milliseconds since the Unix epoch; of those that answer. */
+  async clock(): Promise<number> {
+    const readings = await Promise.allSettled(
+      this.servers().map(async (server) => {
+        this.#breaker.check(this.#nameOf(server));
+        const [seconds, microseconds] = await server.time();
+        return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+      }),
+    );
+    const clocks = readings.flatMap((reading) => (reading.status === 'fulfilled' ? [reading.value] : []));
+    if (clocks.length === 0) throw this.#down();
+    return Math.min(...clocks);
+  }
+
   /** Rejects with EventsError `ServiceUnavailable`, within a second, if no server answers and takes writes. */
   async ping(): Promise<void> {
     const pings = this.servers().map(async (server) => {

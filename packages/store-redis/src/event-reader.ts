@@ -2,6 +2,7 @@ import { EventsError } from '@ganomede/events-protocol';
 import { boundsOf, type ChannelBounds, Epochs, headerOf, NO_BOUNDS } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
+import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
 
 /** How many events are asked for at once: at first, and at most if they are known to be small. */
@@ -41,7 +42,8 @@ export class EventReader {
 
   /**
    * Up to `count` events after `after`, in one round trip. The index of an event follows from the first id; if
-   * the one that is remembered is wrong, the events are not those that were asked for, and it is asked again.
+   * the one that is remembered is wrong, the events are not those that were asked for, and it is asked again. If it is right and
+   * they are not, somebody else has taken events away: the channel begins behind them from now on.
    */
   async range(
     channel: string,
@@ -64,13 +66,11 @@ export class EventReader {
       this.#remember(channel, first, texts);
       const start = Math.max(after + 1, first);
       const expected = Math.max(Math.min(count, last - start + 1), 0);
-      const isRight =
-        from === start &&
-        texts.length >= expected &&
-        (texts[0] === undefined || headerOf(texts[0]).id === start);
+      const isRight = from === start && texts.length >= expected && follow(texts, start);
       const bounds = boundsOf(first, last, new Epochs(known[2] ?? '', known[3] ?? ''));
       // What came after the bounds were read may be of another epoch.
       if (isRight || expected === 0) return { texts: texts.slice(0, expected), bounds };
+      if (from === start) await this.#mend(channel);
     }
     throw new EventsError(
       'ServiceUnavailable',
@@ -78,7 +78,10 @@ export class EventReader {
     );
   }
 
-  /** Those of the events with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. */
+  /**
+   * Those of the events with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. If some are
+   * not, the channel begins behind them by now.
+   */
   async pick(channel: string, ids: readonly number[], firstId: number): Promise<Buffer[]> {
     const [lowest, highest] = [ids[0], ids.at(-1)];
     if (lowest === undefined || highest === undefined) return [];
@@ -96,6 +99,7 @@ export class EventReader {
       texts.push(...(await this.#connection.script(`read ${keys.channel}`, pickEvents, args)));
     }
     this.#remember(channel, firstId, texts);
+    if (texts.length < ids.length) await this.#mend(channel);
     return texts;
   }
 
@@ -104,6 +108,11 @@ export class EventReader {
     const { eventBytes } = this.#hint(channel);
     if (eventBytes === 0) return FIRST_CHUNK;
     return Math.max(1, Math.min(Math.ceil(Math.min(bytes, REPLY_BYTES) / eventBytes), MAX_CHUNK));
+  }
+
+  async #mend(channel: string): Promise<void> {
+    const keys = this.#keys.of(channel);
+    await this.#connection.script(`read ${keys.channel}`, mendChannel, keys);
   }
 
   #hint(channel: string): Hint {
@@ -121,4 +130,11 @@ export class EventReader {
     const [oldest = ''] = this.#hints.keys();
     this.#hints.delete(oldest);
   }
+}
+
+/** Whether events follow on each other from `start` on, as far as the first and the last of them tell: ids in a list ascend. */
+function follow(texts: readonly Buffer[], start: number): boolean {
+  const [first, last] = [texts[0], texts.at(-1)];
+  if (first === undefined || last === undefined) return true;
+  return headerOf(first).id === start && headerOf(last).id === start + texts.length - 1;
 }

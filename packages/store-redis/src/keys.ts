@@ -10,7 +10,7 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
  * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
  * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `epoch`, `epochs`: the current epoch and those before (see append.lua), `swept`: type lists hold no ids below (see trim-channel.lua) |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `behind`: since when the clock has been behind that, `epoch`, `epochs`: the current epoch and those before (see append.lua), `future`: see trim-channel.lua, `swept`: type lists hold no ids below (see trim-channel.lua) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
  * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |

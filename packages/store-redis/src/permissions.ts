@@ -22,6 +22,8 @@ export function commandsOf(keys: Keys): string[][] {
     ['sscan', types, '0'],
     ['sadd', types, ''],
     ['srem', types, ''],
+    ['pttl', sweep],
+    ['hdel', channel, ''],
     ['hget', channel, ''],
     ['hmget', channel, ''],
     ['hset', channel, '', ''],

@@ -126,6 +126,10 @@ export class RedisStorage implements Storage {
     return this.#connection.ping();
   }
 
+  clock(): Promise<number> {
+    return this.#connection.clock();
+  }
+
   takeSweep(forMs: number): Promise<boolean> {
     return this.#sweepLease.take(forMs);
   }

@@ -102,11 +102,14 @@ export class Scanner {
     const { channel: key } = this.#keys.of(channel);
     let cursor = after;
     return async (count) => {
-      const found = await this.#find(key, list, { after: cursor }, count);
+      const [found, texts] = await this.#picked(
+        channel,
+        () => this.#find(key, list, { after: cursor }, count),
+        (all) => ({ ids: all?.ids ?? [], firstId: all?.firstId ?? 1 }),
+      );
       if (found === undefined) return { texts: [], bounds: NO_BOUNDS, ended: true };
-      const { firstId, bounds, ids } = found;
+      const { bounds, ids } = found;
       cursor = ids.at(-1) ?? cursor;
-      const texts = await this.#reader.pick(channel, ids, firstId);
       return { texts, bounds, ended: ids.length < count || cursor >= bounds.lastId };
     };
   }
@@ -116,13 +119,33 @@ export class Scanner {
     let below = before;
     let bounds: ChannelBounds | undefined;
     return async (count) => {
-      const { ids, bounds: found, ended } = await find(below, count);
+      const [{ ids, bounds: found, ended }, texts] = await this.#picked(
+        channel,
+        () => find(below, count),
+        (all) => ({ ids: all.ids.toReversed(), firstId: all.bounds.firstId }),
+      );
       bounds ??= found;
       below = ids.at(-1) ?? below;
-      const texts = await this.#reader.pick(channel, ids.toReversed(), found.firstId);
       // What is no longer there was dropped meanwhile, and all below it too.
       return { texts: texts.reverse(), bounds, ended: ended || texts.length < ids.length };
     };
+  }
+
+  /**
+   * What `find` finds, and the events of the ids in it, ascending. It is asked again if some are gone, so that bounds are told
+   * that say so; what went meanwhile a second time is left out.
+   */
+  async #picked<T>(
+    channel: string,
+    find: () => Promise<T>,
+    idsOf: (found: T) => { readonly ids: readonly number[]; readonly firstId: number },
+  ): Promise<[found: T, texts: Buffer[]]> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await find();
+      const { ids, firstId } = idsOf(found);
+      const texts = await this.#reader.pick(channel, ids, firstId);
+      if (texts.length === ids.length || attempt === 2) return [found, texts];
+    }
   }
 
   async #idsOfChannel(channel: string, before: number | undefined, count: number): Promise<DescendingIds> {

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
+/** No lease is taken for longer, milliseconds. */
+const MAX_LEASE_MS = 60_000;
+
 /** The right to sweep, which one server at a time has. It runs out by itself. */
 export class SweepLease {
   readonly #connection: Connection;
@@ -20,7 +23,10 @@ export class SweepLease {
     return this.#connection.run(key, 'take the lease of the sweep', async (client) => {
       const holder = await client.get(key);
       if (holder === this.#holder) return (await client.pexpire(key, forMs)) === 1;
-      return holder === null && (await client.set(key, this.#holder, 'PX', forMs, 'NX')) !== null;
+      if (holder === null) return (await client.set(key, this.#holder, 'PX', forMs, 'NX')) !== null;
+      // One that was taken while the clock of Redis was ahead would not run out before the clock is there again.
+      if ((await client.pttl(key)) <= MAX_LEASE_MS) return false;
+      return (await client.set(key, this.#holder, 'PX', forMs)) !== null;
     });
   }
 }

@@ -146,6 +146,8 @@ describe('an index', () => {
     const store = await openStore({ url: redis.url });
     await store.createIndex({ id: 'cost', channel: 'cost', field: 'data.username' });
     await store.append('cost', [user('alice')]);
+    // What is built in the background is there then.
+    await store.readIndex({ id: 'cost', value: 'alice', limit: 1 });
     await redis.admin.config('RESETSTAT');
     await store.append('cost', [user('alice')]);
     const counts = await redis.commandCounts();

@@ -247,7 +247,8 @@ export class EventStore {
   /**
    * Defines an index of a channel (a name as on the wire, `channel:type` included) by a field of its events, a path
    * such as `data.username`, `data.tags.0` or `type`. Repeating a definition is fine. Rejects with EventsError
-   * `Conflict` if the id has another definition.
+   * `Conflict` if the id has another definition. Resolves once it is defined; what is in the channel already is
+   * taken in the background, in small steps, until that is done or the store closes. Repeating the definition goes on.
    */
   createIndex(index: IndexDefinition): Promise<void> {
     return this.#run('createIndex', async () => {
@@ -255,6 +256,7 @@ export class EventStore {
       assertLength('index ID', index.id);
       assertLength('field', index.field);
       checkSameIndex(await this.#storage.indices.create(index), index);
+      if (this.#closing === undefined) this.#indexReader.build(index);
     });
   }
 
@@ -272,8 +274,8 @@ export class EventStore {
    * numbers and booleans by their JSON text, anything else not at all. Bounded as `latest` is. Rejects with
    * EventsError `ResourceNotFound` if there is no such index.
    *
-   * The index catches up with its channel first, a step at a time: the first read of an index of a long channel takes
-   * as long as reading the channel does, and writes to the store.
+   * The index catches up with its channel first, a step at a time: a read of an index of a long channel that has not been
+   * built yet takes as long as reading the rest of the channel does, and writes to the store.
    */
   readIndex(cursor: IndexCursor, options: ReadIndexOptions = {}): Promise<IndexRows> {
     return this.#run('readIndex', async () => {

@@ -1,4 +1,6 @@
 export { Batcher, Batchers, type BatchLimits } from './batcher.js';
+export { SteadyClock } from './clock/steady-clock.js';
+export { SETTLED_MS, Timestamps } from './clock/timestamps.js';
 export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
 export {
   type AppendOptions,
@@ -30,6 +32,7 @@ export {
 } from './indices/index-reader.js';
 export type { Retention, StoreHooks, StoreOptions } from './options.js';
 export { excess } from './retention/excess.js';
+export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
 export type {
   Append,
   AppendOutcome,

@@ -8,7 +8,9 @@ export interface StoreHooks {
 export interface Retention {
   /**
    * Events older than so many milliseconds are dropped, in channels that nothing is appended to as well, soon
-   * after: within a tenth of the age, but not more often than once a second and at least once a minute.
+   * after: within a tenth of the age, but not more often than once a second and at least once a minute. The first ten minutes
+   * after the store was opened (or the age, if it is shorter) nothing is dropped for its age, and a clock that jumps forward is not
+   * believed for a day (likewise).
    */
   readonly maxAgeMs?: number | undefined;
   /** The newest so many events of a channel are kept; up to a tenth more may be for a while. */

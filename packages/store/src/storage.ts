@@ -21,8 +21,8 @@ export interface Storage {
   /**
    * Stores events, all of them or none, in one atomic step that also looks at the conditions of the append. Resolves
    * once they are as durable as the engine makes them and every `scan` sees them. Appends of one process to one channel
-   * are stored in the order of the calls. Begins an epoch if the engine may have come back older since the last append
-   * (see epochs.ts).
+   * are stored in the order of the calls. Timestamps of a channel do not go back, with the one exception of `Timestamps`.
+   * Begins an epoch if the engine may have come back older since the last append (see epochs.ts).
    */
   append(append: Append): Promise<AppendOutcome>;
 
@@ -38,6 +38,12 @@ export interface Storage {
 
   /** Resolves if the engine can be reached now. Absent: it always can. */
   ping?(): Promise<void>;
+
+  /**
+   * What the clock tells by which events get their timestamps, milliseconds since the Unix epoch; the slowest, if there are
+   * several. Absent: it is that of this process.
+   */
+  clock?(): Promise<number>;
 
   /**
    * Takes, or renews, the right to sweep for so many milliseconds; false while another process has it. Absent: no other
@@ -74,7 +80,7 @@ export interface IdempotencyRecord {
   readonly scope: string;
   /** Stands for the events: the same scope with another fingerprint is a mistake of the publisher. */
   readonly fingerprint: string;
-  /** How long it is remembered, milliseconds. */
+  /** How long it is remembered, milliseconds that go by, not that a clock is set by (see `SteadyClock`), if the engine can tell. */
   readonly windowMs: number;
 }
 
@@ -170,7 +176,11 @@ export interface ChannelStorage {
   /** How many channels there are. */
   count(): Promise<number>;
 
-  /** Drops events that are too many or too old, a step at a time, until that is done or `signal` aborts. Tells the listener. */
+  /**
+   * Drops events that are too many or too old, a step at a time, until that is done or `signal` aborts. Tells the listener.
+   * The age of an event is that of its timestamp; if that lies more than `SETTLED_MS` ahead of `limits.now` it counts from the
+   * first call that sees it, which is remembered with the channel.
+   */
   trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void>;
 }
 
@@ -179,6 +189,8 @@ export interface TrimLimits {
   readonly maxEvents: number;
   /** Age after which an event is dropped, milliseconds; 0 for never. */
   readonly maxAgeMs: number;
+  /** What ages are counted to, milliseconds since the Unix epoch: time of the clock that gives timestamps, but for its jumps. */
+  readonly now: number;
 }
 
 /** A new event, as it is kept in the live tail of its channel. */

@@ -1,5 +1,8 @@
+import { EventsError } from '@ganomede/events-protocol';
 import { expect, it } from 'vitest';
+import { gate } from '../src/conformance/store-under-test.js';
 import { openEventStore } from '../src/event-store.js';
+import { INDEX_STEP } from '../src/indices/index-reader.js';
 import { openMemoryStore } from '../src/memory/index.js';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
@@ -31,25 +34,85 @@ it('does not open a storage for options that it refuses', async () => {
   expect(opened).toBe(0);
 });
 
-it('ends the catch-up of an index at its next step when it is closed', async () => {
+/** A store in memory, with what each step of an index took: called before the step is made. */
+async function openWithSteps(beforeStep: (count: number) => void | Promise<void> = () => {}) {
   const storage = new MemoryStorage();
   const { advance } = storage.indices;
-  let steps = 0;
-  let closing: Promise<void> | undefined;
-  storage.indices.advance = async (...args) => {
-    if (++steps === 2) closing = store.close();
-    return advance(...args);
+  const steps: number[] = [];
+  storage.indices.advance = async (scope, step) => {
+    steps.push(step.to - step.from);
+    await beforeStep(steps.length);
+    return advance(scope, step);
   };
   const store = await openEventStore(() => storage);
+  const progress = () => storage.indices.progress({ channel: 'a', type: undefined, field: 'type' });
   await store.append(
     'a',
     Array.from({ length: 10_000 }, () => ({ from: 'f', type: 't' })),
   );
-  await store.createIndex({ id: 'types', channel: 'a', field: 'type' });
+  return { store, steps, progress };
+}
+
+const TYPES = { id: 'types', channel: 'a', field: 'type' };
+
+it('builds an index ahead of its first read, in small steps', async () => {
+  const { store, steps, progress } = await openWithSteps();
+  await store.createIndex(TYPES);
+  await expect.poll(progress).toBe(10_000);
+  expect(Math.max(...steps)).toBeLessThanOrEqual(INDEX_STEP / 4);
+  const before = steps.length;
+  expect(await store.readIndex({ id: 'types', value: 't', limit: 1 })).toMatchObject({ rows: { count: 1 } });
+  expect(steps).toHaveLength(before);
+  await store.close();
+});
+
+it('hurries once somebody waits for the index', async () => {
+  const asked = gate();
+  const { store, steps } = await openWithSteps((count) => (count === 2 ? asked.opened : undefined));
+  await store.createIndex(TYPES);
+  await expect.poll(() => steps.length).toBe(2);
+  const reading = store.readIndex({ id: 'types', value: 't', limit: 20_000 });
+  // It has to find the definition before it waits.
+  await new Promise((resolve) => setImmediate(resolve));
+  asked.open();
+  expect((await reading).rows.count).toBe(10_000);
+  expect(new Set(steps.slice(2, -1))).toEqual(new Set([INDEX_STEP]));
+  await store.close();
+});
+
+it('goes on where it was when the index is defined again', async () => {
+  let away = true;
+  const { store, progress } = await openWithSteps((count) => {
+    if (count === 3 && away) throw new EventsError('ServiceUnavailable', 'away');
+  });
+  await store.createIndex(TYPES);
+  await expect.poll(progress).toBe(INDEX_STEP / 2);
+  away = false;
+  await store.createIndex(TYPES);
+  await expect.poll(progress).toBe(10_000);
+  await store.close();
+});
+
+it('ends the catch-up of an index that is read at its next step when it is closed', async () => {
+  let closing: Promise<void> | undefined;
+  const { store, steps } = await openWithSteps((count) => {
+    if (count === 2) closing = store.close();
+  });
+  await store.createIndex(TYPES);
   const reading = store.readIndex({ id: 'types', value: 't', limit: 1 });
   await expect(reading).rejects.toMatchObject({ code: 'ServiceUnavailable' });
   await closing;
-  expect(steps).toBe(2);
+  expect(steps).toHaveLength(2);
+});
+
+it('ends to build an index at its next step when it is closed', async () => {
+  const { store, steps } = await openWithSteps((count) => {
+    if (count === 2) void store.close();
+  });
+  await store.createIndex(TYPES);
+  await expect.poll(() => steps.length).toBe(2);
+  await store.close();
+  expect(steps).toHaveLength(2);
 });
 
 it('tells observers how calls have ended, until they ask it not to', async () => {

@@ -243,7 +243,7 @@ class World {
       case 'abort':
         return this.#followers[act.follower]?.abort();
       case 'trim':
-        return this.#memory.trim(act.channel, { maxEvents: act.keep, maxAgeMs: 0 });
+        return this.#memory.trim(act.channel, { maxEvents: act.keep, maxAgeMs: 0, now: Date.now() });
       case 'doubt':
         return this.#process(act.by).link.doubt(act.channel);
       case 'lose notification':

@@ -1,5 +1,10 @@
 import { openEventStore } from '@ganomede/events-store';
-import { describeEventStore, describeStorage, type OpenStore } from '@ganomede/events-store/conformance';
+import {
+  describeEventStore,
+  describeProcessClock,
+  describeStorage,
+  type OpenStore,
+} from '@ganomede/events-store/conformance';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
 const open: OpenStore = async (options) => {
@@ -31,5 +36,6 @@ const open: OpenStore = async (options) => {
 };
 
 describeEventStore('memory', open, { modelRuns: 500, modelRestores: true });
+describeProcessClock('memory', open);
 
 describeStorage('memory', async () => new MemoryStorage());

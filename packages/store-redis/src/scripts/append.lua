@@ -2,8 +2,9 @@
 -- each channel. What a later id sees, it sees whole.
 --
 -- KEYS      for each channel, one after the other:
---             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given),
---                      epoch (the current one), epochs (those before, separated by spaces; see epochs.ts of the store)
+--             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given), behind
+--                      (since when the clock has been behind that; missing if it is not), epoch (the current one),
+--                      epochs (those before, separated by spaces; see epochs.ts of the store)
 --             list     the events as JSON texts; event n is at index n - first
 --             set      the types that have a list
 --             lists    the ids filed under a type, ascending; one for each of `types`
@@ -68,6 +69,18 @@ local function begin_epoch(channel, current, first, last)
   return string.format('%.0f-%.0f-%s-%s', last + 1, started_at, term, parent), table.concat(all, ' ')
 end
 
+-- How long a clock that was set back is not followed, milliseconds.
+local SETTLED_MS = 600000
+
+-- The timestamp of new events behind one that has `newest`, and since when the clock has been behind: nil if it is not.
+-- Clocks step back, and a replica that is promoted brings its own. All have 13 digits until the year 2286.
+local function timestamp(newest, behind)
+  if not newest or newest <= now then return now end
+  if not behind or behind > now then behind = now end
+  if tonumber(now) - tonumber(behind) >= SETTLED_MS then return now end
+  return newest, behind
+end
+
 -- Lua passes a limited number of values to a function.
 local MOST_AT_ONCE = 1000
 
@@ -80,15 +93,16 @@ local function push(key, values, pushed)
   return length
 end
 
+-- include in-row
+
 -- Its first key and its first text are `k` and `n`. The number of values that were pushed onto a list goes to `pushed`.
 local function append_to_channel(spec, k, n, pushed)
   local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local type_lists = k + 2
   local next_record = type_lists + #spec.types + 1
-  local known = redis.call('HMGET', channel, 'first', 'last', 'time', 'epoch')
-  local first, last, time = tonumber(known[1] or 1), tonumber(known[2] or 0), now
-  -- Clocks step back, and a replica that is promoted brings its own. Both have 13 digits until the year 2286.
-  if known[3] and known[3] > time then time = known[3] end
+  local known = redis.call('HMGET', channel, 'first', 'last', 'time', 'behind', 'epoch')
+  local first, last = tonumber(known[1] or 1), tonumber(known[2] or 0)
+  local time, behind = timestamp(known[3], known[4])
 
   local newest, bytes, texts, lines, filed, records, outcomes = last, 0, {}, { '' }, {}, {}, nil
   for p, rows in ipairs(spec.parts) do
@@ -100,8 +114,13 @@ local function append_to_channel(spec, k, n, pushed)
       if used then
         local id, used_time, used_for = string.match(used, '^(%d+) (%d+) (.*)$')
         outcome = used_for == fingerprint and { 'repeated', tonumber(id), tonumber(used_time) } or { 'key-reused' }
-        -- Written again as it is: WAIT is about the writes of its own connection.
-        if not records[key] then redis.call('SET', key, used, 'KEEPTTL') end
+        -- Written again as it is: WAIT is about the writes of its own connection. One that lasts longer than any was given while
+        -- the clock was ahead.
+        if not records[key] then
+          local keep = { 'KEEPTTL' }
+          if redis.call('PTTL', key) > record[2] then keep = { 'PX', string.format('%.0f', record[2]) } end
+          redis.call('SET', key, used, unpack(keep))
+        end
       else
         local value = string.format('%.0f %s %s', newest + 1, time, fingerprint)
         records[key] = { value = value, keep = string.format('%.0f', record[2]) }
@@ -136,7 +155,13 @@ local function append_to_channel(spec, k, n, pushed)
   local reply = { 'appended', last + 1, tonumber(time), outcomes }
   local count = newest - last
   if count == 0 then return reply end
-  push(events, texts, pushed)
+  local before = push(events, texts, pushed) - count
+  if before ~= last - first + 1 then
+    -- Somebody else has deleted, evicted or cut the list: what is left counts.
+    local left = in_row(events, before, last)
+    redis.call('LTRIM', events, before - left, -1)
+    first = last - left + 1
+  end
   filed[0] = nil
   for t, ids in pairs(filed) do
     if push(KEYS[type_lists + t], ids, pushed) == #ids then redis.call('SADD', types, spec.types[t]) end
@@ -148,7 +173,7 @@ local function append_to_channel(spec, k, n, pushed)
     redis.call('LTRIM', events, drop, -1)
     first = first + drop
   end
-  local epoch = known[4]
+  local epoch = known[5]
   if not epoch or string.match(epoch, '^%d+%-%d+%-(%w+)') ~= term then
     local earlier
     epoch, earlier = begin_epoch(channel, epoch, tonumber(known[1] or 1), last)
@@ -156,6 +181,11 @@ local function append_to_channel(spec, k, n, pushed)
     if earlier ~= '' then redis.call('HSET', channel, 'epochs', earlier) end
   end
   redis.call('HSET', channel, 'first', string.format('%.0f', first), 'last', string.format('%.0f', newest), 'time', time)
+  if behind then
+    redis.call('HSET', channel, 'behind', behind)
+  elseif known[4] then
+    redis.call('HDEL', channel, 'behind')
+  end
   for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', new.keep) end
 
   lines[1] = string.format('%.0f %.0f %.0f %s', first, last + 1, newest, epoch)

@@ -9,7 +9,7 @@ export interface TrimChannelArgs extends TrimLimits {
   readonly typesTrimmedTo: number | undefined;
 }
 
-/** Undefined if there is no channel. */
+/** `to-mend`: see mend-channel.lua. Undefined if there is no channel. */
 export type TrimmedChannel =
   | {
       /** How many events were. */
@@ -19,9 +19,11 @@ export type TrimmedChannel =
       /** Whether type lists may hold ids below it. */
       readonly typesBehind: boolean;
     }
+  | 'to-mend'
   | undefined;
 
 type Reply =
+  | readonly ['to-mend']
   | readonly ['no-channel']
   | readonly ['trimmed', dropped: number, firstId: number, typesBehind: 0 | 1];
 
@@ -30,13 +32,14 @@ export const trimChannel: Script<TrimChannelArgs, TrimmedChannel> = {
   name: 'trim-channel',
   numberOfKeys: 2,
 
-  encode: ({ keys: { channel, events }, maxEvents, maxAgeMs, maxDropped, typesTrimmedTo }) => ({
+  encode: ({ keys: { channel, events }, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
     keys: [channel, events],
-    args: [JSON.stringify({ maxEvents, maxAgeMs, maxDropped, typesTrimmedTo })],
+    args: [JSON.stringify({ maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo })],
   }),
 
   decode(reply: Reply) {
     if (reply[0] === 'no-channel') return undefined;
+    if (reply[0] === 'to-mend') return 'to-mend';
     const [, dropped, firstId, typesBehind] = reply;
     return { dropped, firstId, typesBehind: typesBehind === 1 };
   },

@@ -25,6 +25,7 @@ export interface EventStoreSuite {
   readonly modelRestores?: boolean;
 }
 
+export { describeProcessClock } from './process-clock.js';
 export { describeStorage } from './storage.js';
 export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 

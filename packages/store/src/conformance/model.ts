@@ -280,7 +280,7 @@ const trimToCount = fc
   .map(({ channel: end, maxEvents }) =>
     command(`trim ${JSON.stringify({ channel: end, maxEvents })}`, async (model, { underTest }) => {
       const channel = model.prefix + end;
-      await underTest.trim?.(channel, { maxEvents, maxAgeMs: 0 });
+      await underTest.trim?.(channel, { maxEvents, maxAgeMs: 0, now: Date.now() });
       model.drop(channel, model.lastId(channel) - maxEvents + 1);
     }),
   );
@@ -296,7 +296,7 @@ const trimToAge = fc.record({ channel: anyChannel, back: fc.nat(20) }).map(({ ch
     if (youngest === undefined) return;
     const from = Date.now();
     const maxAgeMs = Math.max(from - youngest.timestamp, 1);
-    await real.underTest.trim?.(channel, { maxEvents: 0, maxAgeMs });
+    await real.underTest.trim?.(channel, { maxEvents: 0, maxAgeMs, now: from });
     const to = Date.now();
     const page = await bounds();
     const firstId = page.firstId || page.lastId + 1;

@@ -9,6 +9,17 @@ function append(channel: string, count: number): Append {
   return { channel, events, bytes: count * text.length, maxEvents: 0, idempotency: undefined };
 }
 
+const HOUR_MS = 3_600_000;
+
+/** Trims a channel to an hour before a time, and resolves with the oldest id that is kept then; 0 if none is. */
+function trimmer(storage: Storage, channel: string): (now: number) => Promise<number> {
+  const { signal } = new AbortController();
+  return async (now) => {
+    await storage.channels.trim(channel, { maxEvents: 0, maxAgeMs: HOUR_MS, now }, signal);
+    return (await storage.scan({ channel, type: undefined, after: 0, limit: 1 })).firstId;
+  };
+}
+
 /**
  * Registers the Vitest suite of what an engine does that no method of `EventStore` shows yet. `open` opens one in which
  * there may be other channels already.
@@ -126,17 +137,59 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       await storage.subscriptions?.subscribe(channel);
       await storage.append(append(channel, 3_000));
       const { signal } = new AbortController();
-      await storage.channels.trim(channel, { maxEvents: 7, maxAgeMs: 0 }, signal);
+      await storage.channels.trim(channel, { maxEvents: 7, maxAgeMs: 0, now: 0 }, signal);
       for (const type of [undefined, 'add']) {
         const page = await storage.scan({ channel, type, after: 0, limit: 100 });
         expect(page.events.map(({ id }) => id)).toEqual(upTo(3_000, 2_994));
       }
       await expect.poll(() => told.at(-1)).toEqual(['trimmed', channel, 2_994]);
-      await storage.channels.trim(channel, { maxEvents: 0, maxAgeMs: 3_600_000 }, signal);
+      await storage.channels.trim(channel, { maxEvents: 0, maxAgeMs: HOUR_MS, now: Date.now() }, signal);
       expect(await storage.scan({ channel, type: undefined, after: 0, limit: 1 })).toMatchObject({
         firstId: 2_994,
         lastId: 3_000,
       });
+    });
+
+    it('counts ages to the time that it is told', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      await storage.append(append(channel, 2_500));
+      const page = await storage.scan({ channel, type: undefined, after: 2_499, limit: 1 });
+      const { timestamp = 0 } = page.events[0] ?? {};
+      const trim = trimmer(storage, channel);
+      expect(await trim(timestamp)).toBe(1);
+      expect(await trim(timestamp + HOUR_MS)).toBe(1);
+      expect(await trim(timestamp + HOUR_MS + 1)).toBe(0);
+    });
+
+    it('counts the age of events from the future from when they were seen first', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      await storage.append(append(channel, 3));
+      const trim = trimmer(storage, channel);
+      // As if a clock that was a year ahead had stamped them, and is right again.
+      const now = Date.now() - 365 * 24 * HOUR_MS;
+      expect(await trim(now)).toBe(1);
+      await storage.append(append(channel, 1_500));
+      expect(await trim(now + HOUR_MS)).toBe(1);
+      expect(await trim(now + HOUR_MS + 1), 'those that were there').toBe(4);
+      expect(await trim(now + HOUR_MS + 2)).toBe(4);
+      expect(await trim(now + 2 * HOUR_MS + 1)).toBe(4);
+      expect(await trim(now + 2 * HOUR_MS + 3), 'those from then on').toBe(0);
+      expect(await storage.append(append(channel, 1))).toMatchObject({ firstId: 1_504 });
+    });
+
+    it('takes time of a clock that was ahead for nothing once the clock is right', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      await storage.append(append(channel, 3));
+      const trim = trimmer(storage, channel);
+      const now = Date.now() - 365 * 24 * HOUR_MS;
+      const ahead = Date.now() - 24 * HOUR_MS;
+      expect(await trim(ahead), 'seen while it was ahead').toBe(1);
+      expect(await trim(now)).toBe(1);
+      expect(await trim(now + HOUR_MS)).toBe(1);
+      expect(await trim(now + HOUR_MS + 1)).toBe(0);
     });
 
     it('scans both ways, bounded by an id', async () => {

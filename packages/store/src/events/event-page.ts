@@ -51,9 +51,11 @@ class Slabs {
 
 const slabs = new Slabs();
 
-/** As many of the events that were found as a page holds: `limit`, and about `MAX_PAGE_BYTES`, but one at least. */
-export function textsOfPage(found: Iterable<Buffer>, limit: number): Buffer[] {
-  const texts: Buffer[] = [];
+/**
+ * As many of the events that were found as a page holds: `limit`, and about `MAX_PAGE_BYTES`, but one at least. They are put into
+ * `texts`, where those that came before an error are as well.
+ */
+export function textsOfPage(found: Iterable<Buffer>, limit: number, texts: Buffer[] = []): Buffer[] {
   let bytes = 0;
   for (const text of found) {
     texts.push(text);

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Event, IndexDefinition } from '@ganomede/events-protocol';
 import { Batchers } from '../batcher.js';
 import type { EventPage } from '../events/event-page.js';
@@ -8,6 +8,10 @@ import { indexedValue, indexKey } from './index-value.js';
 
 /** Most events that an index takes in one step. A store trims as many at least, so that an index does not grow for ever. */
 export const INDEX_STEP = 1_000;
+/** As many while nobody waits for it, so that writes are not held up for long. */
+const GENTLE_STEP = INDEX_STEP / 4;
+/** After such a step others have as much time as it took, but no more than this, milliseconds: who comes to wait is not to wait for that. */
+const MAX_PAUSE_MS = 100;
 /** After so many bytes of events others have their turn on the event loop. */
 const SLICE_BYTES = 256 * 1024;
 
@@ -43,7 +47,7 @@ interface Waiting {
 
 /**
  * Indices that catch up with their channels when they are read: an append costs nothing more, and an index that was
- * defined late has the events from before. Readers on several servers may work on one index at once; the one whose
+ * defined late has the events from before. A new one of a long channel begins before that, gently. Readers on several servers may work on one index at once; the one whose
  * step comes second goes on from where the other has brought it.
  */
 export class IndexReader {
@@ -55,6 +59,9 @@ export class IndexReader {
     items: Number.POSITIVE_INFINITY,
     bytes: Number.POSITIVE_INFINITY,
   });
+
+  /** How many wait for an index, by the same. */
+  readonly #readers = new Map<string, number>();
 
   /** `scopeOf` says where an index lies; `assertOpen` throws if the store is closed, which ends a catch-up at its next step. */
   constructor(
@@ -73,8 +80,13 @@ export class IndexReader {
     if (index === undefined) throw unknownIndex(id);
     allow?.(index);
     const scope = this.#scopeOf(index);
-    await this.#caughtUp(scope);
+    await this.#awaited(scope);
     return { index, rows: await this.#storage.indices.rows(scope, indexKey(value), { limit, before }) };
+  }
+
+  /** Brings an index up to date in the background, while others go first. If it fails the next read goes on. */
+  build(index: IndexDefinition): void {
+    this.#caughtUp(this.#scopeOf(index)).catch(() => {});
   }
 
   /** Resolves once no index is being brought up to date. */
@@ -82,10 +94,24 @@ export class IndexReader {
     return this.#queues.idle();
   }
 
+  /** Resolves as `#caughtUp` does, in a hurry. */
+  async #awaited(index: IndexScope): Promise<void> {
+    const key = keyOf(index);
+    this.#readers.set(key, (this.#readers.get(key) ?? 0) + 1);
+    try {
+      await this.#caughtUp(index);
+    } finally {
+      const left = (this.#readers.get(key) ?? 1) - 1;
+      if (left > 0) this.#readers.set(key, left);
+      else this.#readers.delete(key);
+    }
+  }
+
   /** Resolves once the index has looked at every event that was there at the call. Who calls meanwhile shares the next run. */
   #caughtUp(index: IndexScope): Promise<void> {
-    const key = JSON.stringify([index.channel, index.type, index.field]);
-    return new Promise((resolve, reject) => this.#queues.push(key, { index, bytes: 0, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#queues.push(keyOf(index), { index, bytes: 0, resolve, reject }),
+    );
   }
 
   /** All of them wait for the same index. */
@@ -106,8 +132,10 @@ export class IndexReader {
     let end = Number.POSITIVE_INFINITY;
     while (progress < end) {
       this.#assertOpen();
+      const started = performance.now();
+      const limit = this.#isAwaited(index) ? INDEX_STEP : GENTLE_STEP;
       const [page] = await Promise.all([
-        this.#storage.scan({ channel, type, after: progress, limit: INDEX_STEP }),
+        this.#storage.scan({ channel, type, after: progress, limit }),
         indices.trim(index),
       ]);
       end = Math.min(end, page.lastId);
@@ -115,8 +143,18 @@ export class IndexReader {
       // If a type ends before its channel, the next read finds nothing.
       const { entries, lastId = page.lastId } = await take(page, field);
       progress = await indices.advance(index, { from: progress, to: lastId, entries });
+      if (progress >= end || this.#isAwaited(index)) continue;
+      await delay(Math.min(performance.now() - started, MAX_PAUSE_MS));
     }
   }
+
+  #isAwaited(index: IndexScope): boolean {
+    return this.#readers.has(keyOf(index));
+  }
+}
+
+function keyOf({ channel, type, field }: IndexScope): string {
+  return JSON.stringify([channel, type, field]);
 }
 
 /** What an index of a field takes from events, and the id of the last of them. */

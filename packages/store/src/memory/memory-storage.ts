@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IndexDefinition } from '@ganomede/events-protocol';
+import { SteadyClock } from '../clock/steady-clock.js';
+import { Timestamps } from '../clock/timestamps.js';
 import { Epochs } from '../events/epochs.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { excess } from '../retention/excess.js';
+import { type FutureMark, futureMark, isTooOld } from '../retention/future-mark.js';
 import type {
   Append,
   AppendOutcome,
@@ -29,9 +32,10 @@ interface Channel {
   firstId: number;
   /** Newest id given. */
   lastId: number;
-  /** Newest timestamp given: a clock that steps back does not take the events with it. */
+  /** Newest timestamp given. */
   timestamp: number;
   epochs: Epochs;
+  futureMark: FutureMark | undefined;
   /** `events[i]` has id `firstId + i`. */
   readonly events: StoredEvent[];
 }
@@ -40,7 +44,7 @@ interface FirstUse {
   readonly firstId: number;
   readonly timestamp: number;
   readonly fingerprint: string;
-  /** Milliseconds since the Unix epoch. */
+  /** By the steady clock. */
   readonly expiresAt: number;
 }
 
@@ -58,6 +62,8 @@ export class MemoryStorage implements Storage {
   readonly #definitions = new Map<string, IndexDefinition>();
   readonly #indices = new Map<string, Index>();
   readonly #term = randomBytes(5).toString('hex');
+  readonly #timestamps = new Timestamps();
+  readonly #steadyClock = new SteadyClock();
   #listener: StorageListener | undefined;
 
   /** With `backup` it begins with a copy of what that holds. */
@@ -81,7 +87,7 @@ export class MemoryStorage implements Storage {
 
   // One turn of the event loop is one atomic step.
   async append({ channel: name, events, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
-    const now = Date.now();
+    const now = this.#steadyClock.now();
     this.#forgetExpired(now);
     const firstUse = idempotency && this.#firstUses.get(idempotency.scope);
     if (firstUse) {
@@ -92,10 +98,10 @@ export class MemoryStorage implements Storage {
 
     const channel = this.#channels.get(name) ?? newChannel();
     this.#channels.set(name, channel);
-    const timestamp = Math.max(now, channel.timestamp);
+    const timestamp = this.#timestamps.after(channel.timestamp);
     const firstId = channel.lastId + 1;
     if (!channel.epochs.isOf(this.#term)) {
-      channel.epochs = channel.epochs.begin({ ...channel, term: this.#term, now });
+      channel.epochs = channel.epochs.begin({ ...channel, term: this.#term, now: Date.now() });
     }
     const tail: TailEvent[] = [];
     for (const { text: rest, type, filed } of events) {
@@ -201,12 +207,17 @@ export class MemoryStorage implements Storage {
 
     count: async (): Promise<number> => this.#channels.size,
 
-    trim: async (name: string, { maxEvents, maxAgeMs }: TrimLimits): Promise<void> => {
+    trim: async (name: string, limits: TrimLimits): Promise<void> => {
       const channel = this.#channels.get(name);
       if (channel === undefined) return;
-      const { events } = channel;
-      const oldest = maxAgeMs === 0 ? 0 : Date.now() - maxAgeMs;
-      const young = events.findIndex(({ text }) => headerOf(text).timestamp >= oldest);
+      const { events, firstId, lastId } = channel;
+      const { maxEvents, maxAgeMs, now } = limits;
+      const oldest = events[0];
+      if (maxAgeMs > 0 && oldest) {
+        const timestamps = [headerOf(oldest.text).timestamp, channel.timestamp];
+        channel.futureMark = futureMark(channel.futureMark, { firstId, lastId, timestamps }, now);
+      }
+      const young = events.findIndex(({ text }) => !isTooOld(headerOf(text), channel.futureMark, limits));
       const old = young === -1 ? events.length : young;
       this.#drop(channel, Math.max(old, maxEvents === 0 ? 0 : events.length - maxEvents));
       this.#listener?.trimmed(name, channel.firstId);
@@ -259,7 +270,7 @@ export class MemoryStorage implements Storage {
 }
 
 function newChannel(): Channel {
-  return { firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, events: [] };
+  return { firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, futureMark: undefined, events: [] };
 }
 
 function scopeKey({ channel, type }: ChannelScope): string {

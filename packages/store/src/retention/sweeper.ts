@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Storage, TrimLimits } from '../storage.js';
+import { AgeClock } from './age-clock.js';
 
 /** Channels that are trimmed at a time. */
 const PAGE = 100;
@@ -14,15 +15,20 @@ const HOLD = 0.9;
  */
 export class Sweeper {
   readonly #storage: Storage;
-  readonly #limits: TrimLimits;
+  readonly #limits: Omit<TrimLimits, 'now'>;
+  readonly #clock: AgeClock;
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(storage: Storage, limits: TrimLimits) {
+  constructor(storage: Storage, limits: Omit<TrimLimits, 'now'>) {
     this.#storage = storage;
     this.#limits = limits;
+    this.#clock = new AgeClock(limits.maxAgeMs);
     if (limits.maxAgeMs === 0 && limits.maxEvents === 0) return;
+    this.#readClock().catch(() => {
+      // The storage is away; at the first sweep.
+    });
     const intervalMs = sweepIntervalMs(limits);
     this.#timer = setInterval(() => {
       this.#running ??= this.#sweep(intervalMs)
@@ -44,6 +50,8 @@ export class Sweeper {
 
   /** Sweeps every channel once, unless another process does, a page at a time. */
   async #sweep(intervalMs: number): Promise<void> {
+    // By every process, so that each has known the clock for long when it is its turn.
+    await this.#readClock();
     if (!(await this.#take(intervalMs))) return;
     const { channels } = this.#storage;
     const { signal } = this.#closing;
@@ -60,10 +68,21 @@ export class Sweeper {
       // If it took too long over a page another process has begun: it goes on from there.
       if (swept > 0 && !(await this.#take(intervalMs))) return;
       // One that is out of reach waits for the next sweep; the others do not wait for it.
-      await Promise.allSettled(names.map((name) => channels.trim(name, this.#limits, signal)));
+      const limits = this.#limitsNow();
+      await Promise.allSettled(names.map((name) => channels.trim(name, limits, signal)));
       swept += names.length;
       after = last;
     }
+  }
+
+  /** Without an age as long as nobody can tell it. */
+  #limitsNow(): TrimLimits {
+    const { now } = this.#clock;
+    return now === undefined ? { ...this.#limits, maxAgeMs: 0, now: 0 } : { ...this.#limits, now };
+  }
+
+  async #readClock(): Promise<void> {
+    if (this.#limits.maxAgeMs > 0) this.#clock.read((await this.#storage.clock?.()) ?? Date.now());
   }
 
   async #take(intervalMs: number): Promise<boolean> {
@@ -72,6 +91,6 @@ export class Sweeper {
 }
 
 /** How often channels are swept for what is too old, milliseconds: a tenth of the age, within a second and a minute. */
-function sweepIntervalMs({ maxAgeMs }: TrimLimits): number {
+function sweepIntervalMs({ maxAgeMs }: Pick<TrimLimits, 'maxAgeMs'>): number {
   return Math.max(1_000, Math.min((maxAgeMs || Number.POSITIVE_INFINITY) / 10, 60_000));
 }
