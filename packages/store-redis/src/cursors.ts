@@ -98,6 +98,7 @@ export class Cursors implements CursorStorage {
     return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
   }
 }
+
 /** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. */
 function parseCursor(saved: string): SavedCursor {
   const [after, savedAt, epoch] = saved.split(' ');
