@@ -96,6 +96,38 @@ describe('a server that SIGTERM stops', () => {
   });
 });
 
+/** What makes a server throw an error that nobody catches when it gets SIGUSR2. */
+const THROWING = `process.on('SIGUSR2', () => { throw new Error('nobody catches this') })`;
+
+describe('an error that nobody caught ends a server with 1', () => {
+  const startThrowing = () =>
+    startProcess([], {
+      API_SECRET: SECRET,
+      DRAIN_MS: `${AN_HOUR_MS}`,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(THROWING)}`,
+    });
+
+  it('while it runs', async () => {
+    const server = startThrowing();
+    await server.listening();
+    server.child.kill('SIGUSR2');
+    expect(await server.exited()).toBe(1);
+    expect(server.log.map(({ msg }) => msg)).toContain('stopped');
+  });
+
+  it('while it drains, which it does no longer then', async () => {
+    const server = startThrowing();
+    const url = await server.listening();
+    const [poll] = await waitingPoll(url, keptAlive());
+    server.child.kill('SIGTERM');
+    await draining(url);
+    server.child.kill('SIGUSR2');
+    expect(await poll).toMatchObject({ status: 200, body: [] });
+    expect(await server.exited()).toBe(1);
+    expect(server.log.map(({ msg }) => msg)).toContain('stopped');
+  });
+});
+
 it('SIGINT, as from a keyboard, does not drain', async () => {
   const server = start(AN_HOUR_MS);
   await server.listening();

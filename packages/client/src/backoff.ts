@@ -19,7 +19,7 @@ export interface FailureHint {
 /**
  * Exponential back-off with full jitter: the n-th delay in a row is a random time below `baseMs * 2^(n-1)` and `maxMs`, so
  * that a thousand clients of one server that went away do not come back all at once, and none later than `maxMs`. The mean
- * of a long row is half of `maxMs`: n clients ask a server that is away, or is back, 2n/maxMs times a millisecond.
+ * of a long row is half of `maxMs`: n clients send a server that is away, or is back, 2,000 × n / maxMs requests a second.
  */
 export class Backoff {
   readonly #bounds: BackoffBounds;

@@ -168,13 +168,17 @@ export class Connection {
     return Math.min(...clocks);
   }
 
-  /** Rejects with EventsError `ServiceUnavailable`, within a second, if no server answers and takes writes. */
-  async ping(): Promise<void> {
+  /**
+   * Rejects with EventsError `ServiceUnavailable`, within a second, if no server answers and takes writes. `check` rejects
+   * if a server lacks what else appends need.
+   */
+  async ping(check: (server: Redis) => Promise<void> = async () => {}): Promise<void> {
     const pings = this.servers().map(async (server) => {
       this.#breaker.check(this.#nameOf(server));
-      await server.eval(scriptText({ name: 'take-writes' }), 0).catch((error: unknown) => {
+      const takesWrites = server.eval(scriptText({ name: 'take-writes' }), 0).catch((error: unknown) => {
         throw unavailable('write', this.address, error);
       });
+      await Promise.all([takesWrites, check(server)]);
     });
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_, reject) => {

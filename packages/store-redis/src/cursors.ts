@@ -105,6 +105,7 @@ export class Cursors implements CursorStorage {
     return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
   }
 }
+
 /** What two saves come to, one after the other. */
 function combined(first: NewCursor, second: NewCursor): NewCursor {
   if (!second.onlyAt) return { ...second, epoch: second.epoch ?? (first.onlyAt ? undefined : first.epoch) };

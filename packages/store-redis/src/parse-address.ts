@@ -27,7 +27,15 @@ const SENTINEL_PORT = 26_379;
 /** @throws RangeError, without the address: it may hold a password. */
 export function parseAddress(text: string): ParsedAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
+  const username = decode(url?.username);
+  const password = decode(url?.password);
+  if (
+    url === undefined ||
+    !/^rediss?:$/.test(url.protocol) ||
+    url.hostname === '' ||
+    username === undefined ||
+    password === undefined
+  ) {
     throw new RangeError(
       'Invalid Redis address: expected redis://[user:password@]host[:port] or rediss://…, or redis+sentinel://host:port,host:port/<name of the master>',
     );
@@ -35,10 +43,19 @@ export function parseAddress(text: string): ParsedAddress {
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 6379),
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    username,
+    password,
     tls: url.protocol === 'rediss:',
   };
+}
+
+/** Undefined if `text` is none that is percent-encoded; the error of JavaScript would be a URIError. */
+function decode(text = ''): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function isSentinelAddress(text: string): boolean {
@@ -51,11 +68,16 @@ export function isSentinelAddress(text: string): boolean {
  * @throws RangeError, without the address: it may hold a password.
  */
 export function parseSentinelAddress(text: string): ParsedSentinels {
-  const [, s, userinfo = '', hosts = '', name = '', db = '0', query = ''] =
+  const [, s, userinfo = '', hosts = '', encodedName = '', db = '0', query = ''] =
     /^redis(s?)\+sentinel:\/\/(?:([^@/]*)@)?([^@/?]+)\/([^/?]+)(?:\/(\d+))?(?:\?(.*))?$/.exec(text) ?? [];
   // A URL holds one host, so each of them is looked at in one of its own.
   const urls = hosts.split(',').map((host) => `redis://${userinfo}@${host}`);
-  if (s === undefined || !urls.every((url) => URL.canParse(url) && new URL(url).hostname !== '')) {
+  const name = decode(encodedName);
+  if (
+    s === undefined ||
+    name === undefined ||
+    !urls.every((url) => URL.canParse(url) && new URL(url).hostname !== '')
+  ) {
     throw new RangeError(
       'Invalid address of Sentinels: expected redis+sentinel://[user:password@]host:port,host:port/<name of the master>',
     );
@@ -68,7 +90,7 @@ export function parseSentinelAddress(text: string): ParsedSentinels {
   const parameters = new URLSearchParams(query);
   return {
     sentinels,
-    name: decodeURIComponent(name),
+    name,
     db: Number(db),
     username,
     password,

@@ -40,6 +40,7 @@ export class RedisStorage implements Storage {
   readonly #scanner: Scanner;
   readonly #subscriber: Subscriber;
   readonly #sweepLease: SweepLease;
+  readonly #replicationWait: ReplicationWait | undefined;
   /** Finishes the writes that are running, then ends the connections. */
   readonly #end: () => Promise<void>;
 
@@ -51,6 +52,7 @@ export class RedisStorage implements Storage {
   ) {
     this.#connection = connection;
     this.#keys = keys;
+    this.#replicationWait = replicationWait;
     this.#channelList = new ChannelList(connection, keys);
     this.#appender = new Appender(connection, keys, replicationWait);
     this.#scanner = new Scanner(connection, keys, new EventReader(connection, keys));
@@ -123,7 +125,8 @@ export class RedisStorage implements Storage {
   }
 
   ping(): Promise<void> {
-    return this.#connection.ping();
+    const replicationWait = this.#replicationWait;
+    return this.#connection.ping(replicationWait && ((server) => replicationWait.check(server)));
   }
 
   clock(): Promise<number> {

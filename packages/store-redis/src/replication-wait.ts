@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
+import { EventsError } from '@ganomede/events-protocol';
 import { Batchers } from '@ganomede/events-store';
-import type { ChainableCommander } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { scriptHash, scriptText } from './commands.js';
 import type { Connection, ConnectionOptions } from './connection.js';
+import { countReplicas } from './replicas.js';
 import { append } from './scripts/append.js';
 import type { ScriptCall } from './scripts/script.js';
-import { TooFewReplicas } from './unavailable.js';
+import { TooFewReplicas, unavailable } from './unavailable.js';
 
 /** Bounds of what waits together, so that its commands are run well within the time that a command may take. */
 const MAX_TOGETHER = { items: 1_000, bytes: 4 * 1024 * 1024 };
@@ -64,6 +66,24 @@ export class ReplicationWait {
       blockedMs: settings.replicaTimeoutMs,
     });
     return new ReplicationWait(connection, settings);
+  }
+
+  /**
+   * @throws EventsError `ServiceUnavailable` if a server has too few replicas now. It is asked on the connection given: the
+   * one of the appends may be waiting.
+   */
+  async check(server: Redis): Promise<void> {
+    const { address } = this.connection;
+    const { minReplicas } = this.#settings;
+    const info = await server.info('replication').catch((error: unknown) => {
+      throw unavailable('count replicas', address, error);
+    });
+    const replicas = countReplicas(info) ?? minReplicas;
+    if (replicas >= minReplicas) return;
+    throw new EventsError(
+      'ServiceUnavailable',
+      `Cannot append on Redis at ${address}: expected ${minReplicas} replica(s) that answer, got ${replicas}`,
+    );
   }
 
   close(): void {

@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
+import { resetConnection } from './reset-connection.js';
 
 /** How often a connection is looked at, milliseconds. */
 const LOOK_MS = 500;
@@ -103,7 +105,7 @@ export class StallWatch {
 
   #cut(stream: Redis['stream']): void {
     if (this.#stopped) return;
-    stream.destroy(new Error('It no longer answers'));
+    resetConnection(stream as Socket, new Error('It no longer answers'));
     this.#onCut?.();
   }
 }

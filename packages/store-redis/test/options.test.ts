@@ -145,11 +145,15 @@ it('reports a password that Redis does not take at once', async () => {
   await server.stop();
 });
 
-it.each(['localhost:6379', 'http://localhost', 'redis://:se cret@', ''])(
-  'takes no address like %j',
-  async (url) => {
-    const { error } = await failure(openStore({ url }));
-    expect(error).toBeInstanceOf(RangeError);
-    expect((error as Error).message).toMatch(/^Invalid Redis address: expected redis:/);
-  },
-);
+it.each([
+  'localhost:6379',
+  'http://localhost',
+  'redis://:se cret@',
+  'redis://:100%@localhost',
+  'redis+sentinel://localhost:1/%zz',
+  '',
+])('takes no address like %j', async (url) => {
+  const { error } = await failure(openStore({ url }));
+  expect(error).toBeInstanceOf(RangeError);
+  expect((error as Error).message).toMatch(/^Invalid Redis address: expected redis:/);
+});

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { createServer } from 'node:tls';
 import { createRedisStore, type RedisStoreOptions } from '@ganomede/events-store-redis';
 import { RedisCluster, RedisServer, SilentProxy, until } from '@ganomede/events-testing';
-import { Cluster } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { event, failure, ids, openStore, succeeds } from './support/stores.js';
 
@@ -54,6 +58,47 @@ it('replaces a dead connection before anybody needs it', async () => {
   await until('it is noticed', () => warns('Lost'));
   await until('it is replaced', () => warns('Connected'));
   expect(await store.append('idle', [event(2)])).toMatchObject([{ id: 2 }]);
+});
+
+/** Passes what comes by TLS on to a server of this machine. Returns its port. */
+async function startTls(port: number): Promise<number> {
+  const [cert, key] = ['cert', 'key'].map((name) =>
+    readFileSync(new URL(`../../client/test/fixtures/localhost-${name}.pem`, import.meta.url)),
+  );
+  const server = createServer({ cert, key }, (client) => {
+    const redis = connect(port, '127.0.0.1');
+    client.pipe(redis).pipe(client);
+    for (const socket of [client, redis]) socket.on('error', () => {});
+    client.on('close', () => redis.destroy());
+    redis.on('close', () => client.destroy());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+it.each([
+  ['TCP', false],
+  ['TLS', true],
+])('resets a dead connection by %s, so that nothing arrives on it later', async (_, tls) => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const proxy = await SilentProxy.start(tls ? await startTls(redis.port) : redis.port);
+  onTestFinished(() => proxy.stop());
+  const client = new Redis({
+    host: '127.0.0.1',
+    port: proxy.port,
+    lazyConnect: true,
+    ...(tls && { tls: { rejectUnauthorized: false } }),
+  });
+  const { store, warns } = await openTelling({ client, commandTimeoutMs: 500 });
+  await store.append('reset', [event(1)]);
+  const { resets } = proxy;
+  proxy.cut();
+  await failure(store.saveCursor('late', 'reset', 1));
+  proxy.mend();
+  await until('it is replaced', () => warns('Connected'));
+  await until('the old one is reset', () => proxy.resets > resets);
 });
 
 it('replaces the dead connection of those who wait', async () => {

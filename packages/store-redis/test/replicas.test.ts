@@ -1,6 +1,7 @@
 import { RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { event, failure, ids, openStore } from './support/stores.js';
+import { countReplicas } from '../src/replicas.js';
+import { event, failure, ids, openStore, succeeds } from './support/stores.js';
 
 let master: RedisServer;
 let replica: RedisServer;
@@ -39,6 +40,38 @@ it('rejects an append that too few replicas have in time, and says that it is st
     async () => (await replica.admin.hget('events:{replicated}', 'last')) === '2',
   );
   expect(await store.append('replicated', [event(3)])).toMatchObject([{ id: 3 }]);
+});
+
+it('is not reachable without its replicas, since no append is acknowledged then', async () => {
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 300 });
+  const undemanding = await openStore({ url: master.url });
+  await store.ping();
+  await replica.kill();
+  await until('it is noticed', async () => !(await succeeds(store.ping())));
+  const { error, ms } = await failure(store.ping());
+  expect(error).toMatchObject({
+    code: 'ServiceUnavailable',
+    message: `Cannot append on Redis at 127.0.0.1:${master.port}: expected 1 replica(s) that answer, got 0`,
+  });
+  expect(ms).toBeLessThan(1_000);
+  await undemanding.ping();
+  await replica.restart();
+  await until('it is reachable', () => succeeds(store.ping()));
+  await until('an append is acknowledged', () => succeeds(store.append('again', [event(1)])));
+});
+
+it.each([
+  ['those that are online and were heard of', 'online,offset=14,lag=1', 1],
+  ['none that still gets what was there', 'wait_bgsave,offset=0,lag=0', 0],
+  ['none that hangs', 'online,offset=14,lag=11', 0],
+])('counts %s', (_, state, expected) => {
+  const slave = `slave0:ip=127.0.0.1,port=6380,state=${state}\r\n`;
+  const info = `role:master\r\nconnected_slaves:1\r\n${slave}master_replid:0\r\n`;
+  expect(countReplicas(info)).toBe(expected);
+});
+
+it('counts nothing if Redis tells nothing', () => {
+  expect(countReplicas('role:master\r\n')).toBeUndefined();
 });
 
 const channels = Array.from({ length: 12 }, (_, n) => `many/${n}`);

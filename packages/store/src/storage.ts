@@ -219,7 +219,10 @@ export interface StorageListener {
 export interface Subscriptions {
   /** How often the channels that somebody waits on are looked at in case a notification was lost, milliseconds. */
   readonly checkEveryMs: number;
-  /** Resolves once every later event of the channel will be told. Rejects if the engine is out of reach. */
+  /**
+   * Resolves once every later event of the channel will be told, and after `missed` of the listener was called for it: what
+   * was read before does not count. Rejects if the engine is out of reach.
+   */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
   /** Where each channel ends, undefined if it cannot be read. Does not reject. */

@@ -12,36 +12,44 @@ export type StopSignal = 'SIGTERM' | 'SIGINT';
 
 /** How a process stops. */
 export interface Stopping {
-  /** How long SIGTERM leaves between `drain` and `stop`, milliseconds; 0: there is no `drain`. */
-  readonly drainMs: number;
+  /** How long SIGTERM leaves between `drain` and `stop`, milliseconds; 0, as without `drain`: nothing is drained. */
+  readonly drainMs?: number;
   /** How long `stop` may take, milliseconds. */
   readonly timeoutMs: number;
   /** Says to whom it may concern that nothing new should come. What comes is still answered. */
-  drain(): void;
+  drain?(): void;
   /** Ends what runs. `signal` is SIGINT after an error too: there is nothing to wait for. */
   stop(signal: StopSignal): Promise<void>;
 }
 
+const STOPPING = 'stopping: waiting polls are answered, running requests finish';
+const DRAINING = 'draining: not ready any more, requests are still answered';
+
 /**
  * On SIGTERM drains, stops and exits with 0; on SIGINT it does not drain. A second signal exits at once, with 1, as does
  * a stop that takes longer than `timeoutMs`. An error that nobody caught is logged, then stops the process as SIGINT
- * does, with 1.
+ * does, with 1; while it drains too.
  */
 export function stopOnSignal(logger: Logger, stopping: Stopping): void {
-  const { timeoutMs } = stopping;
+  const { drainMs = 0, timeoutMs } = stopping;
   let stoppingSince: number | undefined;
+  /** Aborted by an error that nobody caught. */
+  const broken = new AbortController();
 
-  const begin = async (signal: StopSignal, exitCode: number) => {
+  const begin = async (first: StopSignal) => {
     stoppingSince = performance.now();
-    if (signal === 'SIGTERM' && stopping.drainMs > 0) {
+    if (first === 'SIGTERM' && stopping.drain && drainMs > 0) {
+      logger.info({ signal: first, drainMs }, DRAINING);
       stopping.drain();
-      await sleep(stopping.drainMs);
+      await sleep(drainMs, undefined, { signal: broken.signal }).catch(() => {});
     }
+    const signal = broken.signal.aborted ? 'SIGINT' : first;
+    logger.info({ signal }, STOPPING);
     setTimeout(() => exit(`requests still run after ${timeoutMs} ms`), timeoutMs).unref();
     try {
       await stopping.stop(signal);
       logger.info('stopped');
-      process.exit(exitCode);
+      process.exit(broken.signal.aborted ? 1 : 0);
     } catch (err) {
       logger.fatal({ err }, 'could not stop cleanly');
       process.exit(1);
@@ -56,8 +64,7 @@ export function stopOnSignal(logger: Logger, stopping: Stopping): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (stoppingSince === undefined) {
-        logger.info({ signal, ...(signal === 'SIGTERM' && { drainMs: stopping.drainMs }) }, STOPPING);
-        void begin(signal, 0);
+        void begin(signal);
       } else if (performance.now() - stoppingSince > SAME_KEYPRESS_MS) {
         exit(`second ${signal}`);
       }
@@ -66,9 +73,8 @@ export function stopOnSignal(logger: Logger, stopping: Stopping): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       logger.fatal({ err }, 'unexpected error');
-      if (stoppingSince === undefined) void begin('SIGINT', 1);
+      broken.abort();
+      if (stoppingSince === undefined) void begin('SIGINT');
     });
   }
 }
-
-const STOPPING = 'stopping: waiting polls are answered, running requests finish';

@@ -69,8 +69,6 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
 
   stopOnSignal(logger, {
     // The workers drain, each for itself.
-    drainMs: 0,
-    drain: () => undefined,
     timeoutMs: config.drainMs + config.shutdownTimeoutMs + 1_000,
     stop: async (signal) => {
       stopping = true;

@@ -11,6 +11,8 @@ export class SilentProxy extends ProxyServer {
   readonly #silencers = new Set<() => void>();
   /** How many connections were ever opened. */
   opened = 0;
+  /** How many of them were reset by who opened them: what its system had not sent is never sent. */
+  resets = 0;
 
   /** In front of the server on a port of this machine. */
   static async start(port: number): Promise<SilentProxy> {
@@ -30,7 +32,9 @@ export class SilentProxy extends ProxyServer {
 
   #accept(client: Socket, port: number): void {
     this.opened++;
-    client.on('error', () => {});
+    client.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNRESET') this.resets++;
+    });
     if (this.#isCut) client.resume();
     else this.#pass(client, connect(port, '127.0.0.1'));
   }
