@@ -1,0 +1,70 @@
+import type { ChannelHistory } from './channel-history.js';
+import type { EventEntry, ReportEntry, RestartEntry } from './entry.js';
+import { LogCopy } from './log-copy.js';
+
+/**
+ * Whether what a reader got is the log: its copy of it must have the same rolling hash in the end. Only after a report or a
+ * restart may it go back; a report must be of something that was lost.
+ */
+export function checkReader(
+  history: ChannelHistory,
+  reader: string,
+  entries: readonly (EventEntry | ReportEntry | RestartEntry)[],
+): void {
+  const { log } = history;
+  const copy = new LogCopy();
+  let mayGoBack = false;
+  for (const entry of entries) {
+    if (entry.kind !== 'event') {
+      mayGoBack = true;
+      if (entry.kind === 'report' && copy.beginsLike(log)) {
+        history.report(
+          'false report',
+          `${reader} had got ids 1 to ${copy.lastId}, and none of them was lost`,
+        );
+      }
+      continue;
+    }
+    const { id, value } = entry;
+    history.checkAskedFor(value, `${reader} got id ${id}`);
+    if (id > copy.lastId + 1) {
+      history.report('skipped', `${reader} got id ${id} after ${copy.lastId}`);
+      while (copy.lastId < id - 1) copy.add(undefined);
+    } else if (id <= copy.lastId && !mayGoBack) {
+      const before = copy.valueAt(id);
+      const kind = before === undefined ? 'reordered' : before === value ? 'repeated' : 'unreported';
+      history.report(
+        kind,
+        `${reader} got id ${id} (${value}; before: ${before ?? 'none'}) after ${copy.lastId}`,
+      );
+    }
+    copy.backTo(id - 1);
+    copy.add(value);
+    mayGoBack = false;
+  }
+  // It was told, and there was nothing after that to get.
+  if (mayGoBack) copy.backTo(log.lastId);
+  if (copy.lastId === log.lastId && copy.beginsLike(log)) return;
+  explain(history, reader, copy);
+}
+
+/** Says what is wrong with a copy that is not the log. */
+function explain(history: ChannelHistory, reader: string, copy: LogCopy): void {
+  const { log, idOf } = history;
+  const id = copy.firstDifference(log);
+  if (id !== undefined) {
+    const [got, kept] = [copy.valueAt(id), log.valueAt(id)];
+    // A skipped one was reported where it was skipped.
+    if (got === undefined) return;
+    const isKept = idOf.has(got);
+    history.report(
+      isKept ? 'reordered' : 'unreported',
+      `${reader} got ${got} for id ${id}, ${isKept ? `which is id ${idOf.get(got)}` : 'which is lost'}, and not ${kept}`,
+    );
+    if (!isKept) history.report('skipped', `${reader} never got ${kept}, id ${id}`);
+  } else if (copy.lastId < log.lastId) {
+    history.report('skipped', `${reader} never got the ids ${copy.lastId + 1} to ${log.lastId}`);
+  } else {
+    history.report('unreported', `${reader} got ids up to ${copy.lastId}, and the store has ${log.lastId}`);
+  }
+}
