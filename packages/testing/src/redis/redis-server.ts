@@ -1,3 +1,5 @@
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from '../free-port.js';
 import { Process } from '../process.js';
@@ -113,6 +115,21 @@ export class RedisServer implements AsyncDisposable {
 
   resume(): void {
     this.#process?.kill('SIGCONT');
+  }
+
+  /** Copies its files as they are now, as a backup of a running server does. */
+  copyFiles(to: string): void {
+    cpSync(this.#folder.path, to, { recursive: true });
+  }
+
+  /** Ends it as a crash does, and starts it again on these files, or on none: as a backup is restored. */
+  async restartWith(files?: string): Promise<void> {
+    await this.kill();
+    for (const name of readdirSync(this.#folder.path)) {
+      rmSync(join(this.#folder.path, name), { recursive: true });
+    }
+    if (files !== undefined) cpSync(files, this.#folder.path, { recursive: true });
+    await this.restart();
   }
 
   /** Ends it and removes its files. */

@@ -1,0 +1,82 @@
+// What happens to servers, and to the ways to them, on any storage.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { picked } from './fault.mjs';
+import { FROM } from './workload.mjs';
+
+/** @typedef {import('./link.mjs').Link} Link */
+
+/** @type {Record<string, import('./fault.mjs').Fault<{ service: import('./service.mjs').Service }>>} */
+export const SERVER_FAULTS = {
+  'kill a server': {
+    lane: 'servers',
+    forMs: [0, 2_000],
+    async run({ service }, { pick, forMs }) {
+      const server = picked(service.servers, pick);
+      await server.stop('SIGKILL');
+      await sleep(forMs);
+      await server.start();
+    },
+  },
+  'stop a server': {
+    lane: 'servers',
+    forMs: [0, 1_000],
+    async run({ service }, { pick, forMs }) {
+      const server = picked(service.servers, pick);
+      await server.stop('SIGTERM');
+      await sleep(forMs);
+      await server.start();
+    },
+  },
+  'freeze a server': {
+    lane: 'servers',
+    forMs: [100, 4_000],
+    async run({ service }, { pick, forMs }) {
+      const server = picked(service.servers, pick);
+      server.pause();
+      await sleep(forMs);
+      server.resume();
+    },
+  },
+  'cut the way to a server': {
+    lane: 'servers',
+    forMs: [500, 4_000],
+    run: ({ service }, { pick, forMs }) => cut(picked(service.links, pick), forMs),
+  },
+  'slow the way to a server': {
+    lane: 'servers',
+    forMs: [1_000, 5_000],
+    run: ({ service }, { pick, forMs }) => slow(picked(service.links, pick), forMs),
+  },
+  'lose replies of a server': {
+    lane: 'servers',
+    forMs: [500, 3_000],
+    run: ({ service }, { pick, forMs }) => loseReplies(picked(service.links, pick), forMs),
+  },
+};
+
+/** @param {Link} link @param {number} forMs */
+export async function cut(link, forMs) {
+  link.cut();
+  await sleep(forMs);
+  link.mend();
+}
+
+/** Replies come in bursts, 200 ms late at most. @param {Link} link @param {number} forMs */
+export async function slow(link, forMs) {
+  const end = performance.now() + forMs;
+  while (performance.now() < end) {
+    link.hold();
+    await sleep(200);
+    link.release();
+    await sleep(20);
+  }
+}
+
+/** Those to publishes, about ten a second. @param {Link} link @param {number} forMs */
+export async function loseReplies(link, forMs) {
+  const end = performance.now() + forMs;
+  while (performance.now() < end) {
+    link.loseReplyTo(FROM);
+    await sleep(100);
+  }
+}

@@ -1,0 +1,146 @@
+// Two servers on a Redis with two replicas that three Sentinels watch. Nothing is on disk: what a server of Redis has, it
+// has from its master.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisSentinels, until } from '@ganomede/events-testing';
+import { now, picked } from '../fault.mjs';
+import { Service } from '../service.mjs';
+
+/** @typedef {import('@ganomede/events-testing').RedisServer} RedisServer */
+/** @typedef {{ service: Service, sentinels: RedisSentinels, loses: boolean }} Stage */
+
+const PATIENCE_MS = 60_000;
+/** How much a replica lags at most that runs and is connected. */
+const LAG_MS = 1_000;
+
+/** @param {import('../owner.mjs').Owner} owner @param {{ minReplicas: number }} options @returns {Promise<Stage>} */
+export async function open(owner, { minReplicas }) {
+  const sentinels = owner.owns(await RedisSentinels.start());
+  const settings = {
+    EVENTS_STORE: 'redis',
+    REDIS_URL: sentinels.url,
+    REDIS_MIN_REPLICAS: String(minReplicas),
+  };
+  const service = owner.owns(await Service.start([settings, settings]));
+  return { service, sentinels, loses: minReplicas === 0 };
+}
+
+/** @type {Record<string, import('../fault.mjs').Fault<Stage>>} */
+export const FAULTS = {
+  'kill the master': {
+    lane: 'store',
+    forMs: [0, 2_000],
+    async run({ sentinels, loses }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      await master.kill();
+      await replaced(sentinels, master);
+      doubt(from, loses);
+      await sleep(forMs);
+      await master.restart();
+      await settled(sentinels);
+    },
+  },
+  'freeze the master until another one is': {
+    lane: 'store',
+    forMs: [0, 2_000],
+    async run({ sentinels, loses }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      master.pause();
+      await replaced(sentinels, master);
+      await sleep(forMs);
+      master.resume();
+      await settled(sentinels);
+      // Until it was told that it is none any more it may have taken appends.
+      doubt(from, loses);
+    },
+  },
+  'freeze the master for a moment': {
+    lane: 'store',
+    forMs: [50, 400],
+    async run({ sentinels, loses }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      master.pause();
+      await sleep(forMs);
+      master.resume();
+      await settled(sentinels);
+      doubt(from, loses);
+    },
+  },
+  'make a replica the master': {
+    lane: 'store',
+    forMs: [0, 0],
+    async run({ sentinels, loses }, { doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      try {
+        await sentinels.failover();
+      } catch {
+        return; // they are not ready for another one yet
+      }
+      await replaced(sentinels, master);
+      await settled(sentinels);
+      doubt(from, loses);
+    },
+  },
+  'kill a replica': {
+    lane: 'store',
+    forMs: [0, 3_000],
+    async run({ sentinels }, { pick, forMs }) {
+      const master = await sentinels.master();
+      const replica = picked(
+        sentinels.servers.filter((server) => server !== master),
+        pick,
+      );
+      await replica.kill();
+      await sleep(forMs);
+      await replica.restart();
+      await settled(sentinels);
+    },
+  },
+  'make a replica that lags the master': {
+    lane: 'store',
+    forMs: [100, 1_000],
+    rewinds: true,
+    async run({ sentinels, loses }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      const replicas = sentinels.servers.filter((server) => server !== master);
+      // They get nothing more: their connections are gone, and they cannot connect again.
+      for (const replica of replicas) replica.pause();
+      await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+      await sleep(forMs);
+      await master.kill();
+      for (const replica of replicas) replica.resume();
+      await replaced(sentinels, master);
+      doubt(from, loses);
+      await master.restart();
+      await settled(sentinels);
+    },
+  },
+};
+
+/** @param {RedisSentinels} sentinels @param {RedisServer} master */
+const replaced = (sentinels, master) =>
+  until('another server is the master', async () => (await sentinels.master()) !== master, PATIENCE_MS);
+
+/** Resolves once there is one master, which says so itself, and all others follow it. @param {RedisSentinels} sentinels */
+async function settled(sentinels) {
+  await until(
+    'all replicas follow the master',
+    async () => {
+      const master = await sentinels.master();
+      for (const server of sentinels.servers) {
+        const info = await server.admin.info('replication');
+        const isAsItShould =
+          server === master
+            ? info.includes('role:master') && info.split('state=online').length === sentinels.servers.length
+            : info.includes(`master_port:${master.port}`) && info.includes('master_link_status:up');
+        if (!isAsItShould) return false;
+      }
+      return true;
+    },
+    PATIENCE_MS,
+  );
+}
