@@ -6,7 +6,13 @@ import { now, picked } from '../fault.mjs';
 import { Service } from '../service.mjs';
 
 /** @typedef {import('@ganomede/events-testing').RedisServer} RedisServer */
-/** @typedef {{ service: Service, sentinels: RedisSentinels, loses: boolean }} Stage */
+/**
+ * What failovers may lose of what was acknowledged. That of a dead master: nothing, if one replica had it. That of one which
+ * lives on: it takes appends until it is told that it is none any more, and the replica that is not promoted acknowledges
+ * them; nothing if all replicas have to.
+ *
+ * @typedef {{ service: Service, sentinels: RedisSentinels, losesOfDead: boolean, losesOfLiving: boolean }} Stage
+ */
 
 const PATIENCE_MS = 60_000;
 /** How much a replica lags at most that runs and is connected. */
@@ -21,7 +27,8 @@ export async function open(owner, { minReplicas }) {
     REDIS_MIN_REPLICAS: String(minReplicas),
   };
   const service = owner.owns(await Service.start([settings, settings]));
-  return { service, sentinels, loses: minReplicas === 0 };
+  const replicas = sentinels.servers.length - 1;
+  return { service, sentinels, losesOfDead: minReplicas === 0, losesOfLiving: minReplicas < replicas };
 }
 
 /** @type {Record<string, import('../fault.mjs').Fault<Stage>>} */
@@ -29,12 +36,12 @@ export const FAULTS = {
   'kill the master': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, loses }, { forMs, doubt }) {
+    async run({ sentinels, losesOfDead }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       await master.kill();
       await replaced(sentinels, master);
-      doubt(from, loses);
+      doubt(from, losesOfDead);
       await sleep(forMs);
       await master.restart();
       await settled(sentinels);
@@ -43,7 +50,7 @@ export const FAULTS = {
   'freeze the master until another one is': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, loses }, { forMs, doubt }) {
+    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       master.pause();
@@ -52,26 +59,26 @@ export const FAULTS = {
       master.resume();
       await settled(sentinels);
       // Until it was told that it is none any more it may have taken appends.
-      doubt(from, loses);
+      doubt(from, losesOfLiving);
     },
   },
   'freeze the master for a moment': {
     lane: 'store',
     forMs: [50, 400],
-    async run({ sentinels, loses }, { forMs, doubt }) {
+    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       master.pause();
       await sleep(forMs);
       master.resume();
       await settled(sentinels);
-      doubt(from, loses);
+      doubt(from, losesOfLiving);
     },
   },
   'make a replica the master': {
     lane: 'store',
     forMs: [0, 0],
-    async run({ sentinels, loses }, { doubt }) {
+    async run({ sentinels, losesOfLiving }, { doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       try {
@@ -81,7 +88,7 @@ export const FAULTS = {
       }
       await replaced(sentinels, master);
       await settled(sentinels);
-      doubt(from, loses);
+      doubt(from, losesOfLiving);
     },
   },
   'kill a replica': {
@@ -103,7 +110,7 @@ export const FAULTS = {
     lane: 'store',
     forMs: [100, 1_000],
     rewinds: true,
-    async run({ sentinels, loses }, { forMs, doubt }) {
+    async run({ sentinels, losesOfDead }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       const replicas = sentinels.servers.filter((server) => server !== master);
@@ -114,7 +121,7 @@ export const FAULTS = {
       await master.kill();
       for (const replica of replicas) replica.resume();
       await replaced(sentinels, master);
-      doubt(from, loses);
+      doubt(from, losesOfDead);
       await master.restart();
       await settled(sentinels);
     },

@@ -70,7 +70,7 @@ export interface LookEntry {
 
 /**
  * Something happened for which the store may lose events: of those that were answered before `from` none, of those that
- * were asked for after `to` none.
+ * were asked for after `to` none. In between reads may tell an older state, as those of a master do that has been replaced.
  */
 export interface DoubtEntry {
   readonly kind: 'doubt';
