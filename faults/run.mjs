@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureRedis } from '../scripts/redis.mjs';
 import { say } from '../scripts/step.mjs';
+import { clocksLack } from './clock.mjs';
 import { figuresOf } from './figures.mjs';
 import { planOf, STORAGES } from './plan.mjs';
 import { play } from './round.mjs';
@@ -17,6 +18,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 await ensureRedis();
+if (clocksLack) say(`Clocks are left alone: this machine lacks ${clocksLack}`);
 for (const plan of plans()) {
   say(`\n${plan.storage}, seed ${plan.seed}, ${plan.seconds} s, REDIS_MIN_REPLICAS=${plan.minReplicas}`);
   try {

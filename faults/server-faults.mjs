@@ -1,5 +1,6 @@
 // What happens to servers, and to the ways to them, on any storage.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clocksLack } from './clock.mjs';
 import { picked } from './fault.mjs';
 import { FROM } from './workload.mjs';
 
@@ -51,6 +52,17 @@ export const SERVER_FAULTS = {
     lane: 'servers',
     forMs: [500, 3_000],
     run: ({ service }, { pick, forMs }) => loseReplies(picked(service.links, pick), forMs),
+  },
+  'set the clock of a server wrong': {
+    lane: 'servers',
+    forMs: [500, 4_000],
+    async run({ service }, { pick, forMs }) {
+      if (clocksLack) return;
+      const clock = picked(service.clocks, pick);
+      clock.set(picked(['+1y', '+1h', '-1h', '-2d'], Math.floor(pick / service.clocks.length)));
+      await sleep(forMs);
+      clock.set('+0');
+    },
   },
 };
 

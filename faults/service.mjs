@@ -1,4 +1,5 @@
 import { Balancer, RestartableServer, until } from '@ganomede/events-testing';
+import { Clock } from './clock.mjs';
 import { Link } from './link.mjs';
 
 /** Requests are authenticated with it. */
@@ -10,6 +11,8 @@ export class Service {
   servers = [];
   /** From the balancer to each server. @type {Link[]} */
   links = [];
+  /** Of each server. @type {Clock[]} */
+  clocks = [];
   #balancer = /** @type {Balancer | undefined} */ (undefined);
 
   /** @param {readonly Record<string, string>[]} settings  one server each */
@@ -17,7 +20,9 @@ export class Service {
     const service = new Service();
     try {
       for (const env of settings) {
-        const server = await RestartableServer.start({ API_SECRET: SECRET, ...env });
+        const clock = new Clock();
+        service.clocks.push(clock);
+        const server = await RestartableServer.start({ API_SECRET: SECRET, ...clock.env, ...env });
         service.servers.push(server);
         service.links.push(await Link.to(server.port));
       }
@@ -54,5 +59,6 @@ export class Service {
     await this.#balancer?.stop();
     for (const link of this.links) await link[Symbol.asyncDispose]();
     for (const server of this.servers) await server[Symbol.asyncDispose]();
+    for (const clock of this.clocks) clock[Symbol.dispose]();
   }
 }
