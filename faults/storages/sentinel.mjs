@@ -106,27 +106,52 @@ export const FAULTS = {
       await settled(sentinels);
     },
   },
-  'make a replica that lags the master': {
+  'kill the master while one replica lags': {
+    lane: 'store',
+    forMs: [100, 1_000],
+    run: ({ sentinels, losesOfDead }, { pick, forMs, doubt }) =>
+      killBefore(
+        sentinels,
+        (replicas) => [picked(replicas, pick)],
+        forMs,
+        (from) => doubt(from, losesOfDead),
+      ),
+  },
+  'kill the master while all replicas lag': {
     lane: 'store',
     forMs: [100, 1_000],
     rewinds: true,
-    async run({ sentinels, losesOfDead }, { forMs, doubt }) {
-      const from = now() - LAG_MS;
-      const master = await sentinels.master();
-      const replicas = sentinels.servers.filter((server) => server !== master);
-      // They get nothing more: their connections are gone, and they cannot connect again.
-      for (const replica of replicas) replica.pause();
-      await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
-      await sleep(forMs);
-      await master.kill();
-      for (const replica of replicas) replica.resume();
-      await replaced(sentinels, master);
-      doubt(from, losesOfDead);
-      await master.restart();
-      await settled(sentinels);
-    },
+    run: ({ sentinels, losesOfDead }, { forMs, doubt }) =>
+      killBefore(
+        sentinels,
+        (replicas) => replicas,
+        forMs,
+        (from) => doubt(from, losesOfDead),
+      ),
   },
 };
+
+/**
+ * @param {RedisSentinels} sentinels
+ * @param {(replicas: RedisServer[]) => RedisServer[]} lagging  which get nothing more before the master is killed
+ * @param {number} forMs
+ * @param {(from: number) => void} doubt
+ */
+async function killBefore(sentinels, lagging, forMs, doubt) {
+  const from = now() - LAG_MS;
+  const master = await sentinels.master();
+  const replicas = lagging(sentinels.servers.filter((server) => server !== master));
+  // All connections of replicas are gone, and these cannot connect again.
+  for (const replica of replicas) replica.pause();
+  await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  await sleep(forMs);
+  await master.kill();
+  for (const replica of replicas) replica.resume();
+  await replaced(sentinels, master);
+  doubt(from);
+  await master.restart();
+  await settled(sentinels);
+}
 
 /** @param {RedisSentinels} sentinels @param {RedisServer} master */
 const replaced = (sentinels, master) =>
