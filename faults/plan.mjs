@@ -29,7 +29,7 @@ export const STORAGES = { embedded, redis, sentinel, cluster };
 /** @typedef {{ atMs: number, fault: string, forMs: number, pick: number }} Step */
 
 /** Between the end of a fault and the next one of its lane. */
-const PAUSE_MS = /** @type {const} */ ([200, 2_500]);
+const PAUSE_MS = /** @type {const} */ ([200, 4_000]);
 
 /** All that can happen on a storage. @param {string} storage */
 export const faultsOn = (storage) => ({ ...SERVER_FAULTS, ...STORAGES[storage]?.FAULTS });

@@ -15,6 +15,7 @@ const CATCH_UP_MS = 45_000;
  * @property {readonly import('@ganomede/events-testing').Entry[]} history
  * @property {Map<string, number>} failures  calls that failed, by what the failure was
  * @property {string[]} logs  of the servers
+ * @property {number} start  when the plan began, on the clock of the history
  */
 
 /**
@@ -66,10 +67,10 @@ async function playOn(owner, plan, say) {
   } catch (error) {
     const logs = service.servers.map(({ output }) => output);
     throw Object.assign(error instanceof Error ? error : new Error(String(error)), {
-      outcome: { violations: [], history: workload.entries, failures: workload.failures, logs },
+      outcome: { violations: [], history: workload.entries, failures: workload.failures, logs, start },
     });
   }
   const history = workload.entries;
   const logs = service.servers.map(({ output }) => output);
-  return { violations: checkHistory(history), history, failures: workload.failures, logs };
+  return { violations: checkHistory(history), history, failures: workload.failures, logs, start };
 }

@@ -10,7 +10,7 @@ import { Service } from '../service.mjs';
 /** @typedef {{ service: Service, folder: string, disk: SmallDisk | string }} Stage */
 
 const MIB = 1024 * 1024;
-const DISK_BYTES = 512 * MIB;
+const DISK_BYTES = 256 * MIB;
 const RESERVE_BYTES = 8 * MIB;
 
 /** @param {import('../owner.mjs').Owner} owner @returns {Promise<Stage>} */
