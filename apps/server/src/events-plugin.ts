@@ -1,5 +1,5 @@
 import cors from '@fastify/cors';
-import { FIRST_ID_HEADER, LAST_ID_HEADER } from '@ganomede/events-protocol';
+import { EPOCH_HEADER, FIRST_ID_HEADER, LAST_ID_HEADER, REWOUND_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
@@ -114,7 +114,10 @@ async function requestPlugins(
   if (corsOrigin !== undefined) {
     await fastify.register(cors, {
       origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
-      exposedHeaders: [FIRST_ID_HEADER, LAST_ID_HEADER, 'X-Request-Id', 'Retry-After'],
+      exposedHeaders: [
+        ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
+        ...['X-Request-Id', 'Retry-After'],
+      ],
       maxAge: 600,
     });
   }

@@ -247,8 +247,8 @@ describe('a typed channel', () => {
     for (const name of [channel, typed, channel, typed]) await server.publish(name, { name: 'x' });
     expect(ids(await server.read(typed, { after: 0 }))).toEqual([2, 4]);
     expect(ids(await server.read(typed, { after: 2, limit: 1 }))).toEqual([4]);
-    expect(await server.store.loadCursor('reader', typed)).toBe(2);
-    expect(await server.store.loadCursor('reader', channel)).toBe(0);
+    expect(await server.store.loadCursor('reader', typed)).toMatchObject({ after: 2 });
+    expect(await server.store.loadCursor('reader', channel)).toMatchObject({ after: 0 });
     const latest = await server.fetch(`/latest?channel=${encodeURIComponent(typed)}&limit=1`);
     expect(ids((await latest.json()) as Event[])).toEqual([4]);
     await server.fetch('/indices', json({ id: 'i', channel: typed, field: 'data.name' }));

@@ -76,6 +76,8 @@ export interface ReadOptions extends CallOptions {
   readonly channel: string;
   /** Reads behind this id, and saves it as the cursor. Default: behind the cursor that the server has saved. */
   readonly after?: number | undefined;
+  /** The epoch of the page that `after` is from. Default: the server judges by what was saved with the cursor. */
+  readonly epoch?: string | undefined;
   /** The most events. Default 100. */
   readonly limit?: number | undefined;
   /** How long the server is asked to wait for an event if there is none, in milliseconds. */
@@ -94,6 +96,7 @@ export interface AcknowledgeOptions extends CallOptions {
   readonly channel: string;
   /** Saved as the cursor. */
   readonly after: number | undefined;
+  readonly epoch?: string | undefined;
   /** How long the whole call may take, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -105,7 +108,8 @@ export async function acknowledge(server: Server, options: AcknowledgeOptions): 
 
 async function once<Content>(server: Server, options: ReadOptions, expected: Expected<Content>) {
   const { clientId, channel, after, limit, waitMs, timeoutMs, signal } = options;
-  const query = queryOf({ clientId, channel, after: checkAfter(after), limit, timeout: waitMs });
+  const epoch = after === undefined ? undefined : options.epoch;
+  const query = queryOf({ clientId, channel, after: checkAfter(after), epoch, limit, timeout: waitMs });
   return request(server, { method: 'GET', path: server.pathname, query, timeoutMs, signal }, expected);
 }
 

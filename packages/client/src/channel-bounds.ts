@@ -25,8 +25,3 @@ function idOf(value: string | string[] | undefined): number | undefined {
   const id = Number(value);
   return Number.isSafeInteger(id) ? id : undefined;
 }
-
-/** Whether the store has given fewer ids than this client has seen: it came back empty, or older than it was. */
-export function isRewound(after: number | undefined, bounds: Bounds | undefined): bounds is Bounds {
-  return after !== undefined && bounds !== undefined && bounds.lastId < after;
-}

@@ -75,9 +75,10 @@ export class ChannelReaders {
 
   /** A stream that begins to read when its loop does. @throws TypeError if an option is wrong */
   stream(channel: string, { after, limit, signal }: StreamOptions): EventStream<unknown> {
-    const start = after ?? this.#pollers.get(channel)?.cursor.after;
+    const known = this.#pollers.get(channel)?.cursor;
     const cursor = new Cursor(channel, {
-      after: checkAfter(start),
+      after: checkAfter(after ?? known?.after),
+      epoch: after === undefined ? known?.epoch : undefined,
       limit: checkLimit(limit, this.#host.options.limit),
     });
     return new ChannelStream(this.#streamHost, cursor, this.#pace(), signal);
@@ -133,7 +134,7 @@ export class ChannelReaders {
       opened: (stream) => this.#opened(stream),
       ended: (stream, cursor) => {
         this.#streams.delete(stream.channel);
-        this.#poller(stream.channel).moveTo(cursor.after);
+        this.#poller(stream.channel).moveTo(cursor);
       },
       busy: () => activity.begin(),
       idle: () => activity.end(),
@@ -158,18 +159,18 @@ export class ChannelReaders {
     this.#streams.set(channel, stream);
   }
 
-  #read({ channel, after, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+  #read({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
-    return read(options, { clientId, channel, after, limit, waitMs, timeoutMs, signal });
+    return read(options, { clientId, channel, after, epoch, limit, waitMs, timeoutMs, signal });
   }
 
   /** Only says how far this client has come; if that fails, events come again another time. */
-  async #acknowledge({ channel, after }: Cursor): Promise<void> {
+  async #acknowledge({ channel, after, epoch }: Cursor): Promise<void> {
     const { clientId, options } = this.#host;
     const timeoutMs = options.closeTimeoutMs;
     if (timeoutMs === 0) return;
-    await acknowledge(options, { clientId, channel, after, timeoutMs }).catch(() => {});
+    await acknowledge(options, { clientId, channel, after, epoch, timeoutMs }).catch(() => {});
   }
 }

@@ -6,6 +6,8 @@ export interface CursorPosition {
   after?: number | null | undefined;
   /** The most events that one request returns; without it the server decides (100). */
   limit?: number | null | undefined;
+  /** What the server called the epoch of that event, if it did; see `StoreRewound`. */
+  epoch?: string | null | undefined;
 }
 
 /** A cursor as query parameters; what is not known is not there. */
@@ -13,6 +15,7 @@ export interface CursorQuery {
   channel: string;
   after?: number;
   limit?: number;
+  epoch?: string;
 }
 
 /** Where a consumer is in a channel. Immutable: `advance` makes a new one. */
@@ -20,13 +23,15 @@ export class Cursor {
   readonly channel: string;
   readonly after: number | undefined;
   readonly limit: number | undefined;
+  readonly epoch: string | undefined;
 
   /** @throws TypeError if `channel` is not a non-empty string. */
-  constructor(channel: string, { after, limit }: CursorPosition = {}) {
+  constructor(channel: string, { after, limit, epoch }: CursorPosition = {}) {
     checkText('channel', channel);
     this.channel = channel;
     this.after = after ?? undefined;
     this.limit = limit ?? undefined;
+    this.epoch = epoch ?? undefined;
   }
 
   /** The cursor behind the event with the highest id; this very cursor if there are no events. */
@@ -34,7 +39,7 @@ export class Cursor {
     if (!Array.isArray(events) || events.length === 0) return this;
     let after = Number.NEGATIVE_INFINITY;
     for (const { id } of events) if (id > after) after = id;
-    return new Cursor(this.channel, { after, limit: this.limit });
+    return new Cursor(this.channel, { after, limit: this.limit, epoch: this.epoch });
   }
 
   toQuery(): CursorQuery {
@@ -42,6 +47,7 @@ export class Cursor {
       channel: this.channel,
       ...(this.after !== undefined && { after: this.after }),
       ...(this.limit !== undefined && { limit: this.limit }),
+      ...(this.after !== undefined && this.epoch !== undefined && { epoch: this.epoch }),
     };
   }
 }

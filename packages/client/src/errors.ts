@@ -11,6 +11,8 @@ export interface ReportedPosition {
   readonly firstId: number;
   /** The newest id that the store has given; 0 if it has given none. */
   readonly lastId: number;
+  /** Of `StoreRewound`: the last of the events that this client had read that the store still has. Reading goes on behind it. */
+  readonly rewoundTo?: number | undefined;
 }
 
 /** What a failed request left behind; every field but `code` and `maybeProcessed` may be missing. */

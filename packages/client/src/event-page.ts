@@ -1,9 +1,14 @@
 import type { Event } from '@ganomede/events-protocol';
 import type { Bounds } from './channel-bounds.js';
+import type { Rewind } from './rewind.js';
 
 /** What a read brought; without bounds if the server does not tell them. */
 export interface EventPage {
   /** Ascending by id; all behind the cursor, unless the store was rewound. */
   readonly events: readonly Event[];
   readonly bounds?: Bounds | undefined;
+  /** To be sent with the cursor behind the last event; undefined if the server does not tell it. */
+  readonly epoch?: string | undefined;
+  /** If the store no longer has all that the cursor had seen. */
+  readonly rewind?: Rewind | undefined;
 }

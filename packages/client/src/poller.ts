@@ -1,8 +1,7 @@
 import { sleep } from './backoff.js';
-import { isRewound } from './channel-bounds.js';
 import { Cursor } from './cursor.js';
 import type { EventPage } from './event-page.js';
-import { LossDetector, rewoundTo } from './lost-events.js';
+import { LossDetector } from './lost-events.js';
 import type { Pace } from './pace.js';
 
 /** What a poller needs from its client. */
@@ -48,10 +47,10 @@ export class Poller {
     return this.#cursor;
   }
 
-  /** Somebody else has read the channel up to `after`, and said so to the server. Only while nothing listens. */
-  moveTo(after: number | undefined): void {
-    this.#cursor = this.#at(after);
-    this.#acknowledged = after;
+  /** Somebody else has read the channel up to there, and said so to the server. Only while nothing listens. */
+  moveTo(cursor: Cursor): void {
+    this.#cursor = this.#at(cursor.after, cursor.epoch);
+    this.#acknowledged = cursor.after;
   }
 
   /** To be called after a handler was added or removed. */
@@ -74,8 +73,8 @@ export class Poller {
     return this.#host.isListening(this.#cursor.channel);
   }
 
-  #at(after: number | undefined): Cursor {
-    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit });
+  #at(after: number | undefined, epoch: string | undefined): Cursor {
+    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit, epoch });
   }
 
   async #poll(): Promise<void> {
@@ -113,7 +112,7 @@ export class Poller {
     for (const event of page.events) {
       if (!this.#isListening()) break;
       // Before it is emitted: handlers that throw have seen it all the same.
-      this.#cursor = this.#at(event.id);
+      this.#cursor = this.#at(event.id, page.epoch);
       const surfaced = this.#host.emitSafely(finished.channel, event, finished.channel);
       if (surfaced) await surfaced;
     }
@@ -122,7 +121,7 @@ export class Poller {
 
   async #reportLoss(page: EventPage, { channel, after }: Cursor): Promise<void> {
     const loss = this.#losses.lossOf(after, page);
-    if (isRewound(after, page.bounds)) this.#cursor = this.#at(rewoundTo(page, page.bounds));
+    if (page.rewind) this.#cursor = this.#at(page.rewind.to, page.epoch);
     if (loss) await this.#host.emitSafely('error', loss, channel);
   }
 

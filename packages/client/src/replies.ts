@@ -1,7 +1,11 @@
 import type { About, Event, EventHeader, IndexDefinition, ReadIndexReply } from '@ganomede/events-protocol';
-import { boundsOf, isRewound } from './channel-bounds.js';
+import { EPOCH_HEADER } from '@ganomede/events-protocol';
+import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
 import type { Expected } from './request.js';
+import { rewindByBounds, rewindOf } from './rewind.js';
+
+const EPOCH = EPOCH_HEADER.toLowerCase();
 
 /** Whatever it is: only that it came matters. */
 export const ANYTHING: Expected<true> = { what: 'anything', read: () => true };
@@ -18,14 +22,17 @@ export function headers(count: number): Expected<EventHeader[]> {
   };
 }
 
-/** Events as the protocol has them: each id above the one before, all above `after` if the store has come so far. */
+/** Events as the protocol has them: each id above the one before, all above `after`, or above where a rewind leads. */
 export function eventsAfter(after: number | undefined): Expected<EventPage> {
   return {
     what: `events with ascending ids${after === undefined ? '' : ` above ${after}`}`,
     read: (json, headers) => {
+      if (!areAscending(json)) return undefined;
       const bounds = boundsOf(headers);
-      const behind = isRewound(after, bounds) ? 0 : (after ?? 0);
-      return areAscending(json, behind) ? { events: json, bounds } : undefined;
+      const rewind = rewindOf(headers) ?? rewindByBounds(after, bounds, json[0]?.id);
+      if (!areAscending(json, rewind?.to ?? after)) return undefined;
+      const epoch = headers[EPOCH];
+      return { events: json, bounds, epoch: typeof epoch === 'string' ? epoch : undefined, rewind };
     },
   };
 }

@@ -1,9 +1,8 @@
 import type { Event } from '@ganomede/events-protocol';
 import { sleep } from './backoff.js';
-import { isRewound } from './channel-bounds.js';
 import { Cursor } from './cursor.js';
 import type { EventPage } from './event-page.js';
-import { LossDetector, rewoundTo } from './lost-events.js';
+import { LossDetector } from './lost-events.js';
 import { isRefusal, type Pace } from './pace.js';
 
 /** Options of `client.stream`. */
@@ -75,6 +74,8 @@ export class ChannelStream<E> implements EventStream<E> {
   /** The `after` that the server was told last. */
   #acknowledged: number | undefined;
   #page: Event[] = [];
+  /** The epoch of what is in the page. */
+  #epoch: string | undefined;
   /** The event that the loop is busy with. */
   #held: Event | undefined;
   #state: 'new' | 'open' | 'ended' = 'new';
@@ -86,6 +87,7 @@ export class ChannelStream<E> implements EventStream<E> {
     this.#host = host;
     this.#cursor = cursor;
     this.#acknowledged = cursor.after;
+    this.#epoch = cursor.epoch;
     this.#pace = pace;
     this.#signal = signal;
   }
@@ -177,14 +179,15 @@ export class ChannelStream<E> implements EventStream<E> {
     this.#acknowledged = after;
     this.#pace.succeeded(startedAt, page.events.length);
     const loss = this.#losses.lossOf(after, page);
-    if (isRewound(after, page.bounds)) {
-      this.#cursor = this.#at(rewoundTo(page, page.bounds));
+    this.#epoch = page.epoch;
+    if (page.rewind) {
+      this.#cursor = this.#at(page.rewind.to);
       this.#acknowledged = this.#cursor.after;
     }
     if (loss && !this.#host.report(loss, this.channel)) {
       // Said once: the next stream goes on with what there is.
       const { firstId, lastId } = page.bounds ?? { firstId: 0, lastId: 0 };
-      if (!isRewound(after, page.bounds)) this.#cursor = this.#at(firstId > 0 ? firstId - 1 : lastId);
+      if (!page.rewind) this.#cursor = this.#at(firstId > 0 ? firstId - 1 : lastId);
       throw loss;
     }
     this.#page = [...page.events];
@@ -211,6 +214,6 @@ export class ChannelStream<E> implements EventStream<E> {
   }
 
   #at(after: number): Cursor {
-    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit });
+    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit, epoch: this.#epoch });
   }
 }

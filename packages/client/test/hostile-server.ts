@@ -164,6 +164,19 @@ export function eventsAt(firstId: number, lastId: number, ...ids: number[]): Rep
   return json(ids.map(eventOf), 200, { 'Events-First-Id': firstId, 'Events-Last-Id': lastId });
 }
 
+/** The same of a store with epochs: the one of the answer, and how its cursor was taken back if it was. */
+export function eventsOf(
+  { epoch, rewound, lastId }: { epoch: string; rewound?: string; lastId: number },
+  ...ids: number[]
+): Reply {
+  return json(ids.map(eventOf), 200, {
+    'Events-First-Id': 1,
+    'Events-Last-Id': lastId,
+    'Events-Epoch': epoch,
+    ...(rewound !== undefined && { 'Events-Rewound': rewound }),
+  });
+}
+
 /** What the server stores as event `id`. */
 export function eventOf(id: number) {
   return { id, timestamp: 1_429_084_002_258 + id, from: 'test', type: 'add', data: { n: id } };

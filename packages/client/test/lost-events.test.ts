@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestError } from '../src/index.js';
 import { LossDetector } from '../src/lost-events.js';
-import { eventOf, events, eventsAt, type HostileServer, held } from './hostile-server.js';
+import { eventOf, events, eventsAt, eventsOf, type HostileServer, held } from './hostile-server.js';
 import { clientOf, emitted, recordOf, startServer } from './setup.js';
 
 const afters = (server: HostileServer) => server.requests.map(({ query }) => query.get('after'));
@@ -98,8 +98,8 @@ describe('a store that has lost events', () => {
     expect(afters(server)).toEqual([null, '100', '4', '5']);
     expect(error).toMatchObject({
       code: 'StoreRewound',
-      message: expect.stringMatching(/newest id is 4, and this client had read up to 100\./),
-      position: { after: 100, firstId: 1, lastId: 4 },
+      message: expect.stringMatching(/had read up to 100, of which the store has no more than up to 3\./),
+      position: { after: 100, firstId: 1, lastId: 4, rewoundTo: 3 },
     });
   });
 
@@ -199,4 +199,72 @@ test.each(['x', '-1', '1.5', ''])('a header %j is no bound', async (value) => {
     'error',
   )) as [RequestError];
   expect(error.code).toBe('InvalidReply');
+});
+
+describe('a store with epochs that came back older', () => {
+  const queries = (server: HostileServer) =>
+    server.requests.map(({ query }) => `${query.get('after')} ${query.get('epoch')}`);
+
+  test('is told the epoch of what was read, and is followed back to what it still has', async () => {
+    const server = (await startServer()).script(
+      eventsOf({ epoch: 'A', lastId: 5 }, 4, 5),
+      eventsOf({ epoch: 'B', rewound: '5; 3', lastId: 7 }, 4, 5),
+      eventsOf({ epoch: 'B', lastId: 7 }, 6, 7),
+      eventsOf({ epoch: 'B', lastId: 7 }),
+    );
+    const client = clientOf(server);
+    const record = recordOf(client, 'a');
+    const [error] = (await emitted(client, 'error')) as [RequestError];
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['4 a', '5 a', 'error StoreRewound a', '4 a', '5 a', '6 a', '7 a']);
+    expect(queries(server)).toEqual(['null null', '5 A', '5 B', '7 B']);
+    expect(error).toMatchObject({
+      code: 'StoreRewound',
+      position: { after: 5, firstId: 1, lastId: 7, rewoundTo: 3 },
+    });
+  });
+
+  test('and has nothing there yet', async () => {
+    const server = (await startServer()).script(
+      eventsOf({ epoch: 'A', lastId: 5 }, 5),
+      eventsOf({ epoch: 'A', rewound: '5; 3', lastId: 3 }),
+      eventsOf({ epoch: 'B', lastId: 4 }, 4),
+    );
+    const record = recordOf(clientOf(server), 'a');
+    await server.request(4);
+    expect(withoutCycles(record)).toEqual(['5 a', 'error StoreRewound a', '4 a']);
+    expect(queries(server)).toEqual(['null null', '5 A', '3 A', '4 B']);
+  });
+
+  test('is reported by the first answer, if it has taken back the saved cursor', async () => {
+    const server = (await startServer()).script(
+      eventsOf({ epoch: 'B', rewound: '9; 3', lastId: 4 }, 4),
+      eventsOf({ epoch: 'B', lastId: 4 }),
+    );
+    const client = clientOf(server);
+    const record = recordOf(client, 'a');
+    const [error] = (await emitted(client, 'error')) as [RequestError];
+    await server.request(2);
+    expect(withoutCycles(record)).toEqual(['error StoreRewound a', '4 a']);
+    expect(error.position).toEqual({ after: 9, firstId: 1, lastId: 4, rewoundTo: 3 });
+  });
+
+  test('is followed by a stream, too', async () => {
+    const server = (await startServer()).script(
+      eventsOf({ epoch: 'A', lastId: 5 }, 5),
+      eventsOf({ epoch: 'B', rewound: '5; 3', lastId: 5 }, 4, 5),
+      eventsOf({ epoch: 'B', lastId: 5 }),
+    );
+    const client = clientOf(server);
+    const codes: string[] = [];
+    client.on('error', ({ code }) => codes.push(code));
+    const stream = client.stream('a');
+    const seen: (number | undefined)[] = [];
+    while (seen.length < 3) seen.push((await stream.next()).value?.id);
+    void stream.next();
+    await server.request(3);
+    expect([seen, codes]).toEqual([[5, 4, 5], ['StoreRewound']]);
+    expect(queries(server)).toEqual(['null null', '5 A', '5 B']);
+    await client.close();
+  });
 });

@@ -17,4 +17,11 @@ export {
   MAX_STREAM_CHANNELS,
 } from './limits.js';
 export { MAX_NAME_LENGTH, NAME_PATTERN } from './name-rule.js';
-export { API_PREFIX, FIRST_ID_HEADER, IDEMPOTENCY_KEY_HEADER, LAST_ID_HEADER } from './paths-and-headers.js';
+export {
+  API_PREFIX,
+  EPOCH_HEADER,
+  FIRST_ID_HEADER,
+  IDEMPOTENCY_KEY_HEADER,
+  LAST_ID_HEADER,
+  REWOUND_HEADER,
+} from './paths-and-headers.js';

@@ -5,9 +5,10 @@ import {
   type SerialisedEvent,
   type TailEvent,
 } from '@ganomede/events-store';
+import { type ChannelRecord, readEpochs } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
-import { CHANNEL_COUNT, channelNumberKey, eventKey, typeKey } from './keys.js';
+import { CHANNEL_COUNT, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
 import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
@@ -16,6 +17,7 @@ export interface PlannedAppend {
   readonly appended?: {
     /** To be gone through once: events of a channel that nobody follows need not be made. */
     readonly tail: Iterable<TailEvent>;
+    readonly epoch: string;
     /** Oldest id that the channel keeps now. */
     readonly firstId: number;
     /** Whether it is a later one than before. */
@@ -25,8 +27,11 @@ export interface PlannedAppend {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Decides what becomes of an append, and adds all that has to be stored for it to the draft. */
-export function planAppend(draft: Draft, append: Append): PlannedAppend {
+/**
+ * Decides what becomes of an append, and adds all that has to be stored for it to the draft. `term`: stands for this opening of
+ * the store, see `Epochs`.
+ */
+export function planAppend(draft: Draft, append: Append, term: string): PlannedAppend {
   const { channel, events, maxEvents, idempotency } = append;
   const now = Date.now();
   const firstUse = idempotency && findFirstUse(draft, idempotency, now);
@@ -37,6 +42,7 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
     firstId: 1,
     lastId: 0,
     time: 0,
+    epoch: '',
   };
   const { number } = record;
   const firstGiven = record.lastId + 1;
@@ -51,12 +57,27 @@ export function planAppend(draft: Draft, append: Append): PlannedAppend {
     jsons.push(json);
   }
   const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
-  draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp });
+  const epoch = epochOf(draft, record, term, now);
+  draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp, epoch });
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
     outcome: { kind: 'appended', firstId: firstGiven, timestamp },
-    appended: { tail: tailEvents(firstGiven, events, jsons), firstId, dropped: firstId > record.firstId },
+    appended: {
+      tail: tailEvents(firstGiven, events, jsons),
+      epoch,
+      firstId,
+      dropped: firstId > record.firstId,
+    },
   };
+}
+
+/** Begins one if the file may have been exchanged since: nobody can tell after it was opened. */
+function epochOf(draft: Draft, record: ChannelRecord, term: string, now: number): string {
+  const known = readEpochs(draft, record);
+  if (known.isOf(term)) return known.current;
+  const epochs = known.begin({ ...record, term, now });
+  if (epochs.earlier !== '') draft.set(earlierEpochsKey(record.number), Buffer.from(epochs.earlier));
+  return epochs.current;
 }
 
 function* tailEvents(

@@ -23,18 +23,21 @@ export class Cursors implements CursorStorage {
     });
   }
 
-  async save(consumer: ConsumerScope, after: number): Promise<void> {
+  async save(consumer: ConsumerScope, after: number, given: string | undefined): Promise<string | undefined> {
     const { clientId, channel } = consumer;
     const key = keyOf(consumer);
-    const value = encodeCursor({ after, savedAt: Date.now() });
-    await this.#commits.write({
+    return this.#commits.write({
       subject: `the cursor of ${JSON.stringify(clientId)} on channel ${JSON.stringify(channel)}`,
-      bytes: value.length,
+      bytes: 64,
       // A poll is answered once its cursor is saved.
       fromReserve: true,
       plan: (draft) => {
-        const known = draft.get(key);
-        if (known === undefined || decodeCursor(known).after !== after) draft.set(key, value);
+        const stored = draft.get(key);
+        const known = stored && decodeCursor(stored);
+        const epoch = given ?? known?.epoch;
+        if (known?.after !== after) draft.set(key, encodeCursor({ after, savedAt: Date.now(), epoch }));
+        else if (known.epoch !== epoch) draft.set(key, encodeCursor({ ...known, epoch }));
+        return epoch;
       },
     });
   }
@@ -44,12 +47,12 @@ function keyOf({ clientId, channel, type }: ConsumerScope): Key {
   return cursorKey(type === undefined ? channel : `${channel}:${type}`, clientId);
 }
 
-/** Stored as `<after> <saved at>`, without a time if it is not known. What else may follow later is passed over. */
-export function encodeCursor({ after, savedAt }: SavedCursor): Buffer {
-  return Buffer.from(savedAt === undefined ? `${after}` : `${after} ${savedAt}`);
+/** Stored as `<after> <saved at> <epoch>`; empty is what is not known. */
+export function encodeCursor({ after, savedAt, epoch }: SavedCursor): Buffer {
+  return Buffer.from(`${after} ${savedAt ?? ''} ${epoch ?? ''}`.trimEnd());
 }
 
 function decodeCursor(value: Buffer): SavedCursor {
-  const [after, savedAt] = value.toString('latin1').split(' ');
-  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt) };
+  const [after, savedAt, epoch] = value.toString('latin1').split(' ');
+  return { after: Number(after), savedAt: savedAt ? Number(savedAt) : undefined, epoch: epoch || undefined };
 }

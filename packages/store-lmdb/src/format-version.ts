@@ -58,7 +58,7 @@ function changesFromFormat2(database: Database): Change[] {
   };
   for (const { key, value } of database.range(['p'], ['q'])) {
     const [, clientId, name] = key.map(String);
-    const cursor = { after: Number(value), savedAt: undefined };
+    const cursor = { after: Number(value), savedAt: undefined, epoch: undefined };
     replace(key, { key: cursorKey(name ?? '', clientId ?? ''), value: encodeCursor(cursor) });
   }
   for (const { key, value } of database.range(['o'], ['p'])) {

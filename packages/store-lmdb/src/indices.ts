@@ -8,7 +8,7 @@ import {
   type IndexStorage,
   textsOfPage,
 } from '@ganomede/events-store';
-import { type ChannelRecord, readChannel } from './channel-record.js';
+import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
 import { decodeIndex, encodeIndex, type IndexRecord } from './index-record.js';
@@ -112,7 +112,7 @@ export class Indices implements IndexStorage {
     return this.#read(index, (channel, { number }) => {
       if (channel === undefined) return UNKNOWN_CHANNEL;
       const { firstId, lastId } = channel;
-      const bounds = boundsOf(firstId, lastId);
+      const bounds = boundsOf(firstId, lastId, readEpochs(this.#database, channel));
       const newest = Math.min(before - 1, lastId);
       if (newest < firstId) return new EventPage([], bounds);
       const entries = this.#database.rangeBackward(

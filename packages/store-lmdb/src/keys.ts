@@ -24,6 +24,9 @@ export const eventKey = (channelNumber: number, id: number): Key => [channelNumb
 /** A channel's record (see channel-record.ts), next to the newest event. */
 export const channelKey = (channelNumber: number): Key => [channelNumber, 'c'];
 
+/** The epochs of a channel before the current one, separated by spaces. */
+export const earlierEpochsKey = (channelNumber: number): Key => [channelNumber, 'e'];
+
 /** Nothing: the key says that the event is filed under the type. */
 export const typeKey = (channelNumber: number, type: string, id: number): Key => [
   channelNumber,

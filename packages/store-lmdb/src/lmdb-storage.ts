@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type {
   Append,
@@ -32,6 +33,7 @@ export class LmdbStorage implements Storage {
   readonly #database: Database;
   readonly #commits: CommitQueue;
   readonly #expired: ExpiredRecords;
+  readonly #term = randomBytes(5).toString('hex');
   #listener: StorageListener | undefined;
 
   private constructor(dataDir: string, lock: DirectoryLock, database: Database) {
@@ -74,10 +76,10 @@ export class LmdbStorage implements Storage {
     const { outcome } = await this.#commits.write({
       subject: `${events.length} event(s) of channel ${JSON.stringify(channel)}`,
       bytes,
-      plan: (draft) => planAppend(draft, append),
+      plan: (draft) => planAppend(draft, append, this.#term),
       committed: ({ appended }) => {
         if (!appended) return;
-        this.#listener?.appended(channel, appended.tail, appended.firstId);
+        this.#listener?.appended(channel, appended.tail, appended.epoch, appended.firstId);
         if (appended.dropped) this.channels.removeDropped(channel);
       },
     });

@@ -1,5 +1,5 @@
 import { boundsOf, EventPage, NO_BOUNDS, type Scan, textsOfPage } from '@ganomede/events-store';
-import { type ChannelRecord, readChannel } from './channel-record.js';
+import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, type Key, typeKey } from './keys.js';
 import { decodeEvent } from './stored-event.js';
@@ -11,7 +11,7 @@ export function scanEvents(database: Database, scan: Scan): EventPage {
   const { firstId, lastId } = record;
   return new EventPage(
     textsOfPage(untilDamage(find(database, record, scan)), scan.limit),
-    boundsOf(firstId, lastId),
+    boundsOf(firstId, lastId, readEpochs(database, record)),
   );
 }
 

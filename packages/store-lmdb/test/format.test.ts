@@ -54,8 +54,12 @@ it.each([2, 3])('brings over what format %i holds, once', async (format) => {
 it('does not know when a cursor of format 2 was saved', async () => {
   const storage = await LmdbStorage.open(directoryOfFormat(2));
   const consumer = { clientId: 'mailer', channel: 'orders', type: undefined };
-  expect(await storage.cursors.load(consumer)).toEqual({ after: 42, savedAt: undefined });
-  await storage.cursors.save(consumer, 43);
-  expect(await storage.cursors.load(consumer)).toEqual({ after: 43, savedAt: expect.any(Number) });
+  expect(await storage.cursors.load(consumer)).toEqual({ after: 42, savedAt: undefined, epoch: undefined });
+  await storage.cursors.save(consumer, 43, undefined);
+  expect(await storage.cursors.load(consumer)).toEqual({
+    after: 43,
+    savedAt: expect.any(Number),
+    epoch: undefined,
+  });
   await storage.close();
 });

@@ -64,7 +64,7 @@ it('gives room back to the system by a compacting copy, and has what it had', as
 
   expect(await verifyLmdbStore(dataDir)).toEqual({ channels: 2, events: 13, damage: [] });
   const again = await openLmdbStore({ dataDir });
-  expect(await again.loadCursor('mailer', 'b')).toBe(2);
+  expect(await again.loadCursor('mailer', 'b')).toMatchObject({ after: 2 });
   expect(await again.append('a', [large])).toMatchObject([{ id: 5_001 }]);
   await again.close();
 });

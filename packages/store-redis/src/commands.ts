@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
 import { advanceIndex } from './scripts/advance-index.js';
 import { append } from './scripts/append.js';
+import { channelEnds } from './scripts/channel-ends.js';
 import { findIds } from './scripts/find-ids.js';
-import { lastIds } from './scripts/last-ids.js';
 import { pickEvents } from './scripts/pick-events.js';
 import { saveCursors } from './scripts/save-cursors.js';
 import type { Script, ScriptCall } from './scripts/script.js';
@@ -17,7 +17,7 @@ const SCRIPTS = [
   advanceIndex,
   append,
   findIds,
-  lastIds,
+  channelEnds,
   pickEvents,
   saveCursors,
   trimChannel,

@@ -2,24 +2,24 @@ import { setImmediate } from 'node:timers/promises';
 import { Batchers, type ConsumerScope, type CursorStorage, type SavedCursor } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { saveCursors } from './scripts/save-cursors.js';
+import { type NewCursor, saveCursors } from './scripts/save-cursors.js';
 
 /** Most cursors that are saved by one command. */
 const MAX_TOGETHER = 1_000;
 
 interface Save {
   readonly consumer: ConsumerScope;
-  readonly after: number;
+  readonly cursor: NewCursor;
   readonly bytes: 0;
-  readonly resolve: () => void;
+  readonly resolve: (epoch: string | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Cursors that share a command. */
 interface Together {
   /** By clientId. */
-  readonly cursors: Map<string, number>;
-  readonly saved: Promise<number>;
+  readonly cursors: Map<string, NewCursor>;
+  readonly saved: Promise<ReadonlyMap<string, string | undefined>>;
 }
 
 /**
@@ -49,11 +49,11 @@ export class Cursors implements CursorStorage {
     return saved === null ? undefined : parseCursor(saved);
   }
 
-  save(consumer: ConsumerScope, after: number): Promise<void> {
+  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined> {
     const { clientId, channel, type } = consumer;
     const name = JSON.stringify([this.#keys.cursors(channel, type), clientId]);
     return new Promise((resolve, reject) => {
-      this.#saves.push(name, { consumer, after, bytes: 0, resolve, reject });
+      this.#saves.push(name, { consumer, cursor: { after, epoch }, bytes: 0, resolve, reject });
     });
   }
 
@@ -62,42 +62,44 @@ export class Cursors implements CursorStorage {
     return this.#saves.idle();
   }
 
-  /** Of several for the same consumer the last one counts. */
+  /** Of several for the same consumer the last one counts, with the last epoch that was told. */
   async #saveLast(saves: readonly Save[]): Promise<void> {
     try {
-      await this.#saveTogether(saves.at(-1) as Save);
-      for (const { resolve } of saves) resolve();
+      const last = saves.at(-1) as Save;
+      const epoch = saves.findLast(({ cursor }) => cursor.epoch !== undefined)?.cursor.epoch;
+      const saved = await this.#saveTogether(last.consumer, { ...last.cursor, epoch });
+      for (const { resolve } of saves) resolve(saved);
     } catch (error) {
       for (const { reject } of saves) reject(error);
     }
   }
 
-  #saveTogether({ consumer, after }: Save): Promise<number> {
+  async #saveTogether(consumer: ConsumerScope, cursor: NewCursor): Promise<string | undefined> {
     const { clientId, channel, type } = consumer;
     const key = this.#keys.cursors(channel, type);
     let together = this.#gathering.get(key);
     if (together === undefined || together.cursors.size >= MAX_TOGETHER) {
-      const cursors = new Map<string, number>();
+      const cursors = new Map<string, NewCursor>();
       together = { cursors, saved: this.#write(key, consumer, cursors) };
       this.#gathering.set(key, together);
     }
-    together.cursors.set(clientId, after);
-    return together.saved;
+    together.cursors.set(clientId, cursor);
+    return (await together.saved).get(clientId);
   }
 
   async #write(
     key: string,
     { channel, type }: ConsumerScope,
-    cursors: ReadonlyMap<string, number>,
-  ): Promise<number> {
+    cursors: ReadonlyMap<string, NewCursor>,
+  ): Promise<ReadonlyMap<string, string | undefined>> {
     await setImmediate();
     if (this.#gathering.get(key)?.cursors === cursors) this.#gathering.delete(key);
     const subject = `save ${cursors.size} cursor(s) in ${key}`;
     return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
   }
 }
-/** `<id> <milliseconds>`; servers of the version before save the id alone. */
+/** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. */
 function parseCursor(saved: string): SavedCursor {
-  const [after, savedAt] = saved.split(' ');
-  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt) };
+  const [after, savedAt, epoch] = saved.split(' ');
+  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt), epoch };
 }

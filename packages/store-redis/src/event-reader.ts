@@ -1,5 +1,5 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { boundsOf, type ChannelBounds, headerOf, NO_BOUNDS } from '@ganomede/events-store';
+import { boundsOf, type ChannelBounds, Epochs, headerOf, NO_BOUNDS } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { pickEvents } from './scripts/pick-events.js';
@@ -55,7 +55,7 @@ export class EventReader {
       const [known, texts] = await this.#connection.run(keys.channel, `read ${keys.channel}`, (client) =>
         // Sent together and run in this order: the events reach at least to the last id.
         Promise.all([
-          client.hmget(keys.channel, 'first', 'last'),
+          client.hmget(keys.channel, 'first', 'last', 'epoch', 'epochs'),
           client.lrangeBuffer(keys.events, from - guess, from - guess + count - 1),
         ]),
       );
@@ -68,10 +68,9 @@ export class EventReader {
         from === start &&
         texts.length >= expected &&
         (texts[0] === undefined || headerOf(texts[0]).id === start);
-      if (isRight && texts.length > 0) {
-        return { texts, bounds: boundsOf(first, Math.max(last, start + texts.length - 1)) };
-      }
-      if (expected === 0) return { texts: [], bounds: boundsOf(first, last) };
+      const bounds = boundsOf(first, last, new Epochs(known[2] ?? '', known[3] ?? ''));
+      // What came after the bounds were read may be of another epoch.
+      if (isRight || expected === 0) return { texts: texts.slice(0, expected), bounds };
     }
     throw new EventsError(
       'ServiceUnavailable',

@@ -10,11 +10,11 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
  * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
  * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `swept`: type lists hold no ids below (see trim-channel.lua) |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `epoch`, `epochs`: the current epoch and those before (see append.lua), `swept`: type lists hold no ids below (see trim-channel.lua) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
  * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
- * | `events:{users/v1}:cursors` | hash | clientId to `<id of the last event seen in users/v1> <when that was saved, milliseconds>` |
+ * | `events:{users/v1}:cursors` | hash | clientId to `<id of the last event seen in users/v1> <when that was saved, milliseconds> <epoch>` |
  * | `events:{users/v1}:cursors:add` | hash | the same for `users/v1:add` |
  * | `events:{users/v1}:consumer-types` | set | the types that have cursors; an empty one stands for `users/v1` itself |
  * | `events:{users/v1}:once:<hash>` | string | an idempotency record (see append.lua); expires |

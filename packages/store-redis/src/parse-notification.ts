@@ -6,6 +6,8 @@ export interface Notification {
   readonly firstId: number;
   /** Whether events were appended. */
   readonly appended: boolean;
+  /** The epoch of those; empty if none were. */
+  readonly epoch: string;
   /** The events that were appended, if they are small. */
   readonly events: readonly TailEvent[];
 }
@@ -14,13 +16,14 @@ const NEWLINE = 0x0a;
 
 export function parseNotification(message: Buffer): Notification {
   const lines = splitLines(message);
-  const [firstId, firstGiven] = lines[0]?.toString('latin1').split(' ').map(Number) ?? [];
+  const [first, given, , epoch = ''] = lines[0]?.toString('latin1').split(' ') ?? [];
+  const firstGiven = Number(given ?? 0);
   const events: TailEvent[] = [];
   for (let i = 1; i + 1 < lines.length; i += 2) {
     const [type, json] = [lines[i], lines[i + 1]];
-    if (type && json) events.push({ id: (firstGiven ?? 0) + events.length, type: type.toString(), json });
+    if (type && json) events.push({ id: firstGiven + events.length, type: type.toString(), json });
   }
-  return { firstId: firstId ?? 0, appended: firstGiven !== undefined, events };
+  return { firstId: Number(first ?? 0), appended: given !== undefined, epoch, events };
 }
 
 function splitLines(message: Buffer): Buffer[] {

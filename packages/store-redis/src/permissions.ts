@@ -40,6 +40,7 @@ export function commandsOf(keys: Keys): string[][] {
     ['ssubscribe', notifications],
     ['sunsubscribe', notifications],
     ['ping'],
+    ['info', 'replication'],
     ['time'],
     ['wait', '0', '0'],
   ];

@@ -1,6 +1,7 @@
 import {
   boundsOf,
   type ChannelBounds,
+  Epochs,
   EventPage,
   MAX_PAGE_BYTES,
   NO_BOUNDS,
@@ -69,9 +70,13 @@ export class Scanner {
   async #page(channel: string, limit: number, next: NextStep): Promise<EventPage> {
     const texts: Buffer[] = [];
     let bytes = 0;
+    let before: ChannelBounds | undefined;
     for (;;) {
       const count = Math.min(limit - texts.length, this.#reader.chunk(channel, MAX_PAGE_BYTES - bytes));
       const { texts: found, bounds, ended } = await next(count);
+      // Another epoch has begun: what was read before it may be lost.
+      if (before && before.epochs?.current !== bounds.epochs?.current) return new EventPage(texts, before);
+      before = bounds;
       for (const text of found) {
         texts.push(text);
         bytes += text.length;
@@ -99,10 +104,10 @@ export class Scanner {
     return async (count) => {
       const found = await this.#find(key, list, { after: cursor }, count);
       if (found === undefined) return { texts: [], bounds: NO_BOUNDS, ended: true };
-      const { first, last, ids } = found;
+      const { firstId, bounds, ids } = found;
       cursor = ids.at(-1) ?? cursor;
-      const texts = await this.#reader.pick(channel, ids, first);
-      return { texts, bounds: boundsOf(first, last), ended: ids.length < count || cursor >= last };
+      const texts = await this.#reader.pick(channel, ids, firstId);
+      return { texts, bounds, ended: ids.length < count || cursor >= bounds.lastId };
     };
   }
 
@@ -123,14 +128,15 @@ export class Scanner {
   async #idsOfChannel(channel: string, before: number | undefined, count: number): Promise<DescendingIds> {
     const { channel: key } = this.#keys.of(channel);
     const known = await this.#connection.run(key, `read ${key}`, (client) =>
-      client.hmget(key, 'first', 'last'),
+      client.hmget(key, 'first', 'last', 'epoch', 'epochs'),
     );
     if (known[1] == null) return { ids: [], bounds: NO_BOUNDS, ended: true };
     const [first, last] = [Number(known[0]), Number(known[1])];
     const newest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, last);
     const size = Math.max(Math.min(count, newest - first + 1), 0);
     const ids = Array.from({ length: size }, (_, i) => newest - i);
-    return { ids, bounds: boundsOf(first, last), ended: newest - size < first };
+    const bounds = boundsOf(first, last, new Epochs(known[2] ?? '', known[3] ?? ''));
+    return { ids, bounds, ended: newest - size < first };
   }
 
   async #idsOfList(
@@ -142,8 +148,8 @@ export class Scanner {
     const { channel: key } = this.#keys.of(channel);
     const found = await this.#find(key, list, { before }, count);
     if (found === undefined) return { ids: [], bounds: NO_BOUNDS, ended: true };
-    const { first, last, ids } = found;
-    return { ids, bounds: boundsOf(first, last), ended: ids.length < count };
+    const { bounds, ids } = found;
+    return { ids, bounds, ended: ids.length < count };
   }
 
   #find(channel: string, list: string, range: FindIdsArgs['range'], limit: number): Promise<FoundIds> {

@@ -1,9 +1,9 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { type StorageListener, type Subscriptions, storeClosed } from '@ganomede/events-store';
 import type { Redis } from 'ioredis';
+import { ChannelEnds } from './channel-ends.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { LastIds } from './last-ids.js';
 import { parseNotification } from './parse-notification.js';
 
 /** How long a first subscription may take before it is given up, milliseconds. */
@@ -36,7 +36,7 @@ export class Subscriber implements Subscriptions {
   readonly #displaced = new Set<Subscription>();
   #retryTimer: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
-  readonly #lastIds: LastIds;
+  readonly #channelEnds: ChannelEnds;
   #listener: StorageListener | undefined;
   #closed = false;
 
@@ -44,7 +44,7 @@ export class Subscriber implements Subscriptions {
     this.#connection = connection;
     this.#keys = keys;
     this.checkEveryMs = checkEveryMs;
-    this.#lastIds = new LastIds(connection, keys);
+    this.#channelEnds = new ChannelEnds(connection, keys);
     connection.onReconnect(() => this.#followConnection());
   }
 
@@ -89,7 +89,7 @@ export class Subscriber implements Subscriptions {
     server?.sunsubscribe(name).catch(() => {});
   }
 
-  readonly lastIds = (channels: readonly string[]) => this.#lastIds.read(channels);
+  readonly ends = (channels: readonly string[]) => this.#channelEnds.read(channels);
 
   close(): void {
     this.#closed = true;
@@ -102,9 +102,9 @@ export class Subscriber implements Subscriptions {
   }
 
   #tell(channel: string, message: Buffer): void {
-    const { firstId, appended, events } = parseNotification(message);
+    const { firstId, appended, epoch, events } = parseNotification(message);
     if (events.length > 0) {
-      this.#listener?.appended(channel, events, firstId);
+      this.#listener?.appended(channel, events, epoch, firstId);
       return;
     }
     // Too large to be told: everybody reads them.

@@ -17,6 +17,13 @@ describe('three masters with replicas', () => {
     return {
       store,
       peer,
+      backUp: async () => {
+        const restore = await cluster.backUp();
+        return async () => {
+          await restore();
+          return store;
+        };
+      },
       close: async () => {
         await store.close();
         await peer.close();

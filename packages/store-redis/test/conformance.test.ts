@@ -17,6 +17,13 @@ describe('one Redis', () => {
     return {
       store,
       peer,
+      backUp: async () => {
+        const restore = await redis.backUp();
+        return async () => {
+          await restore();
+          return store;
+        };
+      },
       close: async () => {
         await store.close();
         await peer.close();

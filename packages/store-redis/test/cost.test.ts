@@ -94,6 +94,9 @@ it('does not read a busy channel again if no notification was lost', async () =>
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const counts = await redis.commandCounts();
   await Promise.all([load.stop(), follower.stop()]);
-  expect(counts.get('hget')).toBeGreaterThan(20);
-  expect(counts.get('lrange') ?? 0).toBeLessThan((counts.get('hget') ?? 0) / 5);
+  const count = (command: string) => counts.get(command) ?? 0;
+  // The bounds are read with the events, by an append (which alone asks for the time), and by the look at the end.
+  const looks = count('hmget') - count('lrange') - count('time');
+  expect(looks).toBeGreaterThan(20);
+  expect(count('lrange')).toBeLessThan(looks / 5);
 });

@@ -34,6 +34,7 @@ describe('keys', () => {
       first: '1',
       last: '3',
       time: String(newest?.timestamp),
+      epoch: expect.stringMatching(/^1-\d{13}-[0-9a-f]{10}-0$/),
     });
     expect(JSON.parse((await admin.lindex('events:{users/v1}:events', 2)) ?? '')).toEqual(newest);
     expect(await admin.lrange('events:{users/v1}:type:add', 0, -1)).toEqual(['1', '3']);

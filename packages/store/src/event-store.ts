@@ -17,6 +17,7 @@ import {
   type ReadIndexOptions,
 } from './indices/index-reader.js';
 import { resolveOptions, type StoreOptions, type StoreSettings } from './options.js';
+import { readAfter } from './read-after.js';
 import { Sweeper } from './retention/sweeper.js';
 import type { ChannelScope, IndexScope, Storage } from './storage.js';
 import { LiveChannels } from './waiting/live-channels.js';
@@ -31,6 +32,14 @@ export interface LatestCursor {
   readonly limit: number;
   /** Only events with a lower id; default: all. */
   readonly before?: number | undefined;
+}
+
+/** Where a consumer is on a channel name. */
+export interface ConsumerCursor {
+  /** Id of the last event that it has seen; 0 if it has seen none. */
+  readonly after: number;
+  /** The `epoch` of the page that the event came with; undefined if that was never told. */
+  readonly epoch: string | undefined;
 }
 
 export interface AppendOptions {
@@ -95,11 +104,11 @@ export class EventStore {
     const live = new LiveChannels(storage.subscriptions);
     this.#live = live;
     storage.listen({
-      appended: (channel, events, firstId) => live.push(channel, events, firstId),
+      appended: (channel, events, epoch, firstId) => live.push(channel, events, epoch, firstId),
       trimmed: (channel, firstId) => live.drop(channel, firstId),
       missed: (channel) => live.reset(channel),
     });
-    this.#polls = { live, hooks, scan: (scan) => storage.scan(scan) };
+    this.#polls = { live, hooks, read: (scope, cursor) => readAfter(storage, scope, cursor) };
     this.#indexReader = new IndexReader(
       storage,
       (index) => this.#indexScope(index),
@@ -160,13 +169,13 @@ export class EventStore {
   /**
    * Events after a cursor, ascending by id, without waiting. At most `limit`; fewer than there are if they
    * would hold more than about `MAX_PAGE_BYTES` of JSON, but never none of them. A cursor before the oldest
-   * event kept reads from there on; one ahead of the newest reads nothing. The bounds in the page tell both.
+   * event kept reads from there on. One that has seen events which the store no longer has (it came back older, or empty)
+   * reads behind the last one that it has seen and the store still has; `rewoundTo` of the page then says which that is.
+   * That is found out by the `epoch` of the cursor; without it only a cursor ahead of the newest id is noticed, and reads
+   * nothing.
    */
-  read({ channel: name, after, limit }: ReadCursor): Promise<EventPage> {
-    return this.#run('read', async () => {
-      const { channel, type } = this.#scope(name);
-      return this.#storage.scan({ channel, type, after, limit });
-    });
+  read(cursor: ReadCursor): Promise<EventPage> {
+    return this.#run('read', async () => readAfter(this.#storage, this.#scope(cursor.channel), cursor));
   }
 
   /**
@@ -185,9 +194,8 @@ export class EventStore {
    * `timeoutMs`, when `signal` aborts, and when the store closes. Rejects if the store is away when it begins;
    * once it waits it waits on.
    *
-   * A cursor ahead of the newest id (the store came back empty, or older than it was) is taken as the newest id:
-   * the poll gets the next event that is appended, though its id is lower than `after`. `lastId` of the page
-   * being lower than `after` tells the consumer that the store has lost events.
+   * A cursor that has seen what the store no longer has is taken back as `read` does it, also if the store comes back older
+   * while the poll waits.
    */
   poll(cursor: ReadCursor, options: PollOptions): Promise<EventPage> {
     const poll = new PromisedPoll(options);
@@ -207,20 +215,24 @@ export class EventStore {
     }
   }
 
-  /** The saved cursor of a consumer on a channel name: the id of the last event seen, 0 if none was saved. */
-  loadCursor(clientId: string, name: string): Promise<number> {
+  /** The saved cursor of a consumer on a channel name; at 0 if none was saved. */
+  loadCursor(clientId: string, name: string): Promise<ConsumerCursor> {
     return this.#run('loadCursor', async () => {
       const { channel, type } = this.#scope(name);
-      return (await this.#storage.cursors.load({ clientId, channel, type }))?.after ?? 0;
+      const saved = await this.#storage.cursors.load({ clientId, channel, type });
+      return { after: saved?.after ?? 0, epoch: saved?.epoch };
     });
   }
 
-  /** Saves the cursor of a consumer, even if it is lower than the saved one (a rewind). */
-  saveCursor(clientId: string, name: string, after: number): Promise<void> {
+  /**
+   * Saves the cursor of a consumer, even if it is lower than the saved one; with the epoch that is given, or the one that
+   * it was saved with before. Resolves with what is saved.
+   */
+  saveCursor(clientId: string, name: string, after: number, epoch?: string): Promise<ConsumerCursor> {
     return this.#run('saveCursor', async () => {
       const { channel, type } = this.#scope(name);
       assertLength('Client ID', clientId);
-      return this.#storage.cursors.save({ clientId, channel, type }, after);
+      return { after, epoch: await this.#storage.cursors.save({ clientId, channel, type }, after, epoch) };
     });
   }
 

@@ -1,6 +1,7 @@
 export { Batcher, Batchers, type BatchLimits } from './batcher.js';
 export {
   type AppendOptions,
+  type ConsumerCursor,
   EventStore,
   type LatestCursor,
   openEventStore,
@@ -9,6 +10,7 @@ export {
   type StoreObserver,
   storeClosed,
 } from './event-store.js';
+export { Epochs, type NewEpoch } from './events/epochs.js';
 export {
   boundsOf,
   type ChannelBounds,
@@ -31,6 +33,7 @@ export { excess } from './retention/excess.js';
 export type {
   Append,
   AppendOutcome,
+  ChannelEnd,
   ChannelScope,
   ChannelStorage,
   ConsumerScope,

@@ -21,13 +21,15 @@ export interface Storage {
   /**
    * Stores events, all of them or none, in one atomic step that also looks at the conditions of the append. Resolves
    * once they are as durable as the engine makes them and every `scan` sees them. Appends of one process to one channel
-   * are stored in the order of the calls.
+   * are stored in the order of the calls. Begins an epoch if the engine may have come back older since the last append
+   * (see epochs.ts).
    */
   append(append: Append): Promise<AppendOutcome>;
 
   /**
    * Events of a channel, or of one type of it, in the order of the scan; at most `limit`, and fewer if they would hold
    * more than about `MAX_PAGE_BYTES`, but never none of them. One that begins below the oldest event kept begins there.
+   * The page tells the epochs of the channel, as they are with its bounds.
    */
   scan(scan: Scan): Promise<EventPage>;
 
@@ -97,8 +99,11 @@ export interface ConsumerScope extends ChannelScope {
 export interface CursorStorage {
   /** Undefined if none was saved. */
   load(consumer: ConsumerScope): Promise<SavedCursor | undefined>;
-  /** Saves it with the time, unless it is at `after` already. */
-  save(consumer: ConsumerScope, after: number): Promise<void>;
+  /**
+   * Saves it, with the time unless it is at `after` already; without `epoch` it keeps the one that it has. Resolves with the
+   * epoch that it has then.
+   */
+  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined>;
 }
 
 export interface SavedCursor {
@@ -106,6 +111,8 @@ export interface SavedCursor {
   readonly after: number;
   /** When it came to be there, milliseconds since the Unix epoch; undefined if it was saved before that was kept. */
   readonly savedAt: number | undefined;
+  /** The epoch of that event, or a later one that it belongs to as well; undefined if none was ever told. */
+  readonly epoch: string | undefined;
 }
 
 /** What an index holds follows from these; definitions that have them in common may share it. */
@@ -184,10 +191,10 @@ export interface TailEvent {
 /** What an engine tells about its channels. At least about those that are subscribed to, if it has subscriptions. */
 export interface StorageListener {
   /**
-   * New events, ascending by id. `firstId` is the oldest id that the channel keeps, above its last if it keeps none.
-   * `events` need not be gone through, so an engine may make them while somebody does.
+   * New events, ascending by id, all of one epoch. `firstId` is the oldest id that the channel keeps, above its last if it
+   * keeps none. `events` need not be gone through, so an engine may make them while somebody does.
    */
-  appended(channel: string, events: Iterable<TailEvent>, firstId: number): void;
+  appended(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void;
   /** The oldest events were dropped. */
   trimmed(channel: string, firstId: number): void;
   /** Events may have been appended that are not told. */
@@ -201,6 +208,13 @@ export interface Subscriptions {
   /** Resolves once every later event of the channel will be told. Rejects if the engine is out of reach. */
   subscribe(channel: string): Promise<void>;
   unsubscribe(channel: string): void;
-  /** The newest id of each channel, undefined if it cannot be read. Does not reject. */
-  lastIds(channels: readonly string[]): Promise<(number | undefined)[]>;
+  /** Where each channel ends, undefined if it cannot be read. Does not reject. */
+  ends(channels: readonly string[]): Promise<(ChannelEnd | undefined)[]>;
+}
+
+export interface ChannelEnd {
+  /** The newest id; 0 if nothing was ever appended. */
+  readonly lastId: number;
+  /** The current epoch; empty if there is none. */
+  readonly epoch: string;
 }

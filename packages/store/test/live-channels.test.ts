@@ -52,12 +52,12 @@ describe('LiveChannels', () => {
 
   it('pushes to those who poll the channel and to nobody else', async () => {
     const channels = new LiveChannels();
-    channels.push('a', [event(1)], 1);
+    channels.push('a', [event(1)], '', 1);
     const [a, b] = [channels.use('a'), channels.use('b')];
     expect(a.tail.lastId).toBe(0);
     const woken = waiting(a.waiters, 1_000);
     void waiting(b.waiters, 1_000);
-    channels.push('a', [event(2), event(3)], 1);
+    channels.push('a', [event(2), event(3)], '', 1);
     await woken;
     expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Epochs } from '../src/events/epochs.js';
 import { EventPage } from '../src/events/event-page.js';
 import type { TailEvent } from '../src/storage.js';
 import { LiveTail } from '../src/waiting/live-tail.js';
@@ -16,17 +17,17 @@ function tailFrom(lastId: number): LiveTail {
 }
 
 const idsAfter = (tail: LiveTail, after: number, type?: string, limit = ALL) =>
-  tail.read(after, limit, type)?.events.map(({ id }) => id);
+  tail.read(after, undefined, limit, type)?.events.map(({ id }) => id);
 
 describe('LiveTail', () => {
   it('answers nobody before a read has told where the channel begins', () => {
     const tail = new LiveTail();
     expect(idsAfter(tail, 0)).toBeUndefined();
-    tail.push(tailEvent(8));
+    tail.push(tailEvent(8), '');
     expect(idsAfter(tail, 7), 'started by a push').toBeUndefined();
     tail.start({ firstId: 3, lastId: 7 });
     expect(idsAfter(tail, 7)).toEqual([8]);
-    expect(tail.read(8, 1, undefined)).toMatchObject({
+    expect(tail.read(8, undefined, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 8,
     });
@@ -34,10 +35,10 @@ describe('LiveTail', () => {
 
   it('keeps what was pushed while the read ran', () => {
     const tail = new LiveTail();
-    tail.push(tailEvent(1));
-    tail.push(tailEvent(2));
+    tail.push(tailEvent(1), '');
+    tail.push(tailEvent(2), '');
     tail.start({ firstId: 0, lastId: 0 });
-    expect(tail.read(0, ALL, undefined)).toMatchObject({
+    expect(tail.read(0, undefined, ALL, undefined)).toMatchObject({
       count: 2,
       firstId: 1,
       lastId: 2,
@@ -46,26 +47,26 @@ describe('LiveTail', () => {
 
   it('drops what a read has overtaken, and ignores it when it comes late', () => {
     const tail = tailFrom(5);
-    tail.push(tailEvent(6));
+    tail.push(tailEvent(6), '');
     tail.start({ firstId: 1, lastId: 9 });
-    tail.push(tailEvent(7));
-    tail.push(tailEvent(9));
+    tail.push(tailEvent(7), '');
+    tail.push(tailEvent(9), '');
     expect(tail.lastId).toBe(9);
     expect(idsAfter(tail, 6), 'not held any more').toBeUndefined();
-    tail.push(tailEvent(10));
+    tail.push(tailEvent(10), '');
     expect(idsAfter(tail, 9)).toEqual([10]);
   });
 
   it('ignores an event that it has', () => {
     const tail = tailFrom(0);
-    for (const id of [1, 2, 2, 1, 3]) tail.push(tailEvent(id));
+    for (const id of [1, 2, 2, 1, 3]) tail.push(tailEvent(id), '');
     expect(idsAfter(tail, 0)).toEqual([1, 2, 3]);
   });
 
   it('sends readers to the store after a gap in the ids', () => {
     const tail = tailFrom(2);
-    tail.push(tailEvent(3));
-    tail.push(tailEvent(6));
+    tail.push(tailEvent(3), '');
+    tail.push(tailEvent(6), '');
     expect(tail.lastId).toBe(6);
     for (const after of [2, 3, 4]) expect(idsAfter(tail, after)).toBeUndefined();
     expect(idsAfter(tail, 5)).toEqual([6]);
@@ -74,7 +75,7 @@ describe('LiveTail', () => {
 
   it('drops its oldest events once it holds too many', () => {
     const tail = tailFrom(0);
-    for (let id = 1; id <= 5_000; id++) tail.push(tailEvent(id));
+    for (let id = 1; id <= 5_000; id++) tail.push(tailEvent(id), '');
     expect(idsAfter(tail, 0)).toBeUndefined();
     expect(idsAfter(tail, 4_900)).toHaveLength(100);
     expect(tail.lastId).toBe(5_000);
@@ -82,20 +83,20 @@ describe('LiveTail', () => {
 
   it('drops its oldest events once they are too large, be it all of them', () => {
     const tail = tailFrom(0);
-    for (let id = 1; id <= 20; id++) tail.push(tailEvent(id, 'add', 50_000));
+    for (let id = 1; id <= 20; id++) tail.push(tailEvent(id, 'add', 50_000), '');
     expect(idsAfter(tail, 0)).toBeUndefined();
     expect(idsAfter(tail, 19)).toEqual([20]);
-    tail.push(tailEvent(21, 'add', 1024 * 1024));
+    tail.push(tailEvent(21, 'add', 1024 * 1024), '');
     expect(idsAfter(tail, 20), 'too large to hold').toBeUndefined();
     expect(idsAfter(tail, 21)).toEqual([]);
     expect(tail.lastId).toBe(21);
-    tail.push(tailEvent(22));
+    tail.push(tailEvent(22), '');
     expect(idsAfter(tail, 21)).toEqual([22]);
   });
 
   it('finds one type, up to a limit', () => {
     const tail = tailFrom(0);
-    for (let id = 1; id <= 9; id++) tail.push(tailEvent(id, id % 2 ? 'odd' : 'even'));
+    for (let id = 1; id <= 9; id++) tail.push(tailEvent(id, id % 2 ? 'odd' : 'even'), '');
     expect(idsAfter(tail, 0, 'odd')).toEqual([1, 3, 5, 7, 9]);
     expect(idsAfter(tail, 3, 'even', 2)).toEqual([4, 6]);
     expect(idsAfter(tail, 0, 'none')).toEqual([]);
@@ -103,12 +104,12 @@ describe('LiveTail', () => {
 
   it('gives readers at one place the same batch, until the next event', () => {
     const tail = tailFrom(0);
-    tail.push(tailEvent(1));
-    const read = (after: number, limit = 10) => tail.read(after, limit, undefined);
+    tail.push(tailEvent(1), '');
+    const read = (after: number, limit = 10) => tail.read(after, undefined, limit, undefined);
     const batch = read(0);
     expect(read(0)).toBe(batch);
     expect(read(0, 11)).not.toBe(batch);
-    tail.push(tailEvent(2));
+    tail.push(tailEvent(2), '');
     expect(read(0)?.count).toBe(2);
     for (let after = 0; after < 100; after++) read(after);
     expect(read(0)?.count).toBe(2);
@@ -116,12 +117,12 @@ describe('LiveTail', () => {
 
   it('forgets everything on reset', () => {
     const tail = tailFrom(0);
-    tail.push(tailEvent(1));
+    tail.push(tailEvent(1), '');
     tail.reset();
     expect(tail.lastId).toBe(0);
     expect(idsAfter(tail, 0)).toBeUndefined();
     tail.start({ firstId: 1, lastId: 4 });
-    tail.push(tailEvent(5));
+    tail.push(tailEvent(5), '');
     expect(idsAfter(tail, 4)).toEqual([5]);
   });
 
@@ -133,26 +134,26 @@ describe('LiveTail', () => {
 
   it('forgets what was dropped', () => {
     const tail = tailFrom(0);
-    for (let id = 1; id <= 5; id++) tail.push(tailEvent(id));
+    for (let id = 1; id <= 5; id++) tail.push(tailEvent(id), '');
     tail.drop(3);
     expect(idsAfter(tail, 0), 'before the oldest').toBeUndefined();
     expect(idsAfter(tail, 2)).toEqual([3, 4, 5]);
-    expect(tail.read(5, 1, undefined)).toMatchObject({
+    expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 5,
     });
     tail.start({ firstId: 1, lastId: 4 });
-    expect(tail.read(5, 1, undefined)).toMatchObject({
+    expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
       firstId: 3,
       lastId: 5,
     });
     tail.drop(6);
-    expect(tail.read(5, 1, undefined)).toMatchObject({
+    expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
       firstId: 0,
       lastId: 5,
     });
-    tail.push(tailEvent(6));
-    expect(tail.read(5, 1, undefined)).toMatchObject({
+    tail.push(tailEvent(6), '');
+    expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
       firstId: 6,
       lastId: 6,
     });
@@ -167,26 +168,26 @@ describe('LiveTail', () => {
 
   it('begins anew after a reset', () => {
     const tail = tailFrom(5);
-    tail.push(tailEvent(6));
+    tail.push(tailEvent(6), '');
     tail.reset();
     expect(idsAfter(tail, 6)).toBeUndefined();
     tail.start({ firstId: 1, lastId: 2 });
-    tail.push(tailEvent(3));
+    tail.push(tailEvent(3), '');
     expect(idsAfter(tail, 2)).toEqual([3]);
   });
 
   it('lets go of what has been there for a while, and goes on without a gap', () => {
     const tail = tailFrom(0);
-    tail.push(tailEvent(1));
+    tail.push(tailEvent(1), '');
     tail.age();
-    tail.push(tailEvent(2));
+    tail.push(tailEvent(2), '');
     expect(idsAfter(tail, 0)).toEqual([1, 2]);
     tail.age();
     expect(idsAfter(tail, 0), 'aged').toBeUndefined();
     expect(idsAfter(tail, 1)).toEqual([2]);
     tail.age();
     expect(idsAfter(tail, 2)).toEqual([]);
-    tail.push(tailEvent(3));
+    tail.push(tailEvent(3), '');
     expect(idsAfter(tail, 2)).toEqual([3]);
   });
 
@@ -202,7 +203,7 @@ describe('LiveTail', () => {
 
     it('where it reaches what is held, page by page', () => {
       const tail = tailFrom(10);
-      tail.push(tailEvent(11));
+      tail.push(tailEvent(11), '');
       tail.adopt(2, found(3, 8));
       expect(idsAfter(tail, 2), 'not up to the tail').toBeUndefined();
       tail.adopt(7, found(8, 10));
@@ -212,27 +213,27 @@ describe('LiveTail', () => {
       expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11]);
       expect(idsAfter(tail, 4, undefined, 2)).toEqual([5, 6]);
       tail.adopt(5, found(6, 9));
-      tail.push(tailEvent(12));
+      tail.push(tailEvent(12), '');
       expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
       expect(tail.lastId).toBe(12);
     });
 
     it('but not for readers of a type, as only the store knows that of old events', () => {
       const tail = tailFrom(10);
-      tail.push(tailEvent(11));
+      tail.push(tailEvent(11), '');
       tail.adopt(7, found(8, 10));
       expect(idsAfter(tail, 7, 'add')).toBeUndefined();
       expect(idsAfter(tail, 9, 'add')).toBeUndefined();
       expect(idsAfter(tail, 10, 'add')).toEqual([11]);
       tail.reset();
       tail.start({ firstId: 1, lastId: 4 });
-      tail.push(tailEvent(5));
+      tail.push(tailEvent(5), '');
       expect(idsAfter(tail, 4, 'add')).toEqual([5]);
     });
 
     it('but no more than may be held, and drops nothing newer for it', () => {
       const tail = tailFrom(10);
-      for (let id = 11; id <= 15; id++) tail.push(tailEvent(id, 'add', 40_000));
+      for (let id = 11; id <= 15; id++) tail.push(tailEvent(id, 'add', 40_000), '');
       tail.adopt(8, found(9, 10, { padding: 40_000 }));
       expect(idsAfter(tail, 8)).toBeUndefined();
       tail.adopt(9, found(10, 10, { padding: 40_000 }));
@@ -265,6 +266,47 @@ describe('LiveTail', () => {
       tail.age();
       expect(idsAfter(tail, 7)).toBeUndefined();
       expect(idsAfter(tail, 10)).toEqual([]);
+    });
+  });
+
+  describe('in a store that came back older', () => {
+    const [A, B] = ['1-1-a-0', '2-2-b-1'];
+    const page = (epoch: string, lastId: number) => ({ firstId: 1, lastId, epochs: new Epochs(epoch, '') });
+
+    function tailOfA(lastId: number): LiveTail {
+      const tail = new LiveTail();
+      tail.start(page(A, 0));
+      for (let id = 1; id <= lastId; id++) tail.push(tailEvent(id), A);
+      return tail;
+    }
+
+    it('forgets what it holds when events of another epoch come', () => {
+      const tail = tailOfA(5);
+      tail.push(tailEvent(2), B);
+      tail.push(tailEvent(3), B);
+      expect([tail.epoch, tail.lastId]).toEqual([B, 3]);
+      expect(tail.read(1, B, ALL, undefined), 'where the channel begins is not known').toBeUndefined();
+      expect(tail.start(page(B, 3))).toBe(true);
+      expect(tail.read(1, B, ALL, undefined)?.count).toBe(2);
+      expect(tail.read(1, A, ALL, undefined), 'the store knows what A has seen').toBeUndefined();
+      expect(tail.read(1, undefined, ALL, undefined)?.count).toBe(2);
+    });
+
+    it('knows how far a cursor of an earlier epoch is right once a read has told it', () => {
+      const tail = tailOfA(0);
+      tail.push(tailEvent(2), B);
+      tail.start({ firstId: 1, lastId: 2, epochs: new Epochs(B, A) });
+      expect(tail.read(1, A, ALL, undefined)?.count).toBe(1);
+      expect(tail.read(2, A, ALL, undefined)).toBeUndefined();
+    });
+
+    it('is not started by a read of another epoch than what was pushed', () => {
+      const tail = tailOfA(0);
+      tail.push(tailEvent(2), B);
+      expect(tail.start(page(A, 5))).toBe(false);
+      expect([tail.epoch, tail.lastId]).toEqual([B, 2]);
+      tail.adopt(0, new EventPage([tailEvent(1).json], page(A, 5)));
+      expect(tail.read(0, undefined, ALL, undefined)).toBeUndefined();
     });
   });
 });

@@ -24,7 +24,7 @@ const something = async () => new EventPage([event6], { firstId: 1, lastId: 6 })
 let live: LiveChannels;
 afterEach(() => live.close());
 
-type Read = (scan: { readonly after: number }) => Promise<EventPage>;
+type Read = (cursor: { readonly after: number }) => Promise<EventPage>;
 
 /** A store that is notified by hand, and whose reads are the given ones, in this order; the last one for ever. */
 function source(...reads: Read[]) {
@@ -37,7 +37,8 @@ function sourceOn(channels: LiveChannels, reads: readonly Read[]) {
   return {
     live,
     hooks: {},
-    scan: (scan: { readonly after: number }) => (reads[count++] ?? reads.at(-1) ?? nothing)(scan),
+    read: (_scope: unknown, cursor: { readonly after: number }) =>
+      (reads[count++] ?? reads.at(-1) ?? nothing)(cursor),
     get reads() {
       return count;
     },
@@ -161,7 +162,7 @@ it.each(['event', 'time', 'abort', 'aborted before', 'failure'])(
     const timeoutMs = end === 'time' ? 20 : 10_000;
     const polling = poll(store, cursor, { timeoutMs, signal: controller.signal }).catch(() => {});
     await turn();
-    if (end === 'event') live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+    if (end === 'event') live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1);
     if (end === 'abort') controller.abort();
     await polling;
     expect([live.waiting, getEventListeners(controller.signal, 'abort')]).toEqual([0, []]);
@@ -190,7 +191,7 @@ it('that throws keeps nobody else from being woken, and the channel from being l
   await turn();
   const channel = live.use('a');
   expect([live.waiting, channel.users]).toEqual([2, 3]);
-  live.push('a', [{ id: 6, type: 'add', json: event6 }], 1);
+  live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1);
   expect((await polling).texts).toEqual([event6]);
   expect(thrown).toEqual([new Error('a bug')]);
   expect([live.waiting, channel.users]).toEqual([0, 1]);

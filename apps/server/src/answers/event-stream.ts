@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
+import { type ConsumerCursor, type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Reader, Untaken } from './untaken.js';
@@ -12,15 +12,21 @@ const READ_LIMIT = 100;
 /** Read at first, when it is not known yet how large they are. */
 const FIRST_READ_LIMIT = 8;
 
+/** The name of the message that says so if the store came back older than what the stream has sent. */
+const REWOUND_EVENT = 'events-rewound';
+
 const HEARTBEAT = Buffer.from(':\n\n');
 const MESSAGE_END = Buffer.from('\n\n');
 
 /** Where a stream is in each of its channels, in the order in which it was asked for them: the last event's id. */
 export type StreamCursors = Map<string, number>;
 
+/** The saved cursor of the stream's consumer on each of its channels, in that order. */
+export type SavedCursors = Map<string, ConsumerCursor>;
+
 /** What all event streams of a server share. */
 export interface EventStreamContext {
-  readonly store: Pick<EventStore, 'poll'>;
+  readonly store: Pick<EventStore, 'poll' | 'saveCursor'>;
   /** How long to wait at the store at a time, milliseconds. */
   readonly pollTimeoutMs: number;
   readonly metrics: Pick<Metrics, 'delivered'>;
@@ -36,6 +42,7 @@ export interface EventStreamContext {
  * One piece is sent at a time. What is kept until the reader has taken it is bounded; the rest is read again.
  */
 export class EventStream implements WaitingRequest, Reader {
+  readonly #clientId: string;
   readonly #reply: FastifyReply;
   readonly #context: EventStreamContext;
   readonly #ended = new AbortController();
@@ -43,7 +50,8 @@ export class EventStream implements WaitingRequest, Reader {
   #taken: Promise<void> | undefined;
   #failure: unknown;
 
-  constructor(reply: FastifyReply, context: EventStreamContext) {
+  constructor(clientId: string, reply: FastifyReply, context: EventStreamContext) {
+    this.#clientId = clientId;
     this.#reply = reply;
     this.#context = context;
     // Each channel listens.
@@ -60,14 +68,14 @@ export class EventStream implements WaitingRequest, Reader {
   }
 
   /**
-   * Resolves once the stream has ended. If its reader is too slow or the store fails, the connection is cut, and the
+   * Begins at the saved cursors; resolves once the stream has ended. If its reader is too slow or the store fails, the connection is cut, and the
    * client resumes from the last id that it has seen.
    */
-  async send(cursors: StreamCursors): Promise<void> {
+  async send(saved: SavedCursors): Promise<void> {
     const { raw, log } = this.#reply;
     this.#sendHead();
     try {
-      await this.#sendEvents(cursors);
+      await this.#sendEvents(saved);
       raw.end();
     } catch (error) {
       log.warn({ err: error }, 'an event stream ended early');
@@ -90,7 +98,7 @@ export class EventStream implements WaitingRequest, Reader {
     });
   }
 
-  async #sendEvents(cursors: StreamCursors): Promise<void> {
+  async #sendEvents(saved: SavedCursors): Promise<void> {
     const { untaken } = this.#context;
     const heartbeat = setInterval(() => {
       // What is still to be taken tells as well whether the reader is there.
@@ -98,7 +106,8 @@ export class EventStream implements WaitingRequest, Reader {
     }, untaken.limits.heartbeatMs);
     try {
       this.#write(Buffer.from(`retry: ${RETRY_MS}\n\n`));
-      await Promise.all([...cursors.keys()].map((channel) => this.#follow(channel, cursors)));
+      const cursors: StreamCursors = new Map([...saved].map(([channel, { after }]) => [channel, after]));
+      await Promise.all([...saved].map(([channel, cursor]) => this.#follow(channel, cursor, cursors)));
       if (this.#failure !== undefined) throw this.#failure;
     } finally {
       this.stop();
@@ -107,20 +116,26 @@ export class EventStream implements WaitingRequest, Reader {
     }
   }
 
-  async #follow(channel: string, cursors: StreamCursors): Promise<void> {
+  async #follow(channel: string, saved: ConsumerCursor, cursors: StreamCursors): Promise<void> {
     const { store, pollTimeoutMs, metrics, untaken } = this.#context;
     const { signal } = this.#ended;
     const most = Math.ceil(READ_LIMIT / cursors.size);
     let limit = Math.min(most, FIRST_READ_LIMIT);
+    let known = saved;
     for (;;) {
       await this.#allTaken();
       if (signal.aborted) return;
       const after = cursors.get(channel) ?? 0;
-      const page = await store.poll({ channel, after, limit }, { timeoutMs: pollTimeoutMs, signal });
-      if (page.count === 0) {
-        // The store has lost events; what it gets next is new.
-        if (page.lastId < after) cursors.set(channel, page.lastId);
-      } else if (await this.#turn(page)) {
+      const { epoch } = known;
+      const page = await store.poll({ channel, after, epoch, limit }, { timeoutMs: pollTimeoutMs, signal });
+      known = await this.#follows(page, channel, known);
+      if (page.rewoundTo !== undefined) {
+        await this.#allTaken();
+        if (signal.aborted) return;
+        cursors.set(channel, page.rewoundTo);
+        this.#write(rewoundMessage(channel, after, cursors));
+      }
+      if (page.count > 0 && (await this.#turn(page))) {
         const { piece, count } = firstPiece(page, channel, cursors, untaken.share(this));
         this.#write(piece);
         metrics.delivered.inc(count);
@@ -128,6 +143,17 @@ export class EventStream implements WaitingRequest, Reader {
         limit = Math.max(1, Math.min(most, Math.floor((untaken.limits.readerBytes * count) / piece.length)));
       }
     }
+  }
+
+  /**
+   * What the stream is given may be of another epoch than what is saved, by which the consumer is judged when it comes back.
+   * Its cursor stays: nobody knows yet what has arrived.
+   */
+  async #follows(page: EventPage, channel: string, saved: ConsumerCursor): Promise<ConsumerCursor> {
+    const { epoch, rewoundTo = saved.after } = page;
+    if (epoch === '' || epoch === saved.epoch) return saved;
+    const { store } = this.#context;
+    return store.saveCursor(this.#clientId, channel, Math.min(saved.after, rewoundTo), epoch);
   }
 
   /** Waits while other channels send. False if the page cannot be sent, or not be held until then: it is read again. */
@@ -167,6 +193,12 @@ export class EventStream implements WaitingRequest, Reader {
     });
     untaken.hold(this, piece.length);
   }
+}
+
+/** Says that the store came back older, and where the stream goes on in one of its channels. */
+function rewoundMessage(channel: string, after: number, cursors: StreamCursors): Buffer {
+  const data = JSON.stringify({ channel, after, rewoundTo: cursors.get(channel) });
+  return Buffer.from(`id: ${[...cursors.values()].join(',')}\nevent: ${REWOUND_EVENT}\ndata: ${data}\n\n`);
 }
 
 /** The first events of a page as messages, as many as `share` bytes hold, but one at least; moves the cursors on. */

@@ -10,6 +10,8 @@ export interface PollQuery {
   readonly channel: string;
   /** Id of the last event that it has seen, to be saved as its cursor; undefined: read after the saved one. */
   readonly after: number | undefined;
+  /** The epoch of that event, if the consumer tells it. */
+  readonly epoch: string | undefined;
   readonly limit: number;
 }
 
@@ -30,6 +32,12 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   readonly #context: PollContext;
   #waiting: Waiting | undefined;
   #page: EventPage | undefined;
+  /** Where it reads, by what it was asked for or what was saved. */
+  #after = 0;
+  /** Whose cursor it is, and the epoch that was saved with it, if the consumer does not tell it. */
+  #judged:
+    | { readonly clientId: string; readonly channel: string; readonly epoch: string | undefined }
+    | undefined;
   #cursorSaved = false;
   #answered = false;
 
@@ -41,24 +49,39 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   }
 
   /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
-  answer({ clientId, channel, after, limit }: PollQuery): void {
+  answer({ clientId, channel, after, epoch, limit }: PollQuery): void {
     const { store, waitingRequests } = this.#context;
     this.#waiting = waitingRequests.enter(this, this.#reply);
     const fail = (error: unknown) => this.failed(error);
-    if (after === undefined) {
-      this.#cursorSaved = true;
-      store
-        .loadCursor(clientId, channel)
-        .then((saved) => store.start(this, { channel, after: saved, limit }), fail);
-    } else {
-      store.start(this, { channel, after, limit });
+    if (after !== undefined && epoch !== undefined) {
+      this.#after = after;
+      store.start(this, { channel, after, epoch, limit });
       // While the poll reads and waits: the answer needs both.
-      store.saveCursor(clientId, channel, after).then(() => this.#saved(), fail);
+      store.saveCursor(clientId, channel, after, epoch).then(() => this.#saved(), fail);
+      return;
     }
+    this.#cursorSaved = true;
+    const saved =
+      after === undefined ? store.loadCursor(clientId, channel) : store.saveCursor(clientId, channel, after);
+    saved.then((cursor) => {
+      this.#after = cursor.after;
+      this.#judged = { clientId, channel, epoch: cursor.epoch };
+      store.start(this, { channel, ...cursor, limit });
+    }, fail);
   }
 
   override found(page: EventPage): void {
     this.#page = page;
+    if (this.#judged !== undefined && page.epoch !== '' && page.epoch !== this.#judged.epoch) {
+      // What it is given now is of another epoch, by which its next cursor is to be judged.
+      const { clientId, channel } = this.#judged;
+      const { store } = this.#context;
+      this.#cursorSaved = false;
+      store.saveCursor(clientId, channel, page.rewoundTo ?? this.#after, page.epoch).then(
+        () => this.#saved(),
+        (error: unknown) => this.failed(error),
+      );
+    }
     this.#answerIfComplete();
   }
 
@@ -71,7 +94,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     const page = this.#page;
     if (page === undefined || !this.#cursorSaved || this.#answered) return;
     try {
-      sendPage(this.#reply, page);
+      sendPage(this.#reply, page, this.#after);
       this.#answered = true;
       this.#waiting?.leave();
       this.#context.metrics.delivered.inc(page.count);

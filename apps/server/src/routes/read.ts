@@ -8,7 +8,7 @@ import { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
-import { asksForStream, stream } from './stream.js';
+import { asksForStream, checkEpoch, stream } from './stream.js';
 
 export interface ReadOptions {
   readonly store: Pick<EventStore, 'poll' | 'start' | 'loadCursor' | 'saveCursor'>;
@@ -22,6 +22,8 @@ const schema = {
   summary: 'Read events, or wait for the next one',
   description:
     'With `after` the server saves it as the cursor of (clientId, channel); without it reads after the saved one. ' +
+    '`epoch` is the `Events-Epoch` that came with that event; if the store came back older and no longer has it, the ' +
+    'answer goes on behind what it still has, and says so in `Events-Rewound`. ' +
     'If there is nothing new it waits up to `timeout` milliseconds, then answers an empty list. ' +
     'With `Accept: text/event-stream` it answers with server-sent events, for as long as the client listens, and ' +
     'resumes from `Last-Event-ID`.',
@@ -50,7 +52,8 @@ function poll(
   context: PollContext & Pick<ReadOptions, 'pollTimeoutMs' | 'maxLimit'>,
 ): void {
   const { pollTimeoutMs, maxLimit } = context;
-  const { clientId, channel, after, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = query;
+  const { clientId, channel, after, epoch, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = query;
+  checkEpoch(query);
   if (typeof channel !== 'string') {
     throw new EventsError(
       'InvalidContent',
@@ -61,6 +64,7 @@ function poll(
     clientId,
     channel,
     after,
+    epoch,
     limit: Math.min(limit, maxLimit),
   });
 }

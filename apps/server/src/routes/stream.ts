@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { EventsError } from '@ganomede/events-protocol';
 import type { ReadQuery } from '@ganomede/events-protocol/schemas';
-import type { EventStore } from '@ganomede/events-store';
+import type { ConsumerCursor, EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import {
   EventStream,
   type EventStreamContext,
   parseLastEventId,
-  type StreamCursors,
+  type SavedCursors,
 } from '../answers/event-stream.js';
 import type { WaitingRequests } from '../answers/waiting-requests.js';
 
@@ -34,7 +34,7 @@ export async function stream(
   reply: FastifyReply,
   context: StreamContext,
 ): Promise<void> {
-  const events = new EventStream(reply, context);
+  const events = new EventStream(request.query.clientId, reply, context);
   const waiting = context.waitingRequests.enter(events, reply);
   try {
     await events.send(await startingCursors(request, context.store));
@@ -47,8 +47,9 @@ export async function stream(
 async function startingCursors(
   { query, headers }: StreamRequest,
   store: Pick<EventStore, 'loadCursor' | 'saveCursor'>,
-): Promise<StreamCursors> {
-  const { clientId, channel, after } = query;
+): Promise<SavedCursors> {
+  const { clientId, channel, after, epoch } = query;
+  checkEpoch(query);
   const channels = [...new Set([channel].flat())];
   if (after !== undefined && channels.length > 1) {
     throw new EventsError('InvalidContent', 'Invalid after: expected none with several channels, got one');
@@ -65,11 +66,21 @@ async function startingCursors(
       'Invalid Last-Event-ID: expected the id of a message of this stream',
     );
   }
-  const cursors: StreamCursors = new Map();
+  const cursors = new Map<string, ConsumerCursor>();
   for (const channel of channels) {
-    const acknowledged = seen.get(channel) ?? after;
-    cursors.set(channel, acknowledged ?? (await store.loadCursor(clientId, channel)));
-    if (acknowledged !== undefined) await store.saveCursor(clientId, channel, acknowledged);
+    const resumed = seen.get(channel);
+    const acknowledged = resumed ?? after;
+    const cursor =
+      acknowledged === undefined
+        ? store.loadCursor(clientId, channel)
+        : store.saveCursor(clientId, channel, acknowledged, resumed === undefined ? epoch : undefined);
+    cursors.set(channel, await cursor);
   }
   return cursors;
+}
+
+/** @throws EventsError `InvalidContent` if there is an epoch, but no id that it belongs to */
+export function checkEpoch({ after, epoch }: Pick<ReadQuery, 'after' | 'epoch'>): void {
+  if (epoch === undefined || after !== undefined) return;
+  throw new EventsError('InvalidContent', 'Invalid epoch: expected after beside it, got none');
 }

@@ -27,6 +27,13 @@ const Limit = Type.Integer({
   default: DEFAULT_LIMIT,
 });
 
+const Epoch = Type.String({
+  title: 'epoch',
+  description:
+    'the Events-Epoch of the answer that `after` is from: 1 to 100 letters, digits, hyphens, dots or underscores',
+  pattern: '^[A-Za-z0-9._-]{1,100}$',
+});
+
 /** Query of `GET /events`. `channel` may be repeated only if the answer is an event stream. */
 export const ReadQuery = Type.Object({
   clientId: ClientId,
@@ -39,6 +46,7 @@ export const ReadQuery = Type.Object({
   ),
   secret: Type.Optional(Secret),
   after: Type.Optional(After),
+  epoch: Type.Optional(Epoch),
   limit: Type.Optional(Limit),
   timeout: Type.Optional(
     Type.Integer({

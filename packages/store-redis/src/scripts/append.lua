@@ -2,7 +2,8 @@
 -- each channel. What a later id sees, it sees whole.
 --
 -- KEYS      for each channel, one after the other:
---             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given)
+--             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given),
+--                      epoch (the current one), epochs (those before, separated by spaces; see epochs.ts of the store)
 --             list     the events as JSON texts; event n is at index n - first
 --             set      the types that have a list
 --             lists    the ids filed under a type, ascending; one for each of `types`
@@ -21,7 +22,7 @@
 --           timestamp of then }, or { 'key-reused' } if that was for other events: these two store nothing.
 --           { 'failed', error } if the channel fails and another does not: it is as it was. If all fail the call does.
 --
--- The notification is lines: "<first kept> <first given> <last given>", and, if the events are small, two for each of
+-- The notification is lines: "<first kept> <first given> <last given> <epoch>", and, if the events are small, two for each of
 -- them: the type that it is filed under (empty: none), its JSON text.
 local channels = cjson.decode(ARGV[1])
 
@@ -30,6 +31,28 @@ local MAX_NOTIFICATION_BYTES = 256 * 1024
 
 local clock = redis.call('TIME')
 local now = string.format('%d%03d', clock[1], math.floor(clock[2] / 1000))
+
+-- Changes whenever Redis may have come back older: when it is started, and when a replica is promoted.
+local term = string.sub(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or '0', 1, 10)
+
+-- Beside the current one.
+local MOST_EARLIER_EPOCHS = 99
+
+-- An epoch that begins behind `last`, and those before it.
+local function begin_epoch(channel, current, first, last)
+  local parent, all = '0', {}
+  if current then
+    parent = string.match(current, '^%d+%-(%d+)')
+    for epoch in string.gmatch((redis.call('HGET', channel, 'epochs') or '') .. ' ' .. current, '%S+') do
+      all[#all + 1] = epoch
+    end
+  end
+  -- A cursor in what is dropped begins at the first event, whatever it has seen.
+  local from = math.max(#all - MOST_EARLIER_EPOCHS + 1, 1)
+  while all[from + 1] and tonumber(string.match(all[from + 1], '^%d+')) <= first do from = from + 1 end
+  local started_at = math.max(tonumber(now), tonumber(parent) + 1)
+  return string.format('%.0f-%.0f-%s-%s', last + 1, started_at, term, parent), table.concat(all, ' ', from)
+end
 
 -- Lua passes a limited number of values to a function.
 local MOST_AT_ONCE = 1000
@@ -48,7 +71,7 @@ local function append_to_channel(spec, k, n, pushed)
   local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local type_lists = k + 2
   local next_record = type_lists + #spec.types + 1
-  local known = redis.call('HMGET', channel, 'first', 'last', 'time')
+  local known = redis.call('HMGET', channel, 'first', 'last', 'time', 'epoch')
   local first, last, time = tonumber(known[1] or 1), tonumber(known[2] or 0), now
   -- Clocks step back, and a replica that is promoted brings its own. Both have 13 digits until the year 2286.
   if known[3] and known[3] > time then time = known[3] end
@@ -111,10 +134,17 @@ local function append_to_channel(spec, k, n, pushed)
     redis.call('LTRIM', events, drop, -1)
     first = first + drop
   end
+  local epoch = known[4]
+  if not epoch or string.match(epoch, '^%d+%-%d+%-(%w+)') ~= term then
+    local earlier
+    epoch, earlier = begin_epoch(channel, epoch, first, last)
+    redis.call('HSET', channel, 'epoch', epoch)
+    if earlier ~= '' then redis.call('HSET', channel, 'epochs', earlier) end
+  end
   redis.call('HSET', channel, 'first', string.format('%.0f', first), 'last', string.format('%.0f', newest), 'time', time)
   for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', new.keep) end
 
-  lines[1] = string.format('%.0f %.0f %.0f', first, last + 1, newest)
+  lines[1] = string.format('%.0f %.0f %.0f %s', first, last + 1, newest, epoch)
   if bytes > MAX_NOTIFICATION_BYTES then lines = { lines[1] } end
   redis.call('SPUBLISH', channel .. ':new', table.concat(lines, '\n'))
   return reply

@@ -1,14 +1,15 @@
 -- Finds ids in a list: those of a type, or those whose events have a value in an index.
 --
--- KEYS[1]  hash  the channel: first, last
+-- KEYS[1]  hash  the channel: first, last, epoch, epochs
 -- KEYS[2]  list  ids, ascending; it may still begin with ids of events that were dropped
 -- ARGV[1]  JSON: limit   most ids
 --                after   ids above this one, ascending; or else
 --                before  ids below this one, descending; neither: from the newest down
--- Reply    { 'found', first, last, { id, … } }, or { 'no-channel' }
+-- Reply    { 'found', first, last, epoch, epochs, { id, … } } (empty if there are none), or { 'no-channel' }
 local args, list = cjson.decode(ARGV[1]), KEYS[2]
-local first, last = unpack(redis.call('HMGET', KEYS[1], 'first', 'last'))
+local first, last, epoch, epochs = unpack(redis.call('HMGET', KEYS[1], 'first', 'last', 'epoch', 'epochs'))
 if not last then return { 'no-channel' } end
+epoch, epochs = epoch or '', epochs or ''
 
 -- How many ids there are up to this one.
 local function count_up_to(id)
@@ -32,7 +33,7 @@ end
 
 if args.after then
   local from = count_up_to(math.max(args.after, tonumber(first) - 1))
-  return { 'found', first, last, redis.call('LRANGE', list, from, from + args.limit - 1) }
+  return { 'found', first, last, epoch, epochs, redis.call('LRANGE', list, from, from + args.limit - 1) }
 end
 
 local to = args.before and count_up_to(args.before - 1) or redis.call('LLEN', list)
@@ -44,4 +45,4 @@ if to > 0 then
     ids[#ids + 1] = found[i]
   end
 end
-return { 'found', first, last, ids }
+return { 'found', first, last, epoch, epochs, ids }

@@ -1,3 +1,4 @@
+import { boundsOf, type ChannelBounds, Epochs } from '@ganomede/events-store';
 import type { Script } from './script.js';
 
 export interface FindIdsArgs {
@@ -9,14 +10,14 @@ export interface FindIdsArgs {
   readonly limit: number;
 }
 
-/** Ids that were found, and what the channel keeps; undefined if there is no channel. */
+/** Ids that were found, the oldest id kept (above the last if there is none), and the bounds; undefined if there is no channel. */
 export type FoundIds =
-  | { readonly first: number; readonly last: number; readonly ids: readonly number[] }
+  | { readonly firstId: number; readonly bounds: ChannelBounds; readonly ids: readonly number[] }
   | undefined;
 
 type Reply =
   | readonly ['no-channel']
-  | readonly ['found', first: string, last: string, ids: readonly string[]];
+  | readonly ['found', first: string, last: string, epoch: string, epochs: string, ids: readonly string[]];
 
 export const findIds: Script<FindIdsArgs, FoundIds> = {
   name: 'find-ids',
@@ -29,7 +30,9 @@ export const findIds: Script<FindIdsArgs, FoundIds> = {
 
   decode(reply: Reply) {
     if (reply[0] === 'no-channel') return undefined;
-    const [, first, last, ids] = reply;
-    return { first: Number(first), last: Number(last), ids: ids.map(Number) };
+    const [, first, last, epoch, epochs, ids] = reply;
+    const firstId = Number(first);
+    const bounds = boundsOf(firstId, Number(last), new Epochs(epoch, epochs));
+    return { firstId, bounds, ids: ids.map(Number) };
   },
 };

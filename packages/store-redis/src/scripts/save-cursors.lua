@@ -1,23 +1,31 @@
--- Saves cursors of consumers of a channel, or of one type of it: those that are elsewhere than where they were.
+-- Saves cursors of consumers of a channel, or of one type of it: those that are not what they were.
 --
--- KEYS[1]  hash  clientId to "<id of the last event seen> <when that was saved, milliseconds>"
+-- KEYS[1]  hash  clientId to "<id of the last event seen> <when it came to be that, milliseconds> <epoch>", without the epoch
+--                if none was ever told
 -- KEYS[2]  set   the types of the channel that have consumers; an empty one stands for the channel itself
 -- ARGV[1]  JSON: type
 --                clients  clientIds, each once
 --                afters   of each the id of the last event seen, as a string
--- Reply    number of cursors that are elsewhere now
+--                epochs   of each the epoch; empty: the one that it has
+-- Reply    of each the epoch that it has now, empty if none was ever told
 local args = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
 local saved_at = string.format(' %d%03d', clock[1], math.floor(clock[2] / 1000))
 
-local known, moved = redis.call('HMGET', KEYS[1], unpack(args.clients)), {}
+local known, changed, epochs = redis.call('HMGET', KEYS[1], unpack(args.clients)), {}, {}
 for i, after in ipairs(args.afters) do
-  -- Servers of the version before have saved the id alone.
-  if not known[i] or string.match(known[i], '^%d+') ~= after then
-    moved[#moved + 1], moved[#moved + 2] = args.clients[i], after .. saved_at
+  -- Servers of versions before have saved the id alone.
+  local known_after, known_at, known_epoch = string.match(known[i] or '', '^(%d+)( ?%d*) ?(%S*)$')
+  local epoch = args.epochs[i] ~= '' and args.epochs[i] or known_epoch or ''
+  if known_after ~= after or known_epoch ~= epoch then
+    local at = known_after == after and known_at ~= '' and known_at or saved_at
+    changed[#changed + 1] = args.clients[i]
+    changed[#changed + 1] = after .. at .. (epoch ~= '' and ' ' .. epoch or '')
   end
+  epochs[i] = epoch
 end
-if #moved == 0 then return 0 end
-redis.call('HSET', KEYS[1], unpack(moved))
-redis.call('SADD', KEYS[2], args.type)
-return #moved / 2
+if #changed > 0 then
+  redis.call('HSET', KEYS[1], unpack(changed))
+  redis.call('SADD', KEYS[2], args.type)
+end
+return epochs

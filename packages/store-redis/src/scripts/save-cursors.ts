@@ -5,12 +5,19 @@ export interface SaveCursorsArgs {
   readonly keys: Keys;
   readonly channel: string;
   readonly type: string | undefined;
-  /** ClientIds and the last event that each has seen. */
-  readonly cursors: ReadonlyMap<string, number>;
+  /** By clientId. */
+  readonly cursors: ReadonlyMap<string, NewCursor>;
 }
 
-/** How many cursors are elsewhere now. */
-export const saveCursors: Script<SaveCursorsArgs, number> = {
+export interface NewCursor {
+  /** The last event that it has seen. */
+  readonly after: number;
+  /** Undefined: the one that it has. */
+  readonly epoch: string | undefined;
+}
+
+/** The epoch that each has now, by clientId; of those without one it is undefined. */
+export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, string | undefined>> = {
   name: 'save-cursors',
   numberOfKeys: 2,
 
@@ -21,10 +28,12 @@ export const saveCursors: Script<SaveCursorsArgs, number> = {
         type: type ?? '',
         clients: [...cursors.keys()],
         // Redis compares them with what it has, which is text.
-        afters: [...cursors.values()].map(String),
+        afters: [...cursors.values()].map(({ after }) => String(after)),
+        epochs: [...cursors.values()].map(({ epoch }) => epoch ?? ''),
       }),
     ],
   }),
 
-  decode: (reply: number) => reply,
+  decode: (reply: readonly string[], { cursors }) =>
+    new Map([...cursors.keys()].map((clientId, i) => [clientId, reply[i] || undefined])),
 };

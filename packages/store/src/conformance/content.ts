@@ -109,7 +109,7 @@ export function describeContent(open: OpenStore): void {
         [typed, 2],
       ] as const) {
         await store.saveCursor(clientId, name, after);
-        expect(await store.loadCursor(clientId, name)).toBe(after);
+        expect(await store.loadCursor(clientId, name)).toMatchObject({ after: after });
       }
     });
 

@@ -3,6 +3,7 @@ import { describeAppend } from './append.js';
 import { describeClose } from './close.js';
 import { describeContent } from './content.js';
 import { describeCursors } from './cursors.js';
+import { describeEpochs } from './epochs.js';
 import { describeFollow } from './follow.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
@@ -45,6 +46,7 @@ export function describeEventStore(name: string, open: OpenStore): void {
     describeFollow(openForTest);
     describePoll(openForTest);
     describeCursors(openForTest);
+    describeEpochs(openForTest);
     describeTypedChannels(openForTest);
     describeIndices(openForTest);
     describeRetention(openForTest);

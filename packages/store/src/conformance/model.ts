@@ -235,7 +235,7 @@ const loadCursor = fc
   .map(({ name: end, clientId, isPeer }) =>
     command(`loadCursor ${JSON.stringify({ name: end, clientId, isPeer })}`, async (model, real) => {
       const found = await storeOf(real, isPeer).loadCursor(clientId, model.prefix + end);
-      expect(found).toBe(model.cursors.get(`${clientId} ${end}`) ?? 0);
+      expect(found.after).toBe(model.cursors.get(`${clientId} ${end}`) ?? 0);
     }),
   );
 

@@ -22,7 +22,7 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       opened.push(storage);
       const told: [what: string, channel: string, firstId: number | undefined][] = [];
       storage.listen({
-        appended: (channel, _events, firstId) => told.push(['appended', channel, firstId]),
+        appended: (channel, _events, _epoch, firstId) => told.push(['appended', channel, firstId]),
         trimmed: (channel, firstId) => told.push(['trimmed', channel, firstId]),
         missed: (channel) => told.push(['missed', channel, undefined]),
       });
@@ -54,20 +54,54 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const consumer = { clientId: 'mailer:1', channel: newChannel(), type: 'add' };
       expect(await storage.cursors.load(consumer)).toBeUndefined();
       const from = Date.now();
-      await storage.cursors.save(consumer, 5);
+      expect(await storage.cursors.save(consumer, 5, undefined)).toBeUndefined();
       const saved = await storage.cursors.load(consumer);
-      expect(saved).toEqual({ after: 5, savedAt: expect.any(Number) });
+      expect(saved).toEqual({ after: 5, savedAt: expect.any(Number), epoch: undefined });
       expect(saved?.savedAt).toBeGreaterThanOrEqual(from);
       expect(saved?.savedAt).toBeLessThanOrEqual(Date.now());
 
       await expect.poll(() => Date.now()).toBeGreaterThan(saved?.savedAt ?? 0);
-      await storage.cursors.save(consumer, 5);
+      await storage.cursors.save(consumer, 5, undefined);
       expect(await storage.cursors.load(consumer), 'saved again').toEqual(saved);
-      await storage.cursors.save(consumer, 4);
+      await storage.cursors.save(consumer, 4, undefined);
       const moved = await storage.cursors.load(consumer);
       expect(moved?.after).toBe(4);
       expect(moved?.savedAt).toBeGreaterThan(saved?.savedAt ?? 0);
       expect(await storage.cursors.load({ ...consumer, type: undefined })).toBeUndefined();
+    });
+
+    it('keeps the epoch of a cursor until it is told another one', async () => {
+      const { storage } = await openForTest();
+      const consumer = { clientId: 'mailer:1', channel: newChannel(), type: undefined };
+      expect(await storage.cursors.save(consumer, 5, '1-1-a-0')).toBe('1-1-a-0');
+      const saved = await storage.cursors.load(consumer);
+      expect(saved).toMatchObject({ after: 5, epoch: '1-1-a-0' });
+      await expect.poll(() => Date.now()).toBeGreaterThan(saved?.savedAt ?? 0);
+      expect(await storage.cursors.save(consumer, 5, '6-2-b-1')).toBe('6-2-b-1');
+      expect(await storage.cursors.load(consumer)).toEqual({ ...saved, epoch: '6-2-b-1' });
+      expect(await storage.cursors.save(consumer, 6, undefined)).toBe('6-2-b-1');
+      expect(await storage.cursors.load(consumer)).toMatchObject({ after: 6, epoch: '6-2-b-1' });
+    });
+
+    it('keeps one epoch while it is sure of itself, and tells it with its pages', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      const scan = { channel, type: undefined, after: 0, limit: 10 };
+      expect((await storage.scan(scan)).epoch).toBe('');
+      await storage.append(append(channel, 1));
+      const { epoch } = await storage.scan(scan);
+      expect(epoch).toMatch(/^1-\d{13}-[0-9a-z]+-0$/);
+      await storage.append(append(channel, 2));
+      for (const type of [undefined, 'add']) {
+        for (const range of [{ after: 0 }, { after: 3 }, { before: 3 }, { before: undefined }]) {
+          const { epochs } = await storage.scan({ channel, type, limit: 10, ...range });
+          expect([epochs.current, epochs.earlier]).toEqual([epoch, '']);
+        }
+      }
+      const end = { lastId: 3, epoch };
+      expect(await storage.subscriptions?.ends([channel, newChannel()])).toEqual(
+        storage.subscriptions && [end, { lastId: 0, epoch: '' }],
+      );
     });
 
     it('trims a channel to the limits, and tells it', async () => {

@@ -8,6 +8,11 @@ export interface StoreUnderTest {
   readonly store: EventStore;
   /** Another way to the same events, such as a second connection; `store` itself if there is none. */
   readonly peer: EventStore;
+  /**
+   * Takes a copy of everything there is. What it resolves with puts the copy in the place of what is there then, as the restore
+   * of a backup does, and resolves with a store on it: a new one, or the same one if it lives on.
+   */
+  backUp(): Promise<() => Promise<EventStore>>;
   /** Closes both and removes what they wrote. Also called if `store` is closed already. */
   close(): Promise<void>;
 }

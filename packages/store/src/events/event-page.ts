@@ -1,4 +1,6 @@
 import type { Event } from '@ganomede/events-protocol';
+import { Epochs } from './epochs.js';
+import { headerOf } from './event-text.js';
 
 /** Where a channel begins and ends, as of a read. */
 export interface ChannelBounds {
@@ -6,14 +8,16 @@ export interface ChannelBounds {
   readonly firstId: number;
   /** Newest id given; 0 if there is none. The read saw every event up to it. */
   readonly lastId: number;
+  /** Default: none. */
+  readonly epochs?: Epochs | undefined;
 }
 
 /** Of a channel that nothing was ever appended to. */
 export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0 };
 
 /** As engines count: if a channel keeps nothing, its first id is one above its last. */
-export function boundsOf(firstId: number, lastId: number): ChannelBounds {
-  return { firstId: firstId > lastId ? 0 : firstId, lastId };
+export function boundsOf(firstId: number, lastId: number, epochs: Epochs): ChannelBounds {
+  return { firstId: firstId > lastId ? 0 : firstId, lastId, epochs };
 }
 
 /** A read ends early once its events hold about this many bytes of JSON. */
@@ -65,13 +69,39 @@ export class EventPage implements ChannelBounds {
   readonly texts: readonly Buffer[];
   readonly firstId: number;
   readonly lastId: number;
+  readonly epochs: Epochs;
+  /**
+   * Where the read began if its cursor had seen events that the store no longer has, since it came back older: behind the
+   * last one that it still has. Undefined: nothing was lost.
+   */
+  readonly rewoundTo: number | undefined;
+  #epoch: string | undefined;
   #json: Buffer | undefined;
   #events: readonly Event[] | undefined;
 
-  constructor(texts: readonly Buffer[], bounds: ChannelBounds) {
+  constructor(texts: readonly Buffer[], bounds: ChannelBounds, rewoundTo?: number) {
     this.texts = texts;
     this.firstId = bounds.firstId;
     this.lastId = bounds.lastId;
+    this.epochs = bounds.epochs ?? Epochs.NONE;
+    this.rewoundTo = rewoundTo;
+  }
+
+  /** The epoch of the last event, or of the end of the channel if there is none: what a cursor behind it is judged by. */
+  get epoch(): string {
+    this.#epoch ??= this.#epochOfEnd();
+    return this.#epoch;
+  }
+
+  /** The same events, read by a cursor that was taken back to here, or was not. */
+  withRewoundTo(rewoundTo: number | undefined): EventPage {
+    return rewoundTo === this.rewoundTo ? this : new EventPage(this.texts, this, rewoundTo);
+  }
+
+  #epochOfEnd(): string {
+    const { epochs } = this;
+    const last = this.texts.at(-1);
+    return epochs.earlier === '' || last === undefined ? epochs.current : epochs.of(headerOf(last).id);
   }
 
   /** Number of events. */

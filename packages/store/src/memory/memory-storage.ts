@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { IndexDefinition } from '@ganomede/events-protocol';
+import { Epochs } from '../events/epochs.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { excess } from '../retention/excess.js';
@@ -29,6 +31,7 @@ interface Channel {
   lastId: number;
   /** Newest timestamp given: a clock that steps back does not take the events with it. */
   timestamp: number;
+  epochs: Epochs;
   /** `events[i]` has id `firstId + i`. */
   readonly events: StoredEvent[];
 }
@@ -54,7 +57,23 @@ export class MemoryStorage implements Storage {
   readonly #cursors = new Map<string, SavedCursor>();
   readonly #definitions = new Map<string, IndexDefinition>();
   readonly #indices = new Map<string, Index>();
+  readonly #term = randomBytes(5).toString('hex');
   #listener: StorageListener | undefined;
+
+  /** With `backup` it begins with a copy of what that holds. */
+  constructor(backup?: MemoryStorage) {
+    if (backup === undefined) return;
+    for (const [name, channel] of backup.#channels) {
+      this.#channels.set(name, { ...channel, events: [...channel.events] });
+    }
+    for (const [scope, use] of backup.#firstUses) this.#firstUses.set(scope, use);
+    for (const [key, cursor] of backup.#cursors) this.#cursors.set(key, cursor);
+    for (const [id, definition] of backup.#definitions) this.#definitions.set(id, definition);
+    for (const [key, { progress, ids }] of backup.#indices) {
+      const copy = new Map([...ids].map(([value, all]) => [value, [...all]]));
+      this.#indices.set(key, { progress, ids: copy });
+    }
+  }
 
   listen(listener: StorageListener): void {
     this.#listener = listener;
@@ -71,10 +90,13 @@ export class MemoryStorage implements Storage {
       return { kind: 'repeated', firstId, timestamp };
     }
 
-    const channel = this.#channels.get(name) ?? { firstId: 1, lastId: 0, timestamp: 0, events: [] };
+    const channel = this.#channels.get(name) ?? newChannel();
     this.#channels.set(name, channel);
     const timestamp = Math.max(now, channel.timestamp);
     const firstId = channel.lastId + 1;
+    if (!channel.epochs.isOf(this.#term)) {
+      channel.epochs = channel.epochs.begin({ ...channel, term: this.#term, now });
+    }
     const tail: TailEvent[] = [];
     for (const { text: rest, type, filed } of events) {
       const id = ++channel.lastId;
@@ -88,7 +110,7 @@ export class MemoryStorage implements Storage {
       const { scope, fingerprint, windowMs } = idempotency;
       this.#firstUses.set(scope, { firstId, timestamp, fingerprint, expiresAt: now + windowMs });
     }
-    this.#listener?.appended(name, tail, channel.firstId);
+    this.#listener?.appended(name, tail, channel.epochs.current, channel.firstId);
     return { kind: 'appended', firstId, timestamp };
   }
 
@@ -100,9 +122,17 @@ export class MemoryStorage implements Storage {
     load: async (consumer: ConsumerScope): Promise<SavedCursor | undefined> =>
       this.#cursors.get(consumerKey(consumer)),
 
-    save: async (consumer: ConsumerScope, after: number): Promise<void> => {
+    save: async (
+      consumer: ConsumerScope,
+      after: number,
+      given: string | undefined,
+    ): Promise<string | undefined> => {
       const key = consumerKey(consumer);
-      if (this.#cursors.get(key)?.after !== after) this.#cursors.set(key, { after, savedAt: Date.now() });
+      const known = this.#cursors.get(key);
+      const epoch = given ?? known?.epoch;
+      const savedAt = known?.after === after ? known.savedAt : Date.now();
+      this.#cursors.set(key, { after, savedAt, epoch });
+      return epoch;
     },
   };
 
@@ -197,8 +227,8 @@ export class MemoryStorage implements Storage {
   }
 
   #page(name: string, limit: number, found: Iterable<Buffer>): EventPage {
-    const { firstId = 1, lastId = 0 } = this.#channels.get(name) ?? {};
-    return new EventPage(textsOfPage(found, limit), boundsOf(firstId, lastId));
+    const { firstId, lastId, epochs } = this.#channels.get(name) ?? newChannel();
+    return new EventPage(textsOfPage(found, limit), boundsOf(firstId, lastId, epochs));
   }
 
   #drop(channel: Channel, count: number): void {
@@ -220,6 +250,10 @@ export class MemoryStorage implements Storage {
       this.#firstUses.delete(scope);
     }
   }
+}
+
+function newChannel(): Channel {
+  return { firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, events: [] };
 }
 
 function scopeKey({ channel, type }: ChannelScope): string {

@@ -105,13 +105,13 @@ export class LiveChannels {
   }
 
   /**
-   * New events of a channel, ascending by id, and the oldest id that it has kept, as for `drop`. Wakes everybody who
-   * waits on it.
+   * New events of a channel, ascending by id, their epoch, and the oldest id that it has kept, as for `drop`. Wakes
+   * everybody who waits on it.
    */
-  push(channel: string, events: Iterable<TailEvent>, firstId: number): void {
+  push(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void {
     const live = this.#channels.get(channel);
     if (live === undefined) return;
-    for (const event of events) live.tail.push(event);
+    for (const event of events) live.tail.push(event, epoch);
     live.tail.drop(firstId);
     live.waiters.wakeAll();
   }

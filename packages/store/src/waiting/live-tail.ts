@@ -1,3 +1,4 @@
+import { Epochs } from '../events/epochs.js';
 import { type ChannelBounds, EventPage } from '../events/event-page.js';
 import type { TailEvent } from '../storage.js';
 
@@ -32,6 +33,8 @@ export class LiveTail {
   /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
   #started = false;
+  /** Of what is held; what was before may not be known. */
+  #epochs = Epochs.NONE;
   /** Newest id at the last `age`. */
   #aged = 0;
   /** Not a Map, which is cleared too often: see `Roster`. */
@@ -50,14 +53,28 @@ export class LiveTail {
     return this.#base + this.#events.length;
   }
 
-  /** A read of the store has seen everything up to `lastId`: what comes next is the tail. */
-  start(bounds: ChannelBounds): void {
+  /** The current epoch of the channel; empty if it has none. */
+  get epoch(): string {
+    return this.#epochs.current;
+  }
+
+  /**
+   * A read of the store has seen everything up to `lastId`: what comes next is the tail. If it was of another epoch than what
+   * is held nobody can tell which is newer: then it does nothing, and the answer is false.
+   */
+  start(bounds: ChannelBounds): boolean {
+    const { epochs = Epochs.NONE } = bounds;
+    if (this.#started && epochs.current !== this.epoch && !this.#isEmptyChannel()) {
+      return false;
+    }
     if (!this.#started || bounds.lastId > this.lastId) this.#clear(bounds.lastId);
     this.#started = true;
+    this.#epochs = epochs;
     // If the store was still empty, the first event that was pushed since is the oldest.
     const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
     this.#firstId = Math.max(firstId, this.#firstId ?? 0);
+    return true;
   }
 
   /** Events below `firstId` are kept no longer. */
@@ -79,8 +96,12 @@ export class LiveTail {
     this.#aged = this.lastId;
   }
 
-  /** Takes the next event, and copies it. After a gap only what follows the gap is kept; what is known already is ignored. */
-  push(event: TailEvent): void {
+  /**
+   * Takes the next event, and copies it. After a gap, and in another epoch, only what follows is kept; what is known already
+   * is ignored.
+   */
+  push(event: TailEvent, epoch: string): void {
+    if (epoch !== this.epoch) this.#beginEpoch(event.id, epoch);
     if (this.#started && event.id <= this.lastId) return;
     if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
     this.#started = true;
@@ -95,9 +116,9 @@ export class LiveTail {
    * Takes what a read of the whole channel after a cursor has found in the store, if it reaches up to what is
    * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
    */
-  adopt(after: number, { texts, firstId }: EventPage): void {
+  adopt(after: number, { texts, firstId, epochs }: EventPage): void {
     const older = this.#base - after;
-    if (!this.#started || older <= 0 || older > texts.length) return;
+    if (!this.#started || older <= 0 || older > texts.length || epochs.current !== this.epoch) return;
     // The read may be older than what was dropped since.
     if (Math.max(firstId, this.#firstId ?? 0) > after + 1) return;
     const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);
@@ -110,6 +131,7 @@ export class LiveTail {
       }),
     );
     this.#untyped = Math.max(this.#untyped, this.#base);
+    this.#epochs = epochs;
     this.#events.unshift(...events);
     this.#base = after;
     this.#bytes += bytes;
@@ -121,13 +143,20 @@ export class LiveTail {
     this.#clear(0);
     this.#started = false;
     this.#firstId = undefined;
+    this.#epochs = Epochs.NONE;
   }
 
   /**
-   * Events after a cursor, of one type if `type` is given.
-   * Undefined if the tail does not reach back to `after`, or not up to it: ask the store.
+   * Events after a cursor (of whichever epoch, if `epoch` is undefined), of one type if `type` is given. Undefined if the tail
+   * does not reach back to `after`, or not up to it, or the cursor's epoch is not known to go so far: ask the store.
    */
-  read(after: number, limit: number, type: string | undefined): EventPage | undefined {
+  read(
+    after: number,
+    epoch: string | undefined,
+    limit: number,
+    type: string | undefined,
+  ): EventPage | undefined {
+    if (epoch !== undefined && after > (this.#epochs.endOf(epoch) ?? -1)) return undefined;
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
     if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
       return undefined;
@@ -138,6 +167,7 @@ export class LiveTail {
     const page = new EventPage(this.#texts(after, limit, type), {
       firstId: this.#firstId,
       lastId: this.lastId,
+      epochs: this.#epochs,
     });
     if (this.#pages.length >= MAX_SHARED_PAGES) this.#pages.length = 0;
     this.#pages.push({ after, limit, type, page });
@@ -166,6 +196,21 @@ export class LiveTail {
     this.#blockUsed += json.length;
     this.#block.set(json, start);
     return this.#block.subarray(start, this.#blockUsed);
+  }
+
+  /** What came before may be what the store no longer has. */
+  #beginEpoch(id: number, epoch: string): void {
+    if (!this.#isEmptyChannel()) {
+      this.reset();
+      this.#clear(id - 1);
+      this.#started = true;
+    }
+    this.#epochs = new Epochs(epoch, '');
+  }
+
+  /** Whether the store was read when nothing had ever been appended: the first append is no change. */
+  #isEmptyChannel(): boolean {
+    return this.#started && this.#firstId === 0 && this.lastId === 0;
   }
 
   /** Drops the older half at a time, so that the cost of dropping is spread. */

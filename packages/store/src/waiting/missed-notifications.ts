@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Subscriptions } from '../storage.js';
+import type { ChannelEnd, Subscriptions } from '../storage.js';
 import type { LiveChannel, LiveChannels } from './live-channels.js';
 
 /** Channels that are looked at together. */
 const AT_ONCE = 1_000;
 
 /**
- * Covers notifications that never came: now and then compares the newest ids of the channels that somebody waits on
- * with what is known of them. Those who wait on a channel that has moved on, or back, look again.
+ * Covers notifications that never came: now and then compares the ends of the channels that somebody waits on with
+ * what is known of them. Those who wait on a channel that has moved on, or back, look again.
  */
 export class MissedNotifications {
   readonly #live: LiveChannels;
@@ -41,26 +41,26 @@ export class MissedNotifications {
 
   async #compare(channels: readonly LiveChannel[]): Promise<void> {
     const before = channels.map(({ tail }) => tail.lastId);
-    const lastIds = await this.#lastIds(channels);
+    const ends = await this.#ends(channels);
     const isBehind = (live: LiveChannel, i: number) => {
-      const lastId = lastIds[i];
+      const end = ends[i];
       // It could not be read: the next time. Or nobody waits any more.
-      if (lastId === undefined || live.waiters.size === 0) return false;
-      const { started, lastId: known } = live.tail;
+      if (end === undefined || live.waiters.size === 0) return false;
+      const { started, lastId: known, epoch } = live.tail;
       // Events that came since the answer are no reason, so what is known now may well be more.
-      return !started || lastId > known || lastId < (before[i] ?? 0);
+      return !started || end.lastId > known || end.lastId < (before[i] ?? 0) || end.epoch !== epoch;
     };
     const suspects = channels.filter(isBehind);
     if (suspects.length === 0) return;
     // Their notifications may still be on the way, which is another one than that of the answers: they get a round trip more.
-    await this.#lastIds(suspects);
+    await this.#ends(suspects);
     for (const live of channels.filter(isBehind)) live.reset();
   }
 
-  async #lastIds(channels: readonly LiveChannel[]): Promise<(number | undefined)[]> {
-    const lastIds = await this.#subscriptions.lastIds(channels.map(({ name }) => name));
+  async #ends(channels: readonly LiveChannel[]): Promise<(ChannelEnd | undefined)[]> {
+    const ends = await this.#subscriptions.ends(channels.map(({ name }) => name));
     // Notifications that came together with the answers are taken first.
     await setImmediate();
-    return lastIds;
+    return ends;
   }
 }

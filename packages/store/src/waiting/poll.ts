@@ -9,14 +9,16 @@ export interface ReadCursor {
   readonly channel: string;
   /** Id of the last event already seen; 0 for the start. */
   readonly after: number;
+  /** The epoch of the page that it came with; undefined if it is not known. */
+  readonly epoch?: string | undefined;
   /** Most events to return, at least 1. */
   readonly limit: number;
 }
 
 /** What a poll needs of its store. */
 export interface PollSource extends WaitingRoom {
-  /** Events after a cursor; the page has seen everything up to its `lastId`. */
-  scan(scope: ChannelScope & Pick<ReadCursor, 'after' | 'limit'>): Promise<EventPage>;
+  /** Events after a cursor, which may be taken back; the page has seen everything up to its `lastId`. */
+  read(scope: ChannelScope, cursor: Omit<ReadCursor, 'channel'>): Promise<EventPage>;
 }
 
 /**
@@ -24,8 +26,13 @@ export interface PollSource extends WaitingRoom {
  * the page that it finds. What the tail of the channel holds already is answered at once.
  */
 export abstract class Poll extends LookAndWait<EventPage> {
+  /** What was asked for. */
+  #sent = 0;
   /** A poll that has found nothing goes on behind what it has looked through. */
   #after = 0;
+  /** The epoch by which `#after` is judged. */
+  #epoch: string | undefined;
+  #rewoundTo: number | undefined;
   #limit = 0;
   #type: string | undefined;
   #source: PollSource | undefined;
@@ -33,59 +40,78 @@ export abstract class Poll extends LookAndWait<EventPage> {
   #empty: EventPage | undefined;
 
   /** Called by the store that it is started at. */
-  start(source: PollSource, { channel, type }: ChannelScope, { after, limit }: ReadCursor): void {
+  start(source: PollSource, scope: ChannelScope, cursor: ReadCursor): void {
+    const { after, epoch, limit } = cursor;
     this.#source = source;
-    this.#type = type;
+    this.#type = scope.type;
+    this.#sent = after;
     this.#after = after;
+    this.#epoch = epoch;
     this.#limit = limit;
-    if (this.timeoutMs > 0) this.begin(source, channel);
+    if (this.timeoutMs > 0) this.begin(source, scope.channel);
     else
-      source.scan({ channel, type, after, limit }).then(
+      source.read(scope, { after, epoch, limit }).then(
         (page) => this.found(page),
         (error: unknown) => this.failed(error),
       );
   }
 
   protected override peek({ tail }: LiveChannel): EventPage | undefined {
-    const kept = tail.read(this.#after, this.#limit, this.#type);
+    const kept = this.#keptIn(tail);
     return kept !== undefined && kept.count > 0 ? kept : undefined;
   }
 
   protected override async look(channel: LiveChannel): Promise<EventPage | undefined> {
     const { tail, resets, isReady } = channel;
-    const after = this.#after;
-    const kept = tail.read(after, this.#limit, this.#type);
-    const page = kept ?? (await this.#readTogether(channel, after));
+    const kept = this.#keptIn(tail);
+    const page = kept ?? (await this.#readTogether(channel));
     const isCurrent = isReady && channel.resets === resets;
+    this.#notice(page);
     if (page.count > 0) {
-      if (kept === undefined && isCurrent) remember(tail, after, this.#type, page);
-      return page;
+      if (kept === undefined && isCurrent) remember(tail, page.rewoundTo ?? this.#after, this.#type, page);
+      return page.withRewoundTo(this.#rewoundTo);
     }
     this.#empty = page;
     if (isCurrent) {
-      tail.start(page);
-      // Nothing of ours lies up to here: a typed cursor need not read it again. A cursor ahead of the store goes back to
-      // where the store is.
+      if (!tail.start(page)) {
+        // What was notified meanwhile is of another epoch: everybody looks again.
+        channel.reset();
+        return undefined;
+      }
+      // Nothing of ours lies up to here: a typed cursor need not read it again.
       this.#after = page.lastId;
+      this.#epoch = page.epoch || undefined;
     }
     return undefined;
   }
 
   protected override isOutdated({ tail }: LiveChannel): boolean {
-    return tail.lastId > this.#after;
+    return tail.started && (tail.lastId > this.#after || tail.epoch !== (this.#epoch ?? ''));
   }
 
   protected override nothing(): EventPage {
-    return this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after });
+    const empty = this.#empty ?? new EventPage([], { firstId: 0, lastId: this.#after });
+    return empty.withRewoundTo(this.#rewoundTo);
+  }
+
+  #keptIn(tail: LiveTail): EventPage | undefined {
+    const kept = tail.read(this.#after, this.#epoch, this.#limit, this.#type);
+    return kept?.withRewoundTo(this.#rewoundTo);
+  }
+
+  /** What has been looked through may be taken back while all that was asked for is still there. */
+  #notice({ rewoundTo }: EventPage): void {
+    if (rewoundTo === undefined || rewoundTo >= (this.#rewoundTo ?? this.#sent)) return;
+    this.#rewoundTo = rewoundTo;
   }
 
   /** Joins those who read the store at the same cursor. */
-  #readTogether(live: LiveChannel, after: number): Promise<EventPage> {
+  #readTogether(live: LiveChannel): Promise<EventPage> {
     const source = this.#source as PollSource;
-    const limit = this.#limit;
+    const cursor = { after: this.#after, epoch: this.#epoch, limit: this.#limit };
     const type = this.#type;
-    return live.share(`${after} ${limit} ${type ?? ''}`, () =>
-      source.scan({ channel: live.name, type, after, limit }),
+    return live.share(`${cursor.after} ${cursor.epoch ?? '?'} ${cursor.limit} ${type ?? ''}`, () =>
+      source.read({ channel: live.name, type }, cursor),
     );
   }
 }

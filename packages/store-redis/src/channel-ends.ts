@@ -1,11 +1,12 @@
+import type { ChannelEnd } from '@ganomede/events-store';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { lastIds } from './scripts/last-ids.js';
+import { channelEnds } from './scripts/channel-ends.js';
 import { isCrossSlot, isRefused } from './unavailable.js';
 
-/** Looks up the newest ids of many channels, with one command if they may lie in one slot. */
-export class LastIds {
+/** Looks up where many channels end, with one command if they may lie in one slot. */
+export class ChannelEnds {
   readonly #connection: Connection;
   readonly #keys: Keys;
   /** Whether channels may lie in different slots: then they do not share a command. */
@@ -17,13 +18,13 @@ export class LastIds {
     this.#apart = isCluster(connection.client);
   }
 
-  /** The newest id of each channel, undefined if it cannot be read. Does not reject. */
-  async read(channels: readonly string[]): Promise<(number | undefined)[]> {
+  /** Where each channel ends, undefined if it cannot be read. Does not reject. */
+  async read(channels: readonly string[]): Promise<(ChannelEnd | undefined)[]> {
     const keys = channels.map((channel) => this.#keys.of(channel).channel);
     if (!this.#apart) {
       try {
-        const subject = `read the newest ids of ${keys.length} channel(s)`;
-        return await this.#connection.script(subject, lastIds, keys);
+        const subject = `read the ends of ${keys.length} channel(s)`;
+        return await this.#connection.script(subject, channelEnds, keys);
       } catch (error) {
         if (!isRefused(error)) return [];
         // A cluster of one server, or a cluster behind a proxy. What else it refuses may be one of the channels.
@@ -31,8 +32,14 @@ export class LastIds {
       }
     }
     const found = await Promise.allSettled(
-      keys.map((key) => this.#connection.run(key, `read ${key}`, (client) => client.hget(key, 'last'))),
+      keys.map((key) =>
+        this.#connection.run(key, `read ${key}`, (client) => client.hmget(key, 'last', 'epoch')),
+      ),
     );
-    return found.map((one) => (one.status === 'fulfilled' ? Number(one.value ?? 0) : undefined));
+    return found.map((one) => {
+      if (one.status === 'rejected') return undefined;
+      const [lastId, epoch] = one.value;
+      return { lastId: Number(lastId ?? 0), epoch: epoch ?? '' };
+    });
   }
 }
