@@ -15,7 +15,7 @@ export const SERVER_FAULTS = {
       const server = picked(service.servers, pick);
       await server.stop('SIGKILL');
       await sleep(forMs);
-      await server.start();
+      await supervised(server);
     },
   },
   'stop a server': {
@@ -25,7 +25,7 @@ export const SERVER_FAULTS = {
       const server = picked(service.servers, pick);
       await server.stop('SIGTERM');
       await sleep(forMs);
-      await server.start();
+      await supervised(server);
     },
   },
   'freeze a server': {
@@ -65,6 +65,21 @@ export const SERVER_FAULTS = {
     },
   },
 };
+
+/**
+ * Starts a server again, as often as it takes: one that does not reach its Redis ends.
+ *
+ * @param {import('@ganomede/events-testing').RestartableServer} server
+ */
+export async function supervised(server) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await server.start();
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
 
 /** @param {Link} link @param {number} forMs */
 export async function cut(link, forMs) {
