@@ -207,7 +207,7 @@ it('ends a poll that waits where its cursor cannot be saved, with one answer', a
   const app = buildApp({ store: late, config: { apiSecret: SECRET }, logger });
   onTestFinished(() => app.close());
   await redis.admin.set('events:{taken}:cursors', 'no hash');
-  const url = '/events/v1/events?clientId=c&channel=taken&after=0';
+  const url = '/events/v1/events?clientId=c&channel=taken&after=0&epoch=1-1-a-0';
   const response = await app.inject({ method: 'GET', url, headers: BEARER });
   expect([response.statusCode, response.json().code]).toEqual([503, 'ServiceUnavailable']);
   expect(store.waiting).toBe(0);

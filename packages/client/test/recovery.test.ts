@@ -60,7 +60,10 @@ class Return {
   }
 }
 
-describe(`${CLIENTS} clients of a server that was away for ${AWAY_MS} ms`, () => {
+/** The fake clock looks at every timer each time that one is over. */
+const SLOW = { timeout: 90_000 };
+
+describe(`${CLIENTS} clients of a server that was away for ${AWAY_MS} ms`, SLOW, () => {
   test.each([
     ['gone', refused],
     ['without its store, and says when to come again', storeIsAway],
