@@ -7,7 +7,7 @@ describe.each([
   ['redis', 102],
 ])('a short round of faults on %s', (storage, seed) => {
   it('loses, repeats, reorders and hides nothing', async () => {
-    const plan = planOf({ storage, seed, seconds: 12, minReplicas: 0, rewinds: false });
+    const plan = planOf({ storage, seed, seconds: 12, minReplicas: 0, rewinds: true });
     const { violations, history } = await play(plan);
     expect(violations, `npm run faults -- --storage ${storage} --seed ${seed} --minutes 0.2`).toEqual([]);
     expect(history.filter(({ kind }) => kind === 'event').length).toBeGreaterThan(100);

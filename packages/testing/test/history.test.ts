@@ -143,6 +143,34 @@ describe('what an honest store does', () => {
     expect(checkHistory(rewound())).toEqual([]);
   });
 
+  it('is explained if an event is lost, and stored again by its writer before that is answered', () => {
+    const channel = 'again';
+    const event = (reader: string, id: number) =>
+      ({ kind: 'event', channel, reader, id, value: `value ${id}` }) as const;
+    const append = (id: number, asked: number, answered: number) =>
+      ({
+        kind: 'append',
+        channel,
+        values: [`value ${id}`],
+        ids: [id],
+        asked,
+        answered,
+        outcome: 'stored',
+      }) as const;
+    const history: Entry[] = [
+      append(1, 1, 2),
+      event('a', 1),
+      event('a', 2),
+      { kind: 'doubt', channel, from: 4, to: 5, acknowledged: false },
+      { kind: 'report', channel, reader: 'a' },
+      event('a', 2),
+      append(2, 3, 6),
+      { kind: 'log', channel, events: [1, 2].map((id) => ({ id, value: `value ${id}` })) },
+    ];
+    expect(checkHistory(history)).toEqual([]);
+    expect(kindsOf(history.toSpliced(5, 0, event('a', 1)))).toEqual(new Set(['false report']));
+  });
+
   it('is explained, whatever the order of appends, reads, restarts and losses', () => {
     for (let seed = 1; seed <= 300; seed++) {
       let state = seed;

@@ -41,6 +41,16 @@ export class ChannelHistory {
     }
   }
 
+  /**
+   * Whether an event that somebody got for this id may have been lost since: the log has another one, or none, or it was stored
+   * again, by an append that was tried again after the loss.
+   */
+  mayBeLost(id: number, value: string | undefined): boolean {
+    if (value === undefined || this.log.valueAt(id) !== value) return true;
+    const append = this.appendOf.get(value);
+    return this.doubts.some(({ from, to }) => append && append.answered >= from && append.asked <= to);
+  }
+
   report(kind: ViolationKind, what: string): void {
     this.violations.push({ kind, channel: this.channel, what });
   }

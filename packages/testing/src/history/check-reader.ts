@@ -4,7 +4,7 @@ import { LogCopy } from './log-copy.js';
 
 /**
  * Whether what a reader got is the log: its copy of it must have the same rolling hash in the end. Only after a report or a
- * restart may it go back; a report must be of something that was lost.
+ * restart may it go back; a report must be of something that was lost, and lead back no further than to that.
  */
 export function checkReader(
   history: ChannelHistory,
@@ -13,24 +13,34 @@ export function checkReader(
 ): void {
   const { log } = history;
   const copy = new LogCopy();
-  let mayGoBack = false;
-  for (const entry of entries) {
-    if (entry.kind !== 'event') {
-      mayGoBack = true;
-      if (entry.kind === 'report' && copy.beginsLike(log)) {
-        history.report(
-          'false report',
-          `${reader} had got ids 1 to ${copy.lastId}, and none of them was lost`,
-        );
-      }
-      continue;
+  /** What has happened since the last event. */
+  let isRestarted = false;
+  let isTold = false;
+  /** The next event has this id. */
+  const goBackFor = (id: number) => {
+    if (
+      isTold &&
+      !isRestarted &&
+      !history.mayBeLost(Math.min(id, copy.lastId), copy.valueAt(Math.min(id, copy.lastId)))
+    ) {
+      history.report(
+        'false report',
+        `${reader} was told that id ${id} is lost, of ${copy.lastId} that it had got`,
+      );
     }
+    copy.backTo(id - 1);
+    isRestarted = isTold = false;
+  };
+  for (const entry of entries) {
+    if (entry.kind === 'report') isTold = true;
+    if (entry.kind === 'restart') isRestarted = true;
+    if (entry.kind !== 'event') continue;
     const { id, value } = entry;
     history.checkAskedFor(value, `${reader} got id ${id}`);
     if (id > copy.lastId + 1) {
       history.report('skipped', `${reader} got id ${id} after ${copy.lastId}`);
       while (copy.lastId < id - 1) copy.add(undefined);
-    } else if (id <= copy.lastId && !mayGoBack) {
+    } else if (id <= copy.lastId && !isTold && !isRestarted) {
       const before = copy.valueAt(id);
       const kind = before === undefined ? 'reordered' : before === value ? 'repeated' : 'unreported';
       history.report(
@@ -38,12 +48,11 @@ export function checkReader(
         `${reader} got id ${id} (${value}; before: ${before ?? 'none'}) after ${copy.lastId}`,
       );
     }
-    copy.backTo(id - 1);
+    goBackFor(id);
     copy.add(value);
-    mayGoBack = false;
   }
   // It was told, and there was nothing after that to get.
-  if (mayGoBack) copy.backTo(log.lastId);
+  if (isTold || isRestarted) goBackFor(log.lastId + 1);
   if (copy.lastId === log.lastId && copy.beginsLike(log)) return;
   explain(history, reader, copy);
 }
