@@ -45,6 +45,7 @@ async function playOn(owner, plan, say) {
   const workload = owner.owns(new Workload(service.url, plan.seed));
   const faults = faultsOn(plan.storage);
   const start = now();
+  const end = start + plan.seconds * 1_000;
 
   /** @param {'servers' | 'store'} lane */
   const run = async (lane) => {
@@ -53,6 +54,8 @@ async function playOn(owner, plan, say) {
       if (fault === undefined) throw new Error(`Unknown fault ${JSON.stringify(name)}`);
       if (fault.lane !== lane) continue;
       await sleep(Math.max(0, start + atMs - now()));
+      // Faults may take longer than was planned.
+      if (now() > end) return;
       const since = now();
       await fault.run(stage, { forMs, pick, doubt: workload.doubt.bind(workload) });
       const at = ((since - start) / 1_000).toFixed(1).padStart(7);
@@ -61,7 +64,7 @@ async function playOn(owner, plan, say) {
   };
   try {
     await Promise.all([run('servers'), run('store')]);
-    await sleep(Math.max(0, start + plan.seconds * 1_000 - now()));
+    await sleep(Math.max(0, end - now()));
     await service.ready();
     await workload.finish(CATCH_UP_MS);
   } catch (error) {
