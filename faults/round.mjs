@@ -14,7 +14,7 @@ const CATCH_UP_MS = 45_000;
  * @property {import('@ganomede/events-testing').Violation[]} violations
  * @property {readonly import('@ganomede/events-testing').Entry[]} history
  * @property {Map<string, number>} failures  calls that failed, by what the failure was
- * @property {string[]} logs  of the servers
+ * @property {Record<string, string>} logs  of the servers, and of the store if there are any
  * @property {number} start  when the plan began, on the clock of the history
  */
 
@@ -68,12 +68,18 @@ async function playOn(owner, plan, say) {
     await service.ready();
     await workload.finish(CATCH_UP_MS);
   } catch (error) {
-    const logs = service.servers.map(({ output }) => output);
+    const logs = logsOf(stage);
     throw Object.assign(error instanceof Error ? error : new Error(String(error)), {
       outcome: { violations: [], history: workload.entries, failures: workload.failures, logs, start },
     });
   }
   const history = workload.entries;
-  const logs = service.servers.map(({ output }) => output);
+  const logs = logsOf(stage);
   return { violations: checkHistory(history), history, failures: workload.failures, logs, start };
 }
+
+/** @param {{ service: import('./service.mjs').Service, sentinels?: import('@ganomede/events-testing').RedisSentinels }} stage */
+const logsOf = ({ service, sentinels }) => ({
+  ...Object.fromEntries(service.servers.map(({ port, output }) => [`server-${port}`, output])),
+  ...sentinels?.logs,
+});

@@ -70,6 +70,6 @@ function keep(plan, outcome) {
   writeFileSync(`${folder}plan.json`, `${JSON.stringify(plan, undefined, 1)}\n`);
   const lines = (outcome?.history ?? []).map((entry) => `${JSON.stringify(entry)}\n`);
   writeFileSync(`${folder}history.jsonl`, lines.join(''));
-  for (const [n, log] of (outcome?.logs ?? []).entries()) writeFileSync(`${folder}server-${n + 1}.log`, log);
+  for (const [name, log] of Object.entries(outcome?.logs ?? {})) writeFileSync(`${folder}${name}.log`, log);
   say(`The same faults again: npm run faults -- --replay ${folder}plan.json`);
 }

@@ -20,7 +20,7 @@ const LAG_MS = 1_000;
 
 /** @param {import('../owner.mjs').Owner} owner @param {{ minReplicas: number }} options @returns {Promise<Stage>} */
 export async function open(owner, { minReplicas }) {
-  const sentinels = owner.owns(await RedisSentinels.start());
+  const sentinels = owner.owns(await RedisSentinels.start('--loglevel', 'notice'));
   const settings = {
     EVENTS_STORE: 'redis',
     REDIS_URL: sentinels.url,

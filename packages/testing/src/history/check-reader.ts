@@ -13,6 +13,8 @@ export function checkReader(
 ): void {
   const { log } = history;
   const copy = new LogCopy();
+  /** All that it ever got. */
+  const got = new Set<string>();
   /** What has happened since the last event. */
   let isRestarted = false;
   let isTold = false;
@@ -29,7 +31,17 @@ export function checkReader(
       );
     }
     copy.backTo(id - 1);
+    if (isRestarted) goBackToSaved();
     isRestarted = isTold = false;
+  };
+  /** The saved cursor may be behind events that it got before it was led to a master whose events are lost. */
+  const goBackToSaved = () => {
+    const end = Math.min(copy.lastId, log.lastId);
+    const from = copy.firstDifference(log) ?? end + 1;
+    const kept = Array.from({ length: end - from + 1 }, (_, n) => [from + n, log.valueAt(from + n)] as const);
+    if (copy.lastId > end || !kept.every(([id, value]) => got.has(`${id} ${value}`))) return;
+    copy.backTo(from - 1);
+    for (const [, value] of kept) copy.add(value);
   };
   for (const entry of entries) {
     if (entry.kind === 'report') isTold = true;
@@ -50,6 +62,7 @@ export function checkReader(
     }
     goBackFor(id);
     copy.add(value);
+    got.add(`${id} ${value}`);
   }
   // It was told, and there was nothing after that to get.
   if (isTold || isRestarted) goBackFor(log.lastId + 1);

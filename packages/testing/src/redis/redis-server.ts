@@ -14,6 +14,7 @@ export class RedisServer implements AsyncDisposable {
   readonly #folder = new TemporaryFolder();
   readonly #options: readonly string[];
   #process: Process | undefined;
+  #written = '';
   /** For commands of the test itself. */
   readonly admin: Redis;
 
@@ -65,6 +66,11 @@ export class RedisServer implements AsyncDisposable {
     return (await this.admin.info('replication')).split('state=online').length - 1;
   }
 
+  /** All that it has written, in all of its lives: warnings, or what `--loglevel` says. */
+  get output(): string {
+    return this.#written + (this.#process?.output ?? '');
+  }
+
   get running(): boolean {
     return this.#process !== undefined && !this.#process.ended;
   }
@@ -81,6 +87,7 @@ export class RedisServer implements AsyncDisposable {
       ...this.#options,
       ...more,
     ]);
+    this.#written = this.output;
     this.#process = child;
     while (!(await this.#answers())) {
       if (child.ended) throw new Error(`redis-server has ended: ${child.output}`);
