@@ -45,6 +45,7 @@ export const FAULTS = {
       await sleep(forMs);
       await master.restart();
       await settled(sentinels);
+      doubt(from, false);
     },
   },
   'freeze the master until another one is': {
@@ -114,7 +115,7 @@ export const FAULTS = {
         sentinels,
         (replicas) => [picked(replicas, pick)],
         forMs,
-        (from) => doubt(from, losesOfDead),
+        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
       ),
   },
   'kill the master while all replicas lag': {
@@ -126,7 +127,7 @@ export const FAULTS = {
         sentinels,
         (replicas) => replicas,
         forMs,
-        (from) => doubt(from, losesOfDead),
+        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
       ),
   },
 };
@@ -135,7 +136,7 @@ export const FAULTS = {
  * @param {RedisSentinels} sentinels
  * @param {(replicas: RedisServer[]) => RedisServer[]} lagging  which get nothing more before the master is killed
  * @param {number} forMs
- * @param {(from: number) => void} doubt
+ * @param {(from: number, ofAcknowledged: boolean) => void} doubt
  */
 async function killBefore(sentinels, lagging, forMs, doubt) {
   const from = now() - LAG_MS;
@@ -148,9 +149,10 @@ async function killBefore(sentinels, lagging, forMs, doubt) {
   await master.kill();
   for (const replica of replicas) replica.resume();
   await replaced(sentinels, master);
-  doubt(from);
+  doubt(from, true);
   await master.restart();
   await settled(sentinels);
+  doubt(from, false);
 }
 
 /** @param {RedisSentinels} sentinels @param {RedisServer} master */

@@ -4,7 +4,7 @@ import { LogCopy } from './log-copy.js';
 
 /**
  * Whether what a reader got is the log: its copy of it must have the same rolling hash in the end. Only after a report or a
- * restart may it go back; a report must be of something that was lost, and lead back no further than to that.
+ * restart may it go back; a report must be of something that was lost.
  */
 export function checkReader(
   history: ChannelHistory,
@@ -20,15 +20,9 @@ export function checkReader(
   let isTold = false;
   /** The next event has this id. */
   const goBackFor = (id: number) => {
-    if (
-      isTold &&
-      !isRestarted &&
-      !history.mayBeLost(Math.min(id, copy.lastId), copy.valueAt(Math.min(id, copy.lastId)))
-    ) {
-      history.report(
-        'false report',
-        `${reader} was told that id ${id} is lost, of ${copy.lastId} that it had got`,
-      );
+    // What is lost is the end of what it had got; it may be led back further, where nobody knows how much that is.
+    if (isTold && !isRestarted && !history.mayBeLost(copy.lastId, copy.valueAt(copy.lastId))) {
+      history.report('false report', `${reader} was told of a loss, and id ${copy.lastId} is not lost`);
     }
     copy.backTo(id - 1);
     if (isRestarted) goBackToSaved();
