@@ -1,5 +1,5 @@
-// Two servers on a Redis with two replicas that three Sentinels watch. Nothing is on disk: what a server of Redis has, it
-// has from its master.
+// Two servers on a Redis with two replicas that three Sentinels watch. Each has its files: one that was killed and came back
+// with those of an earlier time, or with none, may be taken for the master before the Sentinels agree on another one.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisSentinels, until } from '@ganomede/events-testing';
 import { now, picked } from '../fault.mjs';
@@ -20,7 +20,7 @@ const LAG_MS = 1_000;
 
 /** @param {import('../owner.mjs').Owner} owner @param {{ minReplicas: number }} options @returns {Promise<Stage>} */
 export async function open(owner, { minReplicas }) {
-  const sentinels = owner.owns(await RedisSentinels.start('--loglevel', 'notice'));
+  const sentinels = owner.owns(await RedisSentinels.start('--appendonly', 'yes', '--loglevel', 'notice'));
   const settings = {
     EVENTS_STORE: 'redis',
     REDIS_URL: sentinels.url,
