@@ -1,4 +1,7 @@
 export { freePort } from './free-port.js';
+export { checkHistory } from './history/check-history.js';
+export type * from './history/entry.js';
+export type { Violation, ViolationKind } from './history/violation.js';
 export { leaks } from './leaks.js';
 export { Process, type ProcessOptions, run } from './process.js';
 export { Balancer } from './proxies/balancer.js';

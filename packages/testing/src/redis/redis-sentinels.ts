@@ -56,6 +56,14 @@ export class RedisSentinels implements AsyncDisposable {
     return `redis+sentinel://${this.addresses.join(',')}/${this.name}`;
   }
 
+  /** What the servers and the Sentinels have written, by their names. */
+  get logs(): Record<string, string> {
+    return Object.fromEntries([
+      ...this.servers.map(({ port, output }) => [`redis-${port}`, output]),
+      ...this.#sentinels.map(({ port, output }) => [`sentinel-${port}`, output]),
+    ]);
+  }
+
   /** The master as the Sentinels see it now. */
   async master(): Promise<RedisServer> {
     const [{ admin }] = this.#sentinels as [Sentinel];
@@ -111,6 +119,10 @@ class Sentinel {
 
   static async start(name: string, master: RedisServer): Promise<Sentinel> {
     return new Sentinel(await freePort(), name, master);
+  }
+
+  get output(): string {
+    return this.#process.output;
   }
 
   /** Resolves once it knows so many replicas and other Sentinels. */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { freePort } from '../free-port.js';
@@ -14,6 +14,7 @@ export class RedisServer implements AsyncDisposable {
   readonly #folder = new TemporaryFolder();
   readonly #options: readonly string[];
   #process: Process | undefined;
+  #written = '';
   /** For commands of the test itself. */
   readonly admin: Redis;
 
@@ -65,6 +66,11 @@ export class RedisServer implements AsyncDisposable {
     return (await this.admin.info('replication')).split('state=online').length - 1;
   }
 
+  /** All that it has written, in all of its lives: warnings, or what `--loglevel` says. */
+  get output(): string {
+    return this.#written + (this.#process?.output ?? '');
+  }
+
   get running(): boolean {
     return this.#process !== undefined && !this.#process.ended;
   }
@@ -81,6 +87,7 @@ export class RedisServer implements AsyncDisposable {
       ...this.#options,
       ...more,
     ]);
+    this.#written = this.output;
     this.#process = child;
     while (!(await this.#answers())) {
       if (child.ended) throw new Error(`redis-server has ended: ${child.output}`);
@@ -126,6 +133,21 @@ export class RedisServer implements AsyncDisposable {
 
   resume(): void {
     this.#process?.kill('SIGCONT');
+  }
+
+  /** Copies its files as they are now, as a backup of a running server does. */
+  copyFiles(to: string): void {
+    cpSync(this.#folder.path, to, { recursive: true });
+  }
+
+  /** Ends it as a crash does, and starts it again on these files, or on none: as a backup is restored. */
+  async restartWith(files?: string): Promise<void> {
+    await this.kill();
+    for (const name of readdirSync(this.#folder.path)) {
+      rmSync(join(this.#folder.path, name), { recursive: true });
+    }
+    if (files !== undefined) cpSync(files, this.#folder.path, { recursive: true });
+    await this.restart();
   }
 
   /** Ends it and removes its files. */

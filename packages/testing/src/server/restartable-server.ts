@@ -8,6 +8,7 @@ export class RestartableServer implements AsyncDisposable {
   readonly url: string;
   readonly #env: Readonly<Record<string, string>>;
   #process: ServerProcess | undefined;
+  #written = '';
 
   private constructor(port: number, env: Readonly<Record<string, string>>) {
     this.port = port;
@@ -22,8 +23,14 @@ export class RestartableServer implements AsyncDisposable {
     return server;
   }
 
+  /** All that it has written, in all of its lives. */
+  get output(): string {
+    return this.#written + (this.#process?.output ?? '');
+  }
+
   /** Starts it again; resolves once it listens. */
   async start(): Promise<void> {
+    this.#written = this.output;
     this.#process = new ServerProcess([], {
       env: { HOST: '127.0.0.1', PORT: `${this.port}`, ...this.#env },
     });
@@ -33,6 +40,15 @@ export class RestartableServer implements AsyncDisposable {
   /** Resolves with the exit code, null if the signal has ended it. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
     return (await this.#process?.stop(signal)) ?? null;
+  }
+
+  /** Stops the process in its tracks: connections stay, nothing is answered. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,180 @@
+// Two servers on a Redis with two replicas that three Sentinels watch. Each has its files: one that was killed and came back
+// with those of an earlier time, or with none, may be taken for the master before the Sentinels agree on another one.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisSentinels, until } from '@ganomede/events-testing';
+import { now, picked } from '../fault.mjs';
+import { Service } from '../service.mjs';
+
+/** @typedef {import('@ganomede/events-testing').RedisServer} RedisServer */
+/**
+ * What failovers may lose of what was acknowledged. That of a dead master: nothing, if one replica had it. That of one which
+ * lives on: it takes appends until it is told that it is none any more, and the replica that is not promoted acknowledges
+ * them; nothing if all replicas have to.
+ *
+ * @typedef {{ service: Service, sentinels: RedisSentinels, losesOfDead: boolean, losesOfLiving: boolean }} Stage
+ */
+
+const PATIENCE_MS = 60_000;
+/** How much a replica lags at most that runs and is connected. */
+const LAG_MS = 1_000;
+
+/** @param {import('../owner.mjs').Owner} owner @param {{ minReplicas: number }} options @returns {Promise<Stage>} */
+export async function open(owner, { minReplicas }) {
+  const sentinels = owner.owns(await RedisSentinels.start('--appendonly', 'yes', '--loglevel', 'notice'));
+  const settings = {
+    EVENTS_STORE: 'redis',
+    REDIS_URL: sentinels.url,
+    REDIS_MIN_REPLICAS: String(minReplicas),
+  };
+  const service = owner.owns(await Service.start([settings, settings]));
+  const replicas = sentinels.servers.length - 1;
+  return { service, sentinels, losesOfDead: minReplicas === 0, losesOfLiving: minReplicas < replicas };
+}
+
+/** @type {Record<string, import('../fault.mjs').Fault<Stage>>} */
+export const FAULTS = {
+  'kill the master': {
+    lane: 'store',
+    forMs: [0, 2_000],
+    async run({ sentinels, losesOfDead }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      await master.kill();
+      await replaced(sentinels, master);
+      doubt(from, losesOfDead);
+      await sleep(forMs);
+      await master.restart();
+      await settled(sentinels);
+      doubt(from, false);
+    },
+  },
+  'freeze the master until another one is': {
+    lane: 'store',
+    forMs: [0, 2_000],
+    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      master.pause();
+      await replaced(sentinels, master);
+      await sleep(forMs);
+      master.resume();
+      await settled(sentinels);
+      // Until it was told that it is none any more it may have taken appends.
+      doubt(from, losesOfLiving);
+    },
+  },
+  'freeze the master for a moment': {
+    lane: 'store',
+    forMs: [50, 400],
+    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      master.pause();
+      await sleep(forMs);
+      master.resume();
+      await settled(sentinels);
+      doubt(from, losesOfLiving);
+    },
+  },
+  'make a replica the master': {
+    lane: 'store',
+    forMs: [0, 0],
+    async run({ sentinels, losesOfLiving }, { doubt }) {
+      const from = now() - LAG_MS;
+      const master = await sentinels.master();
+      try {
+        await sentinels.failover();
+      } catch {
+        return; // they are not ready for another one yet
+      }
+      await replaced(sentinels, master);
+      await settled(sentinels);
+      doubt(from, losesOfLiving);
+    },
+  },
+  'kill a replica': {
+    lane: 'store',
+    forMs: [0, 3_000],
+    async run({ sentinels }, { pick, forMs }) {
+      const master = await sentinels.master();
+      const replica = picked(
+        sentinels.servers.filter((server) => server !== master),
+        pick,
+      );
+      await replica.kill();
+      await sleep(forMs);
+      await replica.restart();
+      await settled(sentinels);
+    },
+  },
+  'kill the master while one replica lags': {
+    lane: 'store',
+    forMs: [100, 1_000],
+    run: ({ sentinels, losesOfDead }, { pick, forMs, doubt }) =>
+      killBefore(
+        sentinels,
+        (replicas) => [picked(replicas, pick)],
+        forMs,
+        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
+      ),
+  },
+  'kill the master while all replicas lag': {
+    lane: 'store',
+    forMs: [100, 1_000],
+    rewinds: true,
+    run: ({ sentinels, losesOfDead }, { forMs, doubt }) =>
+      killBefore(
+        sentinels,
+        (replicas) => replicas,
+        forMs,
+        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
+      ),
+  },
+};
+
+/**
+ * @param {RedisSentinels} sentinels
+ * @param {(replicas: RedisServer[]) => RedisServer[]} lagging  which get nothing more before the master is killed
+ * @param {number} forMs
+ * @param {(from: number, ofAcknowledged: boolean) => void} doubt
+ */
+async function killBefore(sentinels, lagging, forMs, doubt) {
+  const from = now() - LAG_MS;
+  const master = await sentinels.master();
+  const replicas = lagging(sentinels.servers.filter((server) => server !== master));
+  // All connections of replicas are gone, and these cannot connect again.
+  for (const replica of replicas) replica.pause();
+  await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+  await sleep(forMs);
+  await master.kill();
+  for (const replica of replicas) replica.resume();
+  await replaced(sentinels, master);
+  doubt(from, true);
+  await master.restart();
+  await settled(sentinels);
+  doubt(from, false);
+}
+
+/** @param {RedisSentinels} sentinels @param {RedisServer} master */
+const replaced = (sentinels, master) =>
+  until('another server is the master', async () => (await sentinels.master()) !== master, PATIENCE_MS);
+
+/** Resolves once there is one master, which says so itself, and all others follow it. @param {RedisSentinels} sentinels */
+async function settled(sentinels) {
+  await until(
+    'all replicas follow the master',
+    async () => {
+      const master = await sentinels.master();
+      for (const server of sentinels.servers) {
+        const info = await server.admin.info('replication');
+        const isAsItShould =
+          server === master
+            ? info.includes('role:master') && info.split('state=online').length === sentinels.servers.length
+            : info.includes(`master_port:${master.port}`) && info.includes('master_link_status:up');
+        if (!isAsItShould) return false;
+      }
+      return true;
+    },
+    PATIENCE_MS,
+  );
+}
