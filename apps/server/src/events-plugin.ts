@@ -16,6 +16,7 @@ import { validation } from './plugins/validation.js';
 import { waitingRequests } from './plugins/waiting.js';
 import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
+import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
@@ -139,6 +140,7 @@ async function protocolRoutes(
 ): Promise<void> {
   const { pollTimeoutMs, maxLimit } = withDefaults(settings);
   await fastify.register(publish, { store, metrics });
+  await fastify.register(appends, { store, metrics });
   await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(createIndex, { store });

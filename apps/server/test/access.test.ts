@@ -13,6 +13,14 @@ const index = { id: 'i', channel: 'indexed', field: 'data.name' };
 const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefined, ...right: unknown[]][] = [
   ['POST', '/events', { clientId: 'c', channel: 'a:b', ...event }, 'publish', ['a:b']],
   ['POST', '/events', { clientId: 'c', channel: 'a', events: [event] }, 'publish', ['a']],
+  [
+    ...[
+      'POST',
+      '/appends',
+      { clientId: 'c', appends: ['a', 'b:c'].map((channel) => ({ channel, events: [event] })) },
+    ],
+    ...['publish', ['a'], 'publish', ['b:c']],
+  ] as unknown as (typeof REQUESTS)[0],
   ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
   ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
   ['GET', '/latest?channel=a', undefined, 'read', ['a']],
@@ -65,6 +73,12 @@ it('whoever may not is refused once the request is valid, and nothing is done', 
   });
   for (const [method, url, payload] of REQUESTS) {
     const response = await send(app, method, url, payload);
+    if (url === '/appends') {
+      const { code, message } = refusal;
+      // Each by itself.
+      expect(response.json()).toEqual({ results: Array(2).fill({ error: { code, message } }) });
+      continue;
+    }
     expect([url, response.statusCode, response.json().message]).toEqual([url, 401, refusal.message]);
   }
   expect((await send(app, 'GET', '/latest')).statusCode).toBe(400);

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import {
+  Append,
+  AppendsBody,
   BatchPublishBody,
   CreateIndexBody,
   LatestQuery,
@@ -35,6 +37,7 @@ const fit: Record<string, unknown> = {
   from: 'f',
   type: 't',
   events: [{ from: 'f', type: 't' }],
+  appends: [{ channel: 'malformed', events: [{ from: 'f', type: 't' }] }],
   id: 'malformed',
   field: 'data.x',
   limit: 1,
@@ -84,10 +87,10 @@ const type = fc.constantFrom(
   'text/plain',
   'x',
 );
-const post = (path: string, schema: TObject): fc.Arbitrary<Malformed> =>
+const post = (path: string, schema: TObject, more = {}): fc.Arbitrary<Malformed> =>
   fc
     .tuple(
-      likeSchema(schema).chain((fields) => broken(JSON.stringify(fields))),
+      likeSchema(schema).chain((fields) => broken(JSON.stringify({ ...fields, ...more }))),
       type,
       fc.boolean(),
     )
@@ -121,6 +124,10 @@ const anyPath = anyText.map((text) => encode(text));
 const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   post(`${p}/events`, PublishBody),
   post(`${p}/events`, BatchPublishBody),
+  post(`${p}/appends`, AppendsBody),
+  fc
+    .array(fc.oneof(likeSchema(Append), anyJson), { maxLength: 4 })
+    .chain((appends) => post(`${p}/appends`, AppendsBody, { appends })),
   post(`${p}/indices`, CreateIndexBody),
   get(fc.constant(`${p}/events`), ReadQuery),
   get(fc.constant(`${p}/latest`), LatestQuery),

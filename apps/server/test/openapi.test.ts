@@ -36,6 +36,7 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     'get /health/ready',
     'get /metrics',
     'head /events/v1/ping/{token}',
+    'post /events/v1/appends',
     'post /events/v1/events',
     'post /events/v1/indices',
   ]);
@@ -98,6 +99,11 @@ describe('every documented operation', () => {
       json({ ...event, channel, data: { text: 'x'.repeat(1_100_000) } }),
     );
     await call('POST', events, events, 415, { body: 'x', headers: { 'Content-Type': 'text/plain' } });
+    const appends = `${p}/appends`;
+    const entries = [{ channel, events: [event], key: 'a' }, { channel }];
+    await call('POST', appends, appends, 200, json({ clientId: 'c', appends: entries }));
+    await call('POST', appends, appends, 400, json({ clientId: 'c', appends: [] }));
+    await call('POST', appends, appends, 413, json({ clientId: 'c', appends: Array(1_001).fill(0) }));
     const keyed = (data: object) => {
       const init = json({ ...event, channel, data });
       return { ...init, headers: { ...(init.headers as object), 'Idempotency-Key': 'k' } };

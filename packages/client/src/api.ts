@@ -4,19 +4,22 @@ import { randomUUID } from 'node:crypto';
 import {
   type About,
   DEFAULT_LIMIT,
+  ERRORS,
+  type ErrorBody,
+  type ErrorCode,
   type Event,
   type EventHeader,
-  type EventInput,
   IDEMPOTENCY_KEY_HEADER,
   type IndexDefinition,
   type ReadIndexReply,
 } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
 import { checkAfter, checkIdempotencyKey, checkLimit, checkText, wrong } from './checks.js';
+import { mayBeProcessed, RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
-import type { GetRequest, HttpRequest } from './http-exchange.js';
+import { type GetRequest, type HttpRequest, labelOf } from './http-exchange.js';
 import type { Server } from './options.js';
-import { bodyOfBatch, bodyOfEvent } from './publish-body.js';
+import { textOfEvent, textOfEvents } from './publish-body.js';
 import * as replies from './replies.js';
 import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
@@ -27,47 +30,93 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Publication extends CallOptions {
-  /** Who publishes. */
-  readonly clientId: string;
+/** Events for one channel, which are stored all or none. */
+export interface Append {
   readonly channel: string;
-  /** The server stores what comes under one key once. Default: a random one, for the attempts of this call. */
-  readonly idempotencyKey?: string | undefined;
+  /** The server stores what comes from one client, on one channel, under one key once. */
+  readonly key: string;
+  /** How many events. */
+  readonly count: number;
+  /** Whether it may have several events. */
+  readonly isBatch: boolean;
+  /** The JSON texts of the events, with commas between them. */
+  readonly text: string;
 }
 
-export interface PublishOptions extends Publication {
-  readonly event: EventInput;
-}
-
-export interface PublishBatchOptions extends Publication {
-  readonly events: readonly EventInput[];
-}
-
-/** `POST /events` with one event, as it is now. Tried again, for at most `sendTimeoutMs`, under one idempotency key. */
-export async function publish(server: Server, options: PublishOptions): Promise<EventHeader> {
-  const { clientId, channel, event } = options;
+/** An append of one event, as it is now. @throws TypeError that says what cannot be sent */
+export function appendOf(channel: string, event: unknown, key: string | undefined): Append {
   checkText('channel', channel);
-  return post(server, bodyOfEvent(clientId, channel, event), replies.HEADER, options);
+  const text = textOfEvent(event);
+  return { channel, key: checkedKey(key), count: 1, isBatch: false, text };
 }
 
-/** `POST /events` with several events: all of them or none. Tried again as `publish` is; no events are no request. */
-export async function publishBatch(server: Server, options: PublishBatchOptions): Promise<EventHeader[]> {
-  const { clientId, channel, events } = options;
+/** An append of several events, as they are now. @throws TypeError that says what cannot be sent */
+export function batchOf(channel: string, events: readonly unknown[], key: string | undefined): Append {
   checkText('channel', channel);
   if (!Array.isArray(events)) throw wrong('events', 'an array', events);
-  if (events.length === 0) return [];
-  return post(server, bodyOfBatch(clientId, channel, events), replies.headers(events.length), options);
+  return { channel, key: checkedKey(key), count: events.length, isBatch: true, text: textOfEvents(events) };
 }
 
-async function post<Content>(
+function checkedKey(key: string | undefined): string {
+  if (key === undefined) return randomUUID();
+  checkIdempotencyKey(key);
+  return key;
+}
+
+export interface AppendCallOptions extends CallOptions {
+  /** Who publishes. */
+  readonly clientId: string;
+  /** How long the whole call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** `POST /events`. One attempt: who sends on decides when. */
+export async function appendOne(
   server: Server,
-  body: string,
-  expected: Expected<Content>,
-  { idempotencyKey = randomUUID(), signal }: Publication,
-): Promise<Content> {
-  checkIdempotencyKey(idempotencyKey);
-  const headers = { [IDEMPOTENCY_KEY_HEADER]: idempotencyKey };
-  return untilDone(server, { method: 'POST', path: server.pathname, body, headers, signal }, expected);
+  { channel, key, count, isBatch, text }: Append,
+  { clientId, ...call }: AppendCallOptions,
+): Promise<EventHeader[]> {
+  const events = isBatch ? `"events":[${text}]}` : text.slice(1);
+  const body = `${JSON.stringify({ clientId, channel }).slice(0, -1)},${events}`;
+  const headers = { [IDEMPOTENCY_KEY_HEADER]: key };
+  const message = { method: 'POST' as const, path: server.pathname, body, headers, ...withSignal(call) };
+  if (isBatch) return request(server, message, replies.headers(count));
+  return [await request(server, message, replies.HEADER)];
+}
+
+/** `POST /appends`: headers or an error for each of them, in their order. One attempt: who sends on decides when. */
+export async function appendAll(
+  server: Server,
+  appends: readonly Append[],
+  { clientId, ...call }: AppendCallOptions,
+): Promise<(EventHeader[] | RequestError)[]> {
+  const entries = appends.map(
+    ({ channel, key, text }) =>
+      `{"channel":${JSON.stringify(channel)},"key":${JSON.stringify(key)},"events":[${text}]}`,
+  );
+  const body = `{"clientId":${JSON.stringify(clientId)},"appends":[${entries.join(',')}]}`;
+  const message = { method: 'POST' as const, path: `${server.prefix}/appends`, body, ...withSignal(call) };
+  const results = await request(server, message, replies.appendResults(appends));
+  return results.map((result) =>
+    'headers' in result ? result.headers : refusalIn(result.error, labelOf(server, message)),
+  );
+}
+
+const withSignal = ({ timeoutMs, signal }: Pick<AppendCallOptions, 'timeoutMs' | 'signal'>) => ({
+  timeoutMs,
+  signal,
+});
+
+/** What an error inside an answer stands for: the same as if it were the answer. */
+function refusalIn(error: ErrorBody, label: string): RequestError {
+  const { code, message } = error;
+  const statusCode = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].status : 200;
+  return new RequestError(`${label}: ${statusCode} ${code}: ${message}`, {
+    code,
+    statusCode,
+    body: error,
+    maybeProcessed: mayBeProcessed(statusCode),
+  });
 }
 
 export interface ReadOptions extends CallOptions {

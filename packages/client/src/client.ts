@@ -1,6 +1,5 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
-import type { EventInput } from '@ganomede/events-protocol';
-import { latest, publish, publishBatch } from './api.js';
+import { appendOf, batchOf, latest } from './api.js';
 import { ChannelReaders } from './channel-readers.js';
 import {
   type AnyChannels,
@@ -21,6 +20,7 @@ import { RequestError } from './errors.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { RunningWork } from './running-work.js';
 import { type Callback, checkCallback, settled } from './send-callback.js';
+import { Sender } from './sender.js';
 import type { EventStream, StreamOptions } from './stream.js';
 
 /** Options of `send` and `sendBatch`. */
@@ -47,9 +47,9 @@ export type SendCallback = Callback<EventHeader>;
 export class Client<
   Channels extends { [Name in keyof Channels]: object } = AnyChannels,
 > extends EventEmitter {
-  readonly #clientId: string;
   readonly #options: ResolvedOptions;
   readonly #work = new RunningWork(() => this.#idle());
+  readonly #sender: Sender;
   readonly #readers: ChannelReaders;
   readonly #abort = new AbortController();
   /** Some channel was listened to since the last `drain`. */
@@ -64,10 +64,10 @@ export class Client<
   constructor(clientId: string, options: ClientOptions) {
     super();
     checkText('clientId', clientId);
-    this.#clientId = clientId;
     this.#options = resolveOptions(options);
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
+    this.#sender = new Sender(this.#options, clientId, this.#abort.signal);
     this.#readers = new ChannelReaders({
       clientId,
       options: this.#options,
@@ -98,8 +98,9 @@ export class Client<
    * Publishes an event. Resolves, or calls back, once it is stored and every reader can see it.
    *
    * What fails is sent again, for at most `sendTimeoutMs`, as long as another attempt may succeed. All attempts carry one
-   * `Idempotency-Key`, by which the server stores the event once. Several events that are on their way at the same time may
-   * be stored in any order; await one before sending the next if the order matters, or use `sendBatch`.
+   * idempotency key, by which the server stores the event once. What is sent while a request is under way shares the next
+   * one. Events of one client on one channel are stored in the order of their calls; if one of them fails in the end, those
+   * behind it are stored all the same, and if it may be stored (`maybeProcessed`), that may be after them.
    *
    * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
    * promise that nobody looks at is never an unhandled rejection.
@@ -126,11 +127,11 @@ export class Client<
     ...rest: [(SendOptions | SendCallback)?, SendCallback?]
   ): Promise<EventHeader> | undefined {
     const { options, callback } = optionsAndCallback(rest);
-    const publication = { ...this.#publication(channel, options), event: event as EventInput };
-    return settled(
-      this.#request(channel, () => publish(this.#options, publication)),
-      callback,
-    );
+    const sent = this.#request(channel, async () => {
+      const [header] = await this.#sender.send(appendOf(channel, event, options?.idempotencyKey));
+      return header as EventHeader;
+    });
+    return settled(sent, callback);
   }
 
   /**
@@ -159,11 +160,11 @@ export class Client<
     ...rest: [(SendOptions | Callback<EventHeader[]>)?, Callback<EventHeader[]>?]
   ): Promise<EventHeader[]> | undefined {
     const { options, callback } = optionsAndCallback(rest);
-    const publication = { ...this.#publication(channel, options), events: events as EventInput[] };
-    return settled(
-      this.#request(channel, () => publishBatch(this.#options, publication)),
-      callback,
-    );
+    const sent = this.#request(channel, async () => {
+      const append = batchOf(channel, events, options?.idempotencyKey);
+      return append.count === 0 ? [] : this.#sender.send(append);
+    });
+    return settled(sent, callback);
   }
 
   /**
@@ -291,10 +292,6 @@ export class Client<
   #handlersChanged(name: string | symbol): this {
     if (isChannel(name)) this.#readers.handlersChanged(name);
     return this;
-  }
-
-  #publication(channel: string, { idempotencyKey }: SendOptions = {}) {
-    return { clientId: this.#clientId, channel, idempotencyKey, signal: this.#abort.signal };
   }
 
   async #request<Result>(channel: string, run: () => Promise<Result>): Promise<Result> {

@@ -1,15 +1,11 @@
-/** The body that publishes one event, as JSON text. @throws TypeError if it cannot be sent */
-export function bodyOfEvent(clientId: string, channel: string, event: unknown): string {
-  return JSON.stringify({ clientId, channel, ...fieldsOf(event, '') });
+/** The JSON text of an event as it is now: what is sent of it. @throws TypeError if it cannot be sent */
+export function textOfEvent(event: unknown): string {
+  return JSON.stringify(fieldsOf(event, ''));
 }
 
-/** The body that publishes several events, as JSON text. @throws TypeError that says which one cannot be sent */
-export function bodyOfBatch(clientId: string, channel: string, events: readonly unknown[]): string {
-  return JSON.stringify({
-    clientId,
-    channel,
-    events: events.map((event, index) => fieldsOf(event, ` of events[${index}]`)),
-  });
+/** The JSON texts of several events, with commas between them. @throws TypeError that says which one cannot be sent */
+export function textOfEvents(events: readonly unknown[]): string {
+  return events.map((event, index) => JSON.stringify(fieldsOf(event, ` of events[${index}]`))).join(',');
 }
 
 function fieldsOf(event: unknown, where: string): { from: string; type: string; data?: object | undefined } {

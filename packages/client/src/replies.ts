@@ -1,4 +1,11 @@
-import type { About, Event, EventHeader, IndexDefinition, ReadIndexReply } from '@ganomede/events-protocol';
+import type {
+  About,
+  ErrorBody,
+  Event,
+  EventHeader,
+  IndexDefinition,
+  ReadIndexReply,
+} from '@ganomede/events-protocol';
 import { EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
@@ -14,6 +21,24 @@ export const HEADER: Expected<EventHeader> = {
   what: 'an event header {id, timestamp}',
   read: (json) => (isHeader(json) ? json : undefined),
 };
+
+/** What a grouped request brings: for each of the appends the headers of its events, or an error. */
+export function appendResults(appends: readonly { readonly count: number }[]): Expected<AppendResult[]> {
+  return {
+    what: `${appends.length} results {headers} or {error}`,
+    read: (json) => {
+      const results = isObject(json) ? json.results : undefined;
+      if (!Array.isArray(results) || results.length !== appends.length) return undefined;
+      const isResult = (result: unknown, i: number) =>
+        isObject(result) &&
+        (headers(appends[i]?.count ?? 0).read(result.headers, {}) !== undefined ||
+          (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+      return results.every(isResult) ? results : undefined;
+    },
+  };
+}
+
+export type AppendResult = { readonly headers: EventHeader[] } | { readonly error: ErrorBody };
 
 export function headers(count: number): Expected<EventHeader[]> {
   return {

@@ -27,7 +27,7 @@ export async function retried<Content>(
   for (let attempts = 1; ; attempts += 1) {
     const leftMs = Math.max(1, Math.ceil(startedAt + timeoutMs - performance.now()));
     try {
-      return await attempt(Math.min(leftMs, Math.max(Math.ceil(timeoutMs / 3), MIN_ATTEMPT_MS)));
+      return await attempt(attemptMs(timeoutMs, leftMs));
     } catch (cause) {
       if (!(cause instanceof RequestError)) throw cause;
       const error = orEarlier(cause, maybeProcessed);
@@ -41,7 +41,13 @@ export async function retried<Content>(
   }
 }
 
-function gaveUp(error: RequestError, attempts: number, timeoutMs: number): RequestError {
+/** How long an attempt may take, milliseconds, of a time in which there are to be several. */
+export function attemptMs(timeoutMs: number, leftMs: number): number {
+  return Math.min(leftMs, Math.max(Math.ceil(timeoutMs / 3), MIN_ATTEMPT_MS));
+}
+
+/** The error of a request whose time is over. */
+export function gaveUp(error: RequestError, attempts: number, timeoutMs: number): RequestError {
   const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
   return new RequestError(`Gave up after ${tries}, with sendTimeoutMs ${timeoutMs}: ${error.message}`, {
     ...error,

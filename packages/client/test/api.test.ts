@@ -15,9 +15,15 @@ async function startApi() {
 test('publishes, reads behind what was read, and waits for no longer than it says', async () => {
   const server = await startApi();
   const add = { from: 'users/v1', type: 'add', data: { username: 'alice' } };
-  const first = await api.publish(server, { ...ASKED, event: add });
-  const others = await api.publishBatch(server, { ...ASKED, events: [add, { from: 'x', type: 'drop' }] });
-  expect([first, ...others].map(({ id }) => id)).toEqual([1, 2, 3]);
+  const { channel, clientId } = ASKED;
+  const call = { clientId, timeoutMs: 5000 };
+  const first = await api.appendOne(server, api.appendOf(channel, add, undefined), call);
+  const batch = api.batchOf(channel, [add, { from: 'x', type: 'drop' }], 'key');
+  const others = await api.appendOne(server, batch, call);
+  expect([...first, ...others].map(({ id }) => id)).toEqual([1, 2, 3]);
+  const [again, other] = await api.appendAll(server, [batch, api.appendOf(channel, add, 'key')], call);
+  expect(again, 'under a key that was used').toEqual(others);
+  expect(other).toMatchObject({ code: 'IdempotencyKeyReused', statusCode: 422, maybeProcessed: false });
 
   const page = await api.read(server, { ...ASKED, after: 1, limit: 1, waitMs: 0, timeoutMs: 5000 });
   const epoch = expect.stringMatching(/^1-/);
@@ -34,8 +40,8 @@ test('publishes, reads behind what was read, and waits for no longer than it say
 test('pages backward through the newest events, and through those of an index', async () => {
   const server = await startApi();
   const events = Array.from({ length: 4 }, () => ({ from: 'x', type: 'add', data: { name: 'alice' } }));
-  await api.publishBatch(server, { ...ASKED, events });
-  const { channel } = ASKED;
+  const { channel, clientId } = ASKED;
+  await api.appendOne(server, api.batchOf(channel, events, undefined), { clientId, timeoutMs: 5000 });
   const ids = (rows: { id: number }[]) => rows.map(({ id }) => id);
   expect(ids(await api.latest(server, { channel, limit: 2 }))).toEqual([3, 4]);
   expect(ids(await api.latest(server, { channel, limit: 2, before: 3 }))).toEqual([1, 2]);

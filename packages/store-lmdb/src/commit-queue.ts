@@ -17,6 +17,8 @@ export interface Write<T> {
   readonly bytes: number;
   /** May use half of the disk's reserve: it gives room back, or readers wait for it. */
   readonly fromReserve?: boolean;
+  /** If this write fails, so do those of the same name that wait behind it. Default: it has none. */
+  readonly sequence?: string;
   /** Adds the entries to the draft of a commit. Runs again if the disk has no room for all writes of that commit, or the plan of another one fails. */
   plan(draft: Draft): T;
   /** Called once the entries are on disk, in the order of the queue. */
@@ -76,6 +78,7 @@ interface Queued {
   readonly subject: string;
   readonly bytes: number;
   readonly fromReserve: boolean;
+  readonly sequence: string | undefined;
   readonly plan: (draft: Draft) => void;
   readonly committed: () => void;
   readonly failed: (error: Error) => void;
@@ -96,13 +99,14 @@ export class CommitQueue {
   }
 
   /** Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored. */
-  write<T>({ subject, bytes, fromReserve = false, plan, committed }: Write<T>): Promise<T> {
+  write<T>({ subject, bytes, fromReserve = false, sequence, plan, committed }: Write<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;
       this.#queue.push({
         subject,
         bytes,
         fromReserve,
+        sequence,
         plan: (draft) => {
           result = plan(draft);
         },
@@ -128,13 +132,20 @@ export class CommitQueue {
       if (changes.length > 0) await this.#database.commit(changes, { fromReserve });
     } catch (cause) {
       const again = cause instanceof NoRoom && !fromReserve;
-      for (const write of planned) {
-        if (!(again && write.fromReserve)) write.failed(cannotWrite(this.#dataDir, write.subject, cause));
+      const failed = planned.filter((write) => !(again && write.fromReserve));
+      for (const write of [...failed, ...this.#behind(failed)]) {
+        write.failed(cannotWrite(this.#dataDir, write.subject, cause));
       }
       if (again && reserved.length > 0) await this.#commit(reserved);
       return;
     }
     for (const { committed } of planned) committed();
+  }
+
+  /** What waits behind writes that have failed. */
+  #behind(failed: readonly Queued[]): Queued[] {
+    const sequences = new Set(failed.map(({ sequence }) => sequence));
+    return this.#queue.withdraw(({ sequence }) => sequence !== undefined && sequences.has(sequence));
   }
 
   /** What all writes change, but for those that fail by what they find in the database: they fail alone. */

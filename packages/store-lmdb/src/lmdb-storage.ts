@@ -81,6 +81,7 @@ export class LmdbStorage implements Storage {
     const { outcome } = await this.#commits.write({
       subject: `${events.length} event(s) of channel ${JSON.stringify(channel)}`,
       bytes,
+      sequence: channel,
       plan: (draft) => planAppend(draft, append, this.#clocks, this.#term),
       committed: ({ appended }) => {
         if (!appended) return;

@@ -22,7 +22,7 @@ const ALL = '';
  * Runs the append script, one call at a time, so that appends are stored in the order in which they come. What
  * comes in one turn of the event loop, or while a call is under way, shares the next one, whichever channels it
  * is for. In a cluster, where channels lie in different slots, each channel has its own calls. Of a channel a call
- * stores all or nothing.
+ * stores all or nothing; if it fails, what waits behind it of its channels fails as well, so that their order holds.
  */
 export class Appender {
   readonly #connection: Connection;
@@ -31,7 +31,7 @@ export class Appender {
   /** Whether channels may lie in different slots. */
   #apart: boolean;
   /** By channel if they are apart, else `ALL`. */
-  readonly #queues = new Batchers<QueuedAppend>((_name, appends) => this.#write(appends), MAX_CALL);
+  readonly #queues = new Batchers<QueuedAppend>((name, appends) => this.#write(name, appends), MAX_CALL);
 
   /** With `replicationWait` the appends go through it, on its connection. */
   constructor(connection: Connection, keys: Keys, replicationWait?: ReplicationWait) {
@@ -57,7 +57,7 @@ export class Appender {
     this.#queues.push(this.#apart ? append.channel : ALL, append);
   }
 
-  async #write(appends: readonly QueuedAppend[]): Promise<void> {
+  async #write(name: string, appends: readonly QueuedAppend[]): Promise<void> {
     const channels = new Map<string, QueuedAppend[]>();
     for (const append of appends) {
       const others = channels.get(append.channel);
@@ -68,7 +68,7 @@ export class Appender {
       const outcomes = await this.#call(appends, [...channels.values()]);
       let i = 0;
       for (const ofChannel of channels.values()) {
-        for (const append of ofChannel) this.#settle(append, outcomes[i++] as ScriptedOutcome);
+        for (const append of ofChannel) this.#settle(name, append, outcomes[i++] as ScriptedOutcome);
       }
       // Who has waited goes on first: with what comes of it the next call is larger.
       await new Promise((resolve) => process.nextTick(resolve));
@@ -78,16 +78,25 @@ export class Appender {
         this.#apart = true;
         for (const append of appends) this.#push(append);
       } else {
-        for (const append of appends) append.reject(error);
+        for (const append of [...appends, ...this.#behind(name, channels)]) append.reject(error);
       }
     }
   }
 
-  #settle(append: QueuedAppend, outcome: ScriptedOutcome): void {
+  #settle(name: string, append: QueuedAppend, outcome: ScriptedOutcome): void {
     if (outcome.kind === 'failed') {
-      const error = new ReplyError(outcome.message);
-      append.reject(unavailable(subjectOf([append]), this.#connection.address, error));
+      const error = unavailable(
+        subjectOf([append]),
+        this.#connection.address,
+        new ReplyError(outcome.message),
+      );
+      for (const each of [append, ...this.#behind(name, new Map([[append.channel, []]]))]) each.reject(error);
     } else append.resolve(outcome);
+  }
+
+  /** What waits behind appends that have failed is not stored before those are sent again. */
+  #behind(name: string, channels: ReadonlyMap<string, unknown>): QueuedAppend[] {
+    return this.#queues.withdraw(name, ({ channel }) => channels.has(channel));
   }
 
   #call(

@@ -31,6 +31,13 @@ export class Batcher<T extends { readonly bytes: number }> {
     this.#running ??= this.#run();
   }
 
+  /** Takes what is queued and matches out of the queue. */
+  withdraw(matches: (item: T) => boolean): T[] {
+    const withdrawn = this.#queue.filter(matches);
+    if (withdrawn.length > 0) this.#queue = this.#queue.filter((item) => !matches(item));
+    return withdrawn;
+  }
+
   async #run(): Promise<void> {
     // Requests on many connections are read in one turn.
     await new Promise((resolve) => setImmediate(resolve));
@@ -75,6 +82,11 @@ export class Batchers<T extends { readonly bytes: number }> {
     this.#queues.set(name, queue);
     queue.push(item);
     void this.#forgetIdle(name, queue);
+  }
+
+  /** Takes what is queued under a name and matches out of its queue. */
+  withdraw(name: string, matches: (item: T) => boolean): T[] {
+    return this.#queues.get(name)?.withdraw(matches) ?? [];
   }
 
   /** Resolves once everything that is queued has been written. */

@@ -21,8 +21,9 @@ export interface Storage {
   /**
    * Stores events, all of them or none, in one atomic step that also looks at the conditions of the append. Resolves
    * once they are as durable as the engine makes them and every `scan` sees them. Appends of one process to one channel
-   * are stored in the order of the calls. Timestamps of a channel do not go back, with the one exception of `Timestamps`.
-   * Begins an epoch if the engine may have come back older since the last append (see epochs.ts).
+   * are stored in the order of the calls: if one fails since the engine is away or full, so do those that wait behind it.
+   * Timestamps of a channel do not go back, with the one exception of `Timestamps`. Begins an epoch if the engine may have
+   * come back older since the last append (see epochs.ts).
    */
   append(append: Append): Promise<AppendOutcome>;
 

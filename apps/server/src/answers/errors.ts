@@ -16,20 +16,24 @@ export function isStoreFailure(error: EventsError): boolean {
   return error.code === 'ServiceUnavailable' && !(error instanceof TemporaryRefusal);
 }
 
-/** Answers with `{ code, message }`. What underlies a failure of the store is for the log, not for clients. */
+/** Answers with `{ code, message }`. */
 export function sendError(reply: FastifyReply, error: EventsError): FastifyReply {
   const storeFailed = isStoreFailure(error);
   const retryAfterS = error.retryAfterS ?? (storeFailed ? RETRY_AFTER_S : undefined);
   if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
   if (error.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
   reply.eventsErrorCode = error.code;
-  const body: ErrorBody = { code: error.code, message: storeFailed ? STORE_FAILED : error.message };
   // Serialised here: an error is the same whatever the schema of the route's answers.
   return reply
     .code(error.status)
     .header('content-type', 'application/json; charset=utf-8')
     .serializer(JSON.stringify)
-    .send(body);
+    .send(errorBody(error));
+}
+
+/** What a client is told of an error. What underlies a failure of the store is for the log, not for clients. */
+export function errorBody(error: EventsError): ErrorBody {
+  return { code: error.code, message: isStoreFailure(error) ? STORE_FAILED : error.message };
 }
 
 const STORE_FAILED =

@@ -3,16 +3,30 @@ import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { isStoreFailure, sendError } from '../answers/errors.js';
 
-/** Every error is answered as one of the protocol's table; what is not in it is logged and answered as `Internal`. */
+/**
+ * Every error is answered as one of the protocol's table; what is not in it is logged and answered as `Internal`. A route that
+ * answers with an error inside an answer that succeeds gets it from `takeError`, which sees to the same.
+ */
 export const errors = fp(async (fastify: FastifyInstance) => {
   const logFailure = failureLog();
 
-  fastify.setErrorHandler<FastifyError | EventsError>((error, request, reply) => {
+  const takeError = (error: FastifyError | EventsError, log: FastifyBaseLogger) => {
     const known = error instanceof EventsError ? error : fromFastify(error);
-    logFailure(known, request.log);
-    return sendError(reply, known);
-  });
+    logFailure(known, log);
+    return known;
+  };
+  fastify.decorate('takeError', takeError);
+  fastify.setErrorHandler<FastifyError | EventsError>((error, request, reply) =>
+    sendError(reply, takeError(error, request.log)),
+  );
 });
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The error of the protocol's table for one that was thrown, which is logged if it should be. */
+    takeError(error: FastifyError | EventsError, log: FastifyBaseLogger): EventsError;
+  }
+}
 
 /** A store that is away fails every request; the log says so at most this often, milliseconds. */
 const STORE_FAILURE_EVERY_MS = 1_000;

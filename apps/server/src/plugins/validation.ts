@@ -27,6 +27,12 @@ export const validation = fp(async (fastify: FastifyInstance) => {
   });
 });
 
+/** Checks values against a schema as requests are checked; what it returns gives the error, undefined if there is none. */
+export function checkOf(schema: TSchema): (value: unknown) => EventsError | undefined {
+  const compiled = TypeCompiler.Compile(schema);
+  return (value) => (compiled.Check(value) ? undefined : invalid(compiled.Errors(value).First()));
+}
+
 function hasAll(value: unknown, names: readonly string[]): boolean {
   return typeof value === 'object' && value !== null && names.every((name) => Object.hasOwn(value, name));
 }

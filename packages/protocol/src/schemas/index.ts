@@ -1,4 +1,5 @@
 export { About } from './about.js';
+export { Append, AppendsBody, AppendsReply } from './appends.js';
 export { ErrorBody } from './error-body.js';
 export { Event, EventHeader, EventInput } from './event.js';
 export {
