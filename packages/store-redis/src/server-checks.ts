@@ -44,7 +44,7 @@ async function findCluster({ client }: Connection, server: Redis): Promise<strin
     : undefined;
 }
 
-/** What somebody should know who trusts this Redis with events; nothing if it does not tell its configuration. */
+/** What somebody should know who trusts this Redis with events; of its configuration nothing if it does not tell that. */
 export async function findWarnings(connection: Connection): Promise<string[]> {
   const found = new Set<string>();
   await Promise.all(
@@ -68,6 +68,13 @@ export async function findWarnings(connection: Connection): Promise<string[]> {
         }
       } catch {
         // CONFIG is forbidden to us, as it is on most hosted servers.
+      }
+      const replication = await server.info('replication').catch(() => undefined);
+      // See append.lua.
+      if (replication !== undefined && !/^master_replid:[0-9a-f]/m.test(replication)) {
+        found.add(
+          `Redis at ${connection.address} does not tell its replication id (INFO replication): if it comes back older, after a restart or a failover, that is not noticed, and consumers may skip events.`,
+        );
       }
     }),
   );

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { RedisServer, until } from '@ganomede/events-testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -121,6 +123,34 @@ describe('warnings', () => {
     expect(await warningsOf('--save', '60 1', '--maxmemory-policy', 'volatile-lru')).toEqual([]);
   });
 
+  it('say that a rewind is not noticed if Redis does not tell its replication id', async () => {
+    const server = await RedisServer.start('--appendonly', 'yes');
+    const proxy = createServer((client) => {
+      const upstream = connect(server.port, '127.0.0.1');
+      client.pipe(upstream);
+      // As long as it was: a reply tells its length.
+      upstream.on('data', (data) =>
+        client.write(
+          Buffer.from(data.toString('latin1').replaceAll('master_replid:', 'x'.repeat(14)), 'latin1'),
+        ),
+      );
+      for (const socket of [client, upstream]) socket.on('error', () => {});
+      client.on('close', () => upstream.destroy());
+      upstream.on('close', () => client.destroy());
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const warnings: string[] = [];
+    const store = await openStore({
+      url: `redis://127.0.0.1:${port}`,
+      onWarning: (message) => warnings.push(message),
+    });
+    await store.close();
+    proxy.close();
+    await server.stop();
+    expect(warnings).toEqual([expect.stringContaining('does not tell its replication id')]);
+  });
+
   it('are none where CONFIG is forbidden', async () => {
     expect(await warningsOf('--rename-command', 'CONFIG', '')).toEqual([]);
   });
@@ -155,5 +185,5 @@ it.each([
 ])('takes no address like %j', async (url) => {
   const { error } = await failure(openStore({ url }));
   expect(error).toBeInstanceOf(RangeError);
-  expect((error as Error).message).toMatch(/^Invalid Redis address: expected redis:/);
+  expect((error as Error).message).toMatch(/^Invalid (?:Redis address|address of Sentinels): expected redis(?:\+sentinel)?:/);
 });
