@@ -109,7 +109,7 @@ export class LmdbStorage implements Storage {
 
   async ping(): Promise<void> {
     try {
-      this.#database.assertPresent();
+      this.#database.assertTakesAppends();
     } catch (cause) {
       throw cannotUse(this.#dataDir, cause);
     }
