@@ -35,7 +35,7 @@ export function decodeEvent(channelNumber: number, id: number, value: Buffer | u
   const end = value.length - TRAILER.length;
   if (value[end] === MARK) {
     if (crc32(value, placeOf(channelNumber, id)) === RESIDUE) return copy(value, end);
-  } else if (value.at(-1) === CLOSING_BRACE) {
+  } else if (value.at(-1) === CLOSING_BRACE && !value.includes(MARK)) {
     return copy(value, value.length);
   }
   throw new Error(`events.mdb is damaged: event ${id} is not as it was stored`);

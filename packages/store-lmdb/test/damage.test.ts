@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
 import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32, crc32ByTable } from '../src/crc32.js';
 import { LmdbStorage } from '../src/lmdb-storage.js';
+import { decodeEvent, encodeEvent } from '../src/stored-event.js';
 import { newDirectory } from './directories.js';
 
 /** A directory with events 1 to 20 of `orders`, half of them `paid`. */
@@ -111,6 +112,29 @@ it.each<[string, number[], number]>([
   // None is kept.
   expect(await first()).toBe(0);
   await storage.close();
+});
+
+it('an event whose mark is damaged is none of format 3, whatever its checksum ends in', () => {
+  let id = 1;
+  let value: Buffer;
+  do value = encodeEvent(1, ++id, 1, '"from":"f","type":"t"}').value;
+  while (value.at(-1) !== 0x7d || value.subarray(-4).includes(0) === false);
+  value[value.length - 5] = 0x01;
+  expect(() => decodeEvent(1, id, value)).toThrow('is not as it was stored');
+});
+
+it('a format that is not known is not verified', async () => {
+  const dataDir = await newStore();
+  await change(dataDir, ['format'], () => Buffer.from('9'));
+  await expect(verifyLmdbStore(dataDir)).rejects.toThrow('its events have format 9');
+});
+
+it('what a compaction that was killed has left is removed', async () => {
+  const dataDir = await newStore();
+  mkdirSync(join(dataDir, 'compacting'));
+  writeFileSync(join(dataDir, 'compacting', 'events.mdb'), 'x');
+  await reopen(dataDir);
+  expect(existsSync(join(dataDir, 'compacting'))).toBe(false);
 });
 
 it('an index steps over a damaged event', async () => {
