@@ -118,7 +118,7 @@ it('an event whose mark is damaged is none of format 3, whatever its checksum en
   let id = 1;
   let value: Buffer;
   do value = encodeEvent(1, ++id, 1, '"from":"f","type":"t"}').value;
-  while (value.at(-1) !== 0x7d || value.subarray(-4).includes(0) === false);
+  while (value.at(-1) !== 0x7d);
   value[value.length - 5] = 0x01;
   expect(() => decodeEvent(1, id, value)).toThrow('is not as it was stored');
 });
