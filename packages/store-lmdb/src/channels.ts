@@ -23,6 +23,7 @@ import {
   typesEnd,
 } from './keys.js';
 import { reading } from './storage-error.js';
+import { decodeEvent } from './stored-event.js';
 
 /** So many events one commit drops: writes wait for it. */
 const DROPPED_AT_ONCE = 1_000;
@@ -118,9 +119,8 @@ export class Channels implements ChannelStorage {
       const record = readChannel(this.#database, channel);
       if (record === undefined) return undefined;
       const { number, firstId, lastId, time } = record;
-      const oldest = this.#database.get(eventKey(number, firstId));
-      if (oldest === undefined) return undefined;
-      const timestamps = [headerOf(oldest).timestamp, time];
+      if (firstId > lastId) return undefined;
+      const timestamps = [this.#readableFrom(record, firstId).timestamp, time];
       const known = this.#futureMark(number);
       return { number, known, mark: futureMark(known, { firstId, lastId, timestamps }, now) };
     });
@@ -165,18 +165,32 @@ export class Channels implements ChannelStorage {
   }
 
   /** How many of the oldest events are too many or too old; at most `most`. */
-  #expired({ number, firstId, lastId }: ChannelRecord, limits: TrimLimits, most: number): number {
+  #expired(record: ChannelRecord, limits: TrimLimits, most: number): number {
+    const { number, firstId, lastId } = record;
     const { maxAgeMs, maxEvents } = limits;
     const kept = lastId - firstId + 1;
     let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
     if (!maxAgeMs) return count;
     const mark = this.#futureMark(number);
-    while (count < Math.min(kept, most)) {
-      const event = this.#database.get(eventKey(number, firstId + count));
-      if (event === undefined || !isTooOld(headerOf(event), mark, limits)) break;
-      count++;
+    const end = Math.min(kept, most);
+    while (count < end) {
+      const event = this.#readableFrom(record, firstId + count);
+      if (!isTooOld(event, mark, limits)) break;
+      count = Math.min(event.id - firstId + 1, end);
     }
     return count;
+  }
+
+  /** The first event from an id on that is not damaged: those before it are as old. If there is none, all are as old as the newest. */
+  #readableFrom({ number, lastId, time }: ChannelRecord, from: number): { id: number; timestamp: number } {
+    for (let id = from; id <= lastId; id++) {
+      try {
+        return headerOf(decodeEvent(number, id, this.#database.peek(eventKey(number, id))));
+      } catch {
+        // The next one.
+      }
+    }
+    return { id: lastId, timestamp: time };
   }
 
   /**

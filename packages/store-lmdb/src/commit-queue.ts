@@ -98,7 +98,10 @@ export class CommitQueue {
     this.#dataDir = dataDir;
   }
 
-  /** Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored. */
+  /**
+   * Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored, unless a file of
+   * the store went away during the commit.
+   */
   write<T>({ subject, bytes, fromReserve = false, sequence, plan, committed }: Write<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;

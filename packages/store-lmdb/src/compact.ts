@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'no
 import { join } from 'node:path';
 import { checkDataFile } from './check-data-file.js';
 import { inClosedStore } from './closed-store.js';
+import { COMPACTING } from './data-files.js';
 import { Database, syncDirectory } from './database.js';
 import { freeBytes } from './disk-space.js';
 import { cannotWrite } from './storage-error.js';
@@ -22,7 +23,7 @@ export interface Compaction {
 export function compactLmdbStore(dataDir: string): Promise<Compaction> {
   return inClosedStore(dataDir, async (path) => {
     const file = join(path, 'events.mdb');
-    const work = join(path, 'compacting');
+    const work = join(path, COMPACTING);
     const copy = join(work, 'events.mdb');
     try {
       rmSync(work, { recursive: true, force: true });

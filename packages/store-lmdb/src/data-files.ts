@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The directory, in that of a store, in which a compacted copy is made. */
+export const COMPACTING = 'compacting';
+
 /** What the file system knows a file by. */
 interface Identity {
   readonly dev: number;

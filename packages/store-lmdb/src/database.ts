@@ -5,9 +5,15 @@ import type { Change, Entry } from './change.js';
 import { checkDataFile } from './check-data-file.js';
 import { DataFiles } from './data-files.js';
 import { DiskSpace } from './disk-space.js';
-import type { Key } from './keys.js';
+import { channelKey, eventKey, type Key, typeKey } from './keys.js';
 import { ROOT_PAGES } from './page-marks.js';
 import { cannotOpen } from './storage-error.js';
+
+/** What the smallest append changes: an event, its type, its channel. */
+const SMALLEST: readonly Change[] = [eventKey(1, 1), typeKey(1, '', 1), channelKey(1)].map((key) => ({
+  key,
+  value: Buffer.alloc(0),
+}));
 
 /** The one LMDB environment of a store: ordered keys, values of bytes. */
 export class Database {
@@ -93,6 +99,12 @@ export class Database {
     }
     // It may have gone meanwhile.
     this.assertPresent();
+  }
+
+  /** @throws Error if an append would be refused: a file of the store is no longer where it was, or the disk is nearly full */
+  assertTakesAppends(): void {
+    this.assertPresent();
+    this.#disk.assertRoom(SMALLEST, false);
   }
 
   /** @throws Error if a file of the store has been deleted, moved or replaced */

@@ -31,15 +31,22 @@ export async function bringToFormat(database: Database, dataDir: string): Promis
     }
     return;
   }
-  if (found !== undefined) {
-    throw cannotOpen(dataDir, `its events have format ${found}, expected format ${VERSION}`);
-  }
-  if (!database.isEmpty) throw cannotOpen(dataDir, 'events.mdb is a database of another program');
+  assertKnownFormat(database, dataDir);
   try {
     database.putFirst(version, dataDir);
   } catch (cause) {
     throw cannotOpen(dataDir, 'events.mdb cannot be written', cause);
   }
+}
+
+/** @throws EventsError `ServiceUnavailable` if it has a format that cannot be brought over, or is a database of another program */
+export function assertKnownFormat(database: Database, dataDir: string): void {
+  const found = database.get(FORMAT)?.toString();
+  if (found === VERSION || found === '2' || found === '3') return;
+  if (found !== undefined) {
+    throw cannotOpen(dataDir, `its events have format ${found}, expected format ${VERSION}`);
+  }
+  if (!database.isEmpty) throw cannotOpen(dataDir, 'events.mdb is a database of another program');
 }
 
 /** Characters of a hash that are kept since format 3. */

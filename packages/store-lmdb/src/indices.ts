@@ -6,6 +6,7 @@ import {
   type IndexScope,
   type IndexStep,
   type IndexStorage,
+  textsOfPage,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
@@ -20,7 +21,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { eventsOf, textsUntilDamage, UNKNOWN_CHANNEL } from './scan.js';
+import { eventsOf, UNKNOWN_CHANNEL } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -118,10 +119,7 @@ export class Indices implements IndexStorage {
         indexValueKey(number, value, newest),
         indexValueKey(number, value, firstId - 1),
       );
-      return new EventPage(
-        textsUntilDamage(eventsOf(this.#database, channel.number, entries), limit),
-        bounds,
-      );
+      return new EventPage(textsOfPage(eventsOf(this.#database, channel.number, entries), limit), bounds);
     });
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   type Append,
   type AppendOutcome,
@@ -14,6 +15,7 @@ import { type Clocks, planAppend } from './append.js';
 import { Channels } from './channels.js';
 import { CommitQueue } from './commit-queue.js';
 import { Cursors } from './cursors.js';
+import { COMPACTING } from './data-files.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { bringToFormat } from './format-version.js';
@@ -61,6 +63,8 @@ export class LmdbStorage implements Storage {
     const lock = lockDirectory(path);
     let database: Database | undefined;
     try {
+      // A compaction that was killed has left it.
+      rmSync(join(path, COMPACTING), { recursive: true, force: true });
       database = new Database(path, reserveBytes);
       await bringToFormat(database, path);
       return new LmdbStorage(path, lock, database);
@@ -110,7 +114,7 @@ export class LmdbStorage implements Storage {
 
   async ping(): Promise<void> {
     try {
-      this.#database.assertPresent();
+      this.#database.assertTakesAppends();
     } catch (cause) {
       throw cannotUse(this.#dataDir, cause);
     }

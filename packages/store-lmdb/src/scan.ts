@@ -10,7 +10,7 @@ export function scanEvents(database: Database, scan: Scan): EventPage {
   if (record === undefined) return UNKNOWN_CHANNEL;
   const { firstId, lastId } = record;
   return new EventPage(
-    textsUntilDamage(find(database, record, scan), scan.limit),
+    textsOf(database, record, scan),
     boundsOf(firstId, lastId, readEpochs(database, record)),
   );
 }
@@ -26,14 +26,42 @@ export function* eventsOf(
   for (const { key } of entries) yield eventOf(database, channelNumber, key.at(-1) as number);
 }
 
-/** A page ends before what is damaged, which only a read that begins there finds: what lies around it can be read. */
-export function textsUntilDamage(events: Iterable<Buffer>, limit: number): Buffer[] {
+/**
+ * Going up, a page ends before what is damaged, which only a read that begins there finds: what lies around it can be read. Going
+ * down, nobody would look for more than the newest, so it fails.
+ */
+function textsOf(database: Database, record: ChannelRecord, scan: Scan): Buffer[] {
+  if (!('after' in scan)) return textsOfPage(find(database, record, scan), scan.limit);
+  if (scan.skipsDamaged) return textsOfPage(soundEvents(database, record, scan), scan.limit);
   const texts: Buffer[] = [];
   try {
-    return textsOfPage(events, limit, texts);
+    return textsOfPage(find(database, record, scan), scan.limit, texts);
   } catch (error) {
     if (texts.length === 0) throw error;
     return texts;
+  }
+}
+
+/** What a scan that goes up finds, without what is damaged. */
+function* soundEvents(
+  database: Database,
+  { number, firstId, lastId }: ChannelRecord,
+  { type, after }: Scan & { readonly after: number },
+): Iterable<Buffer> {
+  const oldest = Math.max(after + 1, firstId);
+  if (oldest > lastId) return;
+  const keys =
+    type === undefined
+      ? database.keys(eventKey(number, oldest), eventKey(number, lastId + 1))
+      : database.keys(typeKey(number, type, oldest), typeKey(number, type, lastId + 1));
+  for (const key of keys) {
+    let event: Buffer;
+    try {
+      event = eventOf(database, number, key.at(-1) as number);
+    } catch {
+      continue;
+    }
+    yield event;
   }
 }
 

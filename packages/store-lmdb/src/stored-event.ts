@@ -35,10 +35,18 @@ export function decodeEvent(channelNumber: number, id: number, value: Buffer | u
   const end = value.length - TRAILER.length;
   if (value[end] === MARK) {
     if (crc32(value, placeOf(channelNumber, id)) === RESIDUE) return copy(value, end);
-  } else if (value.at(-1) === CLOSING_BRACE) {
+  } else if (value.at(-1) === CLOSING_BRACE && !hasLostMark(value, placeOf(channelNumber, id))) {
     return copy(value, value.length);
   }
   throw new Error(`events.mdb is damaged: event ${id} is not as it was stored`);
+}
+
+/** Whether it is no text of format 3, but one with a checksum whose mark is damaged. */
+function hasLostMark(value: Buffer, place: number): boolean {
+  if (value.includes(MARK)) return true;
+  const marked = Buffer.from(value);
+  marked[value.length - TRAILER.length] = MARK;
+  return crc32(marked, place) === RESIDUE;
 }
 
 /** Of the first bytes of a value, without another view of it. */

@@ -3,6 +3,7 @@ import { type ChannelRecord, readChannel } from './channel-record.js';
 import { inClosedStore } from './closed-store.js';
 import { decodeCursor } from './cursors.js';
 import { Database } from './database.js';
+import { assertKnownFormat } from './format-version.js';
 import {
   CHANNEL_COUNT,
   CHANNELS_END,
@@ -38,6 +39,7 @@ export function verifyLmdbStore(dataDir: string): Promise<Verification> {
   return inClosedStore(dataDir, async (path) => {
     const database = new Database(path, 0);
     try {
+      assertKnownFormat(database, path);
       return await verify(database);
     } finally {
       await database.close();

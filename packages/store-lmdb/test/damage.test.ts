@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore, verifyLmdbStore } from '@ganomede/events-store-lmdb';
 import { open } from 'lmdb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32, crc32ByTable } from '../src/crc32.js';
+import { LmdbStorage } from '../src/lmdb-storage.js';
+import { decodeEvent, encodeEvent } from '../src/stored-event.js';
 import { newDirectory } from './directories.js';
 
 /** A directory with events 1 to 20 of `orders`, half of them `paid`. */
@@ -67,8 +69,10 @@ describe.each([
       expect((await ids(channel, 0)).at(-1)).toBe(channel === 'orders' ? 6 : 5);
       await expect(ids(channel, 6)).rejects.toMatchObject(damaged);
       expect((await ids(channel, 7)).at(-1)).toBe(channel === 'orders' ? 20 : 19);
-      const { events } = await store.latest({ channel, limit: 100 });
-      expect(events[0]?.id).toBe(channel === 'orders' ? 8 : 9);
+      const newest = channel === 'orders' ? [18, 19, 20] : [15, 17, 19];
+      const { events } = await store.latest({ channel, limit: 3 });
+      expect(events.map(({ id }) => id)).toEqual(newest);
+      await expect(store.latest({ channel, limit: 100 })).rejects.toMatchObject(damaged);
       await expect(store.latest({ channel, limit: 1, before: 8 })).rejects.toMatchObject(damaged);
     }
     expect(await ids('orders:sent', 0)).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
@@ -79,6 +83,69 @@ describe.each([
     expect((await store.readIndex({ id: 'by-mark', value: '<8>', limit: 1 })).rows.count).toBe(1);
     expect(await store.append('orders', [{ from: 'shop', type: 'paid' }])).toMatchObject([{ id: 21 }]);
   });
+});
+
+it.each<[string, number[], number]>([
+  ['the first', [1], 21],
+  ['one in the middle', [7], 21],
+  ['the last ones', [19, 20], 21],
+  ['more than one step', Array.from({ length: 1_500 }, (_, i) => i + 1), 1_521],
+])('retention by age goes on behind damaged events: %s', async (_what, damaged, nextId) => {
+  const dataDir = await newStore();
+  if (nextId > 21) {
+    const store = await openLmdbStore({ dataDir });
+    await store.append('orders', new Array(1_500).fill({ from: 'shop', type: 'paid' }));
+    await store.close();
+  }
+  await remove(dataDir, ...damaged.map((id) => [1, id]));
+  const storage = await LmdbStorage.open(dataDir);
+  const now = Date.now();
+  const trim = (limits: { maxAgeMs: number; now: number }) =>
+    storage.channels.trim('orders', { maxEvents: 0, ...limits }, new AbortController().signal);
+  const first = async () => {
+    const page = await storage.scan({ channel: 'orders', type: undefined, after: nextId, limit: 1 });
+    return page.firstId;
+  };
+  await trim({ maxAgeMs: 3_600_000, now });
+  expect(await first()).toBe(1);
+  await trim({ maxAgeMs: 3_600_000, now: now + 3_700_000 });
+  // None is kept.
+  expect(await first()).toBe(0);
+  await storage.close();
+});
+
+it('an event whose mark is damaged is none of format 3, whatever its checksum ends in', () => {
+  let id = 1;
+  let value: Buffer;
+  do value = encodeEvent(1, ++id, 1, '"from":"f","type":"t"}').value;
+  while (value.at(-1) !== 0x7d);
+  value[value.length - 5] = 0x01;
+  expect(() => decodeEvent(1, id, value)).toThrow('is not as it was stored');
+});
+
+it('a format that is not known is not verified', async () => {
+  const dataDir = await newStore();
+  await change(dataDir, ['format'], () => Buffer.from('9'));
+  await expect(verifyLmdbStore(dataDir)).rejects.toThrow('its events have format 9');
+});
+
+it('what a compaction that was killed has left is removed', async () => {
+  const dataDir = await newStore();
+  mkdirSync(join(dataDir, 'compacting'));
+  writeFileSync(join(dataDir, 'compacting', 'events.mdb'), 'x');
+  await reopen(dataDir);
+  expect(existsSync(join(dataDir, 'compacting'))).toBe(false);
+});
+
+it('an index steps over a damaged event', async () => {
+  const dataDir = await newStore();
+  flip(dataDir, '"<7>"');
+  const store = await reopen(dataDir);
+  await store.createIndex({ id: 'by-type', channel: 'orders', field: 'type' });
+  const ids = async (value: string) =>
+    (await store.readIndex({ id: 'by-type', value, limit: 100 })).rows.events.map(({ id }) => id);
+  expect(await ids('sent')).toEqual([20, 18, 16, 14, 12, 10, 8, 6, 4, 2]);
+  expect(await ids('paid')).toEqual([19, 17, 15, 13, 11, 9, 5, 3, 1]);
 });
 
 /** Changes a stored value behind the store's back. */

@@ -63,6 +63,21 @@ describe.skipIf(process.platform === 'win32')('a store whose data file may not g
 });
 
 describe('a store on a full disk', () => {
+  it('is not ready while appends are refused', async ({ skip }) => {
+    const disk = SmallDisk.mount(24 * MIB);
+    if (typeof disk === 'string') return skip(disk);
+    onTestFinished(() => disk[Symbol.dispose]());
+    const store = await openLmdbStore({ dataDir: disk.path, diskReserveBytes: 2 * MIB });
+    onTestFinished(() => store.close());
+    await store.ping();
+    disk.fill(22 * MIB);
+    const nearlyFull = { code: 'ServiceUnavailable', message: expect.stringContaining('nearly full') };
+    await expect(store.append('a', [{ from: 'f', type: 't' }])).rejects.toMatchObject(nearlyFull);
+    await expect(store.ping()).rejects.toMatchObject(nearlyFull);
+    disk.free();
+    await store.ping();
+  });
+
   it.for([0, 2 * MIB])(
     'refuses appends in time with a reserve of %i bytes, and goes on once there is room',
     {

@@ -93,7 +93,11 @@ export type AppendOutcome =
 
 /** What to read of a channel: `after` an id ascending, or `before` an id descending. */
 export type Scan = ChannelScope & { readonly limit: number } & (
-    | { readonly after: number }
+    | {
+        readonly after: number;
+        /** For an index: it goes on without the events that the engine finds damaged, if it looks. */
+        readonly skipsDamaged?: boolean;
+      }
     /** Undefined: from the newest event down. */
     | { readonly before: number | undefined }
   );

@@ -135,7 +135,7 @@ export class IndexReader {
       const started = performance.now();
       const limit = this.#isAwaited(index) ? INDEX_STEP : GENTLE_STEP;
       const [page] = await Promise.all([
-        this.#storage.scan({ channel, type, after: progress, limit }),
+        this.#storage.scan({ channel, type, after: progress, limit, skipsDamaged: true }),
         indices.trim(index),
       ]);
       end = Math.min(end, page.lastId);
