@@ -7,11 +7,11 @@ import { Service } from '../service.mjs';
 
 /** @typedef {import('@ganomede/events-testing').RedisServer} RedisServer */
 /**
- * What failovers may lose of what was acknowledged. That of a dead master: nothing, if one replica had it. That of one which
- * lives on: it takes appends until it is told that it is none any more, and the replica that is not promoted acknowledges
- * them; nothing if all replicas have to.
+ * `loses`: whether a failover may lose what was acknowledged. A master that lives on takes appends until it is told that it is none
+ * any more, and a replica that is not promoted acknowledges them; only if all replicas have to, nothing is lost. Sentinels
+ * that are in doubt replace a master that has just been made one, so that this goes for the failovers of dead masters too.
  *
- * @typedef {{ service: Service, sentinels: RedisSentinels, losesOfDead: boolean, losesOfLiving: boolean }} Stage
+ * @typedef {{ service: Service, sentinels: RedisSentinels, loses: boolean }} Stage
  */
 
 const PATIENCE_MS = 60_000;
@@ -28,7 +28,7 @@ export async function open(owner, { minReplicas }) {
   };
   const service = owner.owns(await Service.start([settings, settings]));
   const replicas = sentinels.servers.length - 1;
-  return { service, sentinels, losesOfDead: minReplicas === 0, losesOfLiving: minReplicas < replicas };
+  return { service, sentinels, loses: minReplicas < replicas };
 }
 
 /** @type {Record<string, import('../fault.mjs').Fault<Stage>>} */
@@ -36,22 +36,21 @@ export const FAULTS = {
   'kill the master': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, losesOfDead }, { forMs, doubt }) {
+    async run({ sentinels, loses }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       await master.kill();
       await replaced(sentinels, master);
-      doubt(from, losesOfDead);
       await sleep(forMs);
       await master.restart();
       await settled(sentinels);
-      doubt(from, false);
+      doubt(from, loses);
     },
   },
   'freeze the master until another one is': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
+    async run({ sentinels, loses }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       master.pause();
@@ -60,26 +59,26 @@ export const FAULTS = {
       master.resume();
       await settled(sentinels);
       // Until it was told that it is none any more it may have taken appends.
-      doubt(from, losesOfLiving);
+      doubt(from, loses);
     },
   },
   'freeze the master for a moment': {
     lane: 'store',
     forMs: [50, 400],
-    async run({ sentinels, losesOfLiving }, { forMs, doubt }) {
+    async run({ sentinels, loses }, { forMs, doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       master.pause();
       await sleep(forMs);
       master.resume();
       await settled(sentinels);
-      doubt(from, losesOfLiving);
+      doubt(from, loses);
     },
   },
   'make a replica the master': {
     lane: 'store',
     forMs: [0, 0],
-    async run({ sentinels, losesOfLiving }, { doubt }) {
+    async run({ sentinels, loses }, { doubt }) {
       const from = now() - LAG_MS;
       const master = await sentinels.master();
       try {
@@ -89,7 +88,7 @@ export const FAULTS = {
       }
       await replaced(sentinels, master);
       await settled(sentinels);
-      doubt(from, losesOfLiving);
+      doubt(from, loses);
     },
   },
   'kill a replica': {
@@ -110,35 +109,24 @@ export const FAULTS = {
   'kill the master while one replica lags': {
     lane: 'store',
     forMs: [100, 1_000],
-    run: ({ sentinels, losesOfDead }, { pick, forMs, doubt }) =>
-      killBefore(
-        sentinels,
-        (replicas) => [picked(replicas, pick)],
-        forMs,
-        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
-      ),
+    run: (stage, { pick, forMs, doubt }) =>
+      killBefore(stage, (replicas) => [picked(replicas, pick)], forMs, doubt),
   },
   'kill the master while all replicas lag': {
     lane: 'store',
     forMs: [100, 1_000],
     rewinds: true,
-    run: ({ sentinels, losesOfDead }, { forMs, doubt }) =>
-      killBefore(
-        sentinels,
-        (replicas) => replicas,
-        forMs,
-        (from, ofAcknowledged) => doubt(from, ofAcknowledged && losesOfDead),
-      ),
+    run: (stage, { forMs, doubt }) => killBefore(stage, (replicas) => replicas, forMs, doubt),
   },
 };
 
 /**
- * @param {RedisSentinels} sentinels
+ * @param {Stage} stage
  * @param {(replicas: RedisServer[]) => RedisServer[]} lagging  which get nothing more before the master is killed
  * @param {number} forMs
- * @param {(from: number, ofAcknowledged: boolean) => void} doubt
+ * @param {import('../fault.mjs').Circumstances['doubt']} doubt
  */
-async function killBefore(sentinels, lagging, forMs, doubt) {
+async function killBefore({ sentinels, loses }, lagging, forMs, doubt) {
   const from = now() - LAG_MS;
   const master = await sentinels.master();
   const replicas = lagging(sentinels.servers.filter((server) => server !== master));
@@ -149,10 +137,9 @@ async function killBefore(sentinels, lagging, forMs, doubt) {
   await master.kill();
   for (const replica of replicas) replica.resume();
   await replaced(sentinels, master);
-  doubt(from, true);
   await master.restart();
   await settled(sentinels);
-  doubt(from, false);
+  doubt(from, loses);
 }
 
 /** @param {RedisSentinels} sentinels @param {RedisServer} master */

@@ -28,7 +28,8 @@ function checkKept(history: ChannelHistory, append: AppendEntry): void {
   );
   for (const [n, value] of values.entries()) {
     const id = history.idOf.get(value);
-    if (id === ids[n] || (id === undefined && mayBeLost)) continue;
+    // Of two masters that each stored it, the one that acknowledged it may be the one that is lost.
+    if (id === ids[n] || mayBeLost) continue;
     const now =
       id === undefined ? `id ${ids[n]} is ${history.log.valueAt(ids[n] ?? 0) ?? 'none'}` : `it is ${id}`;
     history.report(
@@ -49,10 +50,10 @@ function checkOrder(history: ChannelHistory): void {
   let highest: { id: number; append: AppendEntry } | undefined;
   for (const append of kept.toSorted((a, b) => a.asked - b.asked)) {
     for (let next = byEnd[ended]; next && next.answered < append.asked; next = byEnd[++ended]) {
-      const id = next.ids?.at(-1) ?? 0;
+      const id = history.idOf.get(next.values.at(-1) ?? '') ?? 0;
       if (id > (highest?.id ?? 0)) highest = { id, append: next };
     }
-    const first = append.ids?.[0] ?? 0;
+    const first = history.idOf.get(append.values[0] ?? '') ?? 0;
     if (highest && first <= highest.id) {
       history.report(
         'order',
