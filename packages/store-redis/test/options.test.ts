@@ -185,5 +185,7 @@ it.each([
 ])('takes no address like %j', async (url) => {
   const { error } = await failure(openStore({ url }));
   expect(error).toBeInstanceOf(RangeError);
-  expect((error as Error).message).toMatch(/^Invalid (?:Redis address|address of Sentinels): expected redis(?:\+sentinel)?:/);
+  expect((error as Error).message).toMatch(
+    /^Invalid (?:Redis address|address of Sentinels): expected redis(?:\+sentinel)?:/,
+  );
 });
