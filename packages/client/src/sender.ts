@@ -23,20 +23,32 @@ interface Sending {
   settled: boolean;
 }
 
+/** A channel whose appends the server cannot store now. */
+interface Held {
+  readonly backoff: Backoff;
+  /** On the clock of `performance.now()`. */
+  until: number;
+}
+
 /**
  * The appends of one client, in the order of their calls: one request at a time, with everything that has come while the one
  * before was under way. What is alone goes as `POST /events`, what is not as `POST /appends`. A server that does not know that
  * gets single requests, one at a time for each channel.
  *
- * What fails and may yet succeed is sent again, before anything that came later for its channel.
+ * What fails and may yet succeed is sent again, before anything that came later for its channel. Other channels wait only if it
+ * was the request that failed.
  */
 export class Sender {
   readonly #server: Server;
   readonly #clientId: string;
   readonly #signal: AbortSignal;
   readonly #backoff: Backoff;
+  /** By channel. */
+  readonly #held = new Map<string, Held>();
   #queue: Sending[] = [];
   #running = false;
+  /** While everything that is queued is held: ends the wait. */
+  #wake: AbortController | undefined;
   #expiry: NodeJS.Timeout | undefined;
   /** Length of the texts that share a request; less if the server takes less. */
   #maxText = MAX_TEXT;
@@ -49,6 +61,7 @@ export class Sender {
     this.#clientId = clientId;
     this.#signal = signal;
     this.#backoff = new Backoff(server.backoff);
+    signal.addEventListener('abort', () => this.#wake?.abort());
   }
 
   /** Resolves with the headers of its events. @throws RequestError (as a rejection) */
@@ -64,6 +77,7 @@ export class Sender {
         reject,
         settled: false,
       });
+      this.#wake?.abort();
       if (!this.#running) void this.#run();
     });
   }
@@ -76,6 +90,10 @@ export class Sender {
       if (this.#queue.length === 0) break;
       const group = this.#take();
       this.#expireQueued();
+      if (group.length === 0) {
+        await this.#untilReady();
+        continue;
+      }
       const pauseMs = await this.#exchange(group);
       if (pauseMs > 0) {
         this.#expireQueued();
@@ -86,28 +104,52 @@ export class Sender {
   }
 
   #take(): Sending[] {
-    if (performance.now() < this.#singleUntil) return this.#takeOneOfEachChannel();
-    let count = 0;
+    const isSingle = performance.now() < this.#singleUntil;
+    const [taken, rest]: [Sending[], Sending[]] = [[], []];
+    /** Of these channels nothing more is taken. */
+    const closed = new Set<string>();
     let events = 0;
     let length = 0;
-    for (const { append } of this.#queue) {
-      events += append.count;
-      length += append.text.length;
-      if (count > 0 && (events > MAX_EVENTS || length > this.#maxText)) break;
-      count += 1;
-    }
-    return this.#queue.splice(0, count);
-  }
-
-  #takeOneOfEachChannel(): Sending[] {
-    const channels = new Set<string>();
-    const [taken, rest]: [Sending[], Sending[]] = [[], []];
     for (const sending of this.#queue) {
-      (channels.has(sending.append.channel) ? rest : taken).push(sending);
-      channels.add(sending.append.channel);
+      const { channel, count, text } = sending.append;
+      if (!this.#isReady(channel)) closed.add(channel);
+      const fits =
+        taken.length === 0 || (events + count <= MAX_EVENTS && length + text.length <= this.#maxText);
+      if (closed.has(channel) || !(fits || isSingle)) {
+        closed.add(channel);
+        rest.push(sending);
+        continue;
+      }
+      events += count;
+      length += text.length;
+      taken.push(sending);
+      if (isSingle) closed.add(channel);
     }
     this.#queue = rest;
     return taken;
+  }
+
+  #isReady(channel: string): boolean {
+    const held = this.#held.get(channel);
+    return held === undefined || held.until <= performance.now() || this.#signal.aborted;
+  }
+
+  /** Resolves once something that is queued is no longer held, or something comes. */
+  async #untilReady(): Promise<void> {
+    const untils = this.#queue.map(({ append }) => this.#held.get(append.channel)?.until ?? 0);
+    if (untils.length === 0) return;
+    this.#wake = new AbortController();
+    await sleep(Math.max(0, Math.ceil(Math.min(...untils) - performance.now())), this.#wake.signal);
+    this.#wake = undefined;
+  }
+
+  /** How long appends to a channel are held after one has failed, milliseconds. */
+  #hold(channel: string, error: RequestError): number {
+    const held = this.#held.get(channel) ?? { backoff: new Backoff(this.#server.backoff), until: 0 };
+    this.#held.set(channel, held);
+    const now = performance.now();
+    if (held.until <= now) held.until = now + held.backoff.next(error);
+    return held.until - now;
   }
 
   /** Settles what can be settled, and puts back what is to be sent again; resolves with how long to wait before that, milliseconds. */
@@ -119,16 +161,20 @@ export class Sender {
       this.#putBack(group);
       return 0;
     }
-    const retried = failures.filter((error) => error.code !== 'Closed' && mayYetSucceed(error));
-    let pauseMs = 0;
-    if (retried[0]) pauseMs = this.#backoff.next(retried[0]);
-    else this.#backoff.reset();
+    const isAway = failure !== undefined && isOfRequest(failure, outcomes) && isRetried(failure);
+    const pauseMs = isAway ? this.#backoff.next(failure) : 0;
+    if (!isAway) this.#backoff.reset();
     const again: Sending[] = [];
     for (const [i, sending] of group.entries()) {
       const outcome = outcomes[i] as Outcome;
-      if (!(outcome instanceof RequestError)) this.#settle(sending, () => sending.resolve(outcome));
-      else if (this.#isFinal(sending, outcome, pauseMs))
-        this.#fail(sending, outcome, retried.includes(outcome));
+      const { channel } = sending.append;
+      if (!(outcome instanceof RequestError)) {
+        this.#held.delete(channel);
+        this.#settle(sending, () => sending.resolve(outcome));
+        continue;
+      }
+      const waitMs = isAway || !isRetried(outcome) ? pauseMs : this.#hold(channel, outcome);
+      if (this.#isFinal(sending, outcome, waitMs)) this.#fail(sending, outcome, isRetried(outcome));
       else again.push(sending);
     }
     this.#putBack(again);
@@ -138,8 +184,9 @@ export class Sender {
   /** What became of each, in their order. */
   async #attempt(group: readonly Sending[]): Promise<Outcome[]> {
     const [first] = group as [Sending];
+    const now = performance.now();
     const leftMs = (sending: Sending) =>
-      Math.max(1, Math.ceil(sending.startedAt + this.#server.sendTimeoutMs - performance.now()));
+      Math.max(1, Math.ceil(sending.startedAt + this.#server.sendTimeoutMs - now));
     const timeoutMs = attemptMs(this.#server.sendTimeoutMs, leftMs(group.at(-1) as Sending));
     // The others have more time than those that have tried for long already.
     const timers = group
@@ -176,7 +223,7 @@ export class Sender {
   }
 
   #isFinal(sending: Sending, error: RequestError, pauseMs: number): boolean {
-    if (error.code === 'Closed' || !mayYetSucceed(error)) return true;
+    if (!isRetried(error)) return true;
     if (error.maybeProcessed) sending.maybeProcessed = true;
     // An attempt that could only begin when the time is over helps nobody: say so now.
     return performance.now() - sending.startedAt + pauseMs >= this.#server.sendTimeoutMs;
@@ -226,6 +273,17 @@ export class Sender {
     });
     this.#settle(sending, () => sending.reject(gaveUp(error, sending.attempts, sendTimeoutMs)));
   }
+}
+
+function isRetried(error: RequestError): boolean {
+  return error.code !== 'Closed' && mayYetSucceed(error);
+}
+
+/** Whether it was the request that failed, and not what it asked for. */
+function isOfRequest(error: RequestError, outcomes: readonly Outcome[]): boolean {
+  return (
+    error.statusCode === undefined || (outcomes.length > 1 && outcomes.every((outcome) => outcome === error))
+  );
 }
 
 type Outcome = EventHeader[] | RequestError;

@@ -137,6 +137,22 @@ describe('of a grouped request', () => {
     expect(keys(server.requests[1] as Received).slice(0, 2)).toEqual(keys(first).slice(1));
   });
 
+  test('what cannot be stored now does not hold up other channels', async () => {
+    const server = (await startServer()).script(failing('ServiceUnavailable', 1, 2), stored, stored, stored);
+    const client = clientOf(server, { retryBaseMs: 400, retryMaxMs: 400 });
+    const order: number[] = [];
+    const send = (channel: string, n: number) => client.send(channel, event(n)).then(() => order.push(n));
+    const away = [send('a', 1), send('a', 2)];
+    const others = [send('b', 11), (async () => {})()];
+    await server.request(1);
+    away.push(send('a', 3));
+    await Promise.all(others);
+    await send('b', 12);
+    await Promise.all(away);
+    expect(order.filter((n) => n < 10)).toEqual([1, 2, 3]);
+    expect(order.indexOf(12)).toBeLessThan(order.indexOf(1));
+  });
+
   test.each<[string, Reply]>([
     ['a 503', text('', 503)],
     ['a reset', reset],
