@@ -107,10 +107,11 @@ it.each<[Retention, number]>([
   const storage = await openSwept(0, retention);
   for (const times of [1, 2]) {
     vi.advanceTimersByTime(everyMs - 1);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(storage.takes).toHaveLength(times - 1);
     vi.advanceTimersByTime(1);
-    expect(storage.takes).toHaveLength(times);
     await new Promise((resolve) => setImmediate(resolve));
+    expect(storage.takes).toHaveLength(times);
   }
 });
 
