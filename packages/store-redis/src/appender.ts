@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import type { ReplicationWait } from './replication-wait.js';
 import { append as appendScript, type ScriptedOutcome } from './scripts/append.js';
-import { isCrossSlot, ReplyError, unavailable } from './unavailable.js';
+import { isCrossSlot, ReplyError, TooFewReplicas, unavailable } from './unavailable.js';
 
 /** Bounds of one call of the script, so that Redis serves others in between. */
 const MAX_CALL = { items: 200, bytes: 1024 * 1024 };
@@ -78,7 +78,8 @@ export class Appender {
         this.#apart = true;
         for (const append of appends) this.#push(append);
       } else {
-        for (const append of [...appends, ...this.#behind(name, channels)]) append.reject(error);
+        const behind = isStored(error) ? [] : this.#behind(name, channels);
+        for (const append of [...appends, ...behind]) append.reject(error);
       }
     }
   }
@@ -110,6 +111,11 @@ export class Appender {
     const bytes = appends.reduce((sum, append) => sum + append.bytes, 0);
     return this.#connection.script(subject, appendScript, args, (call) => replicationWait.run(call, bytes));
   }
+}
+
+/** Whether an append that failed is stored all the same, so that what comes behind it is in its order. */
+function isStored(error: unknown): boolean {
+  return (error as Error).cause instanceof TooFewReplicas;
 }
 
 function subjectOf(appends: readonly QueuedAppend[]): string {
