@@ -36,31 +36,27 @@ export const FAULTS = {
   'kill the master': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, loses }, { forMs, doubt }) {
-      const from = now() - LAG_MS;
-      const master = await sentinels.master();
-      await master.kill();
-      await replaced(sentinels, master);
-      await sleep(forMs);
-      await master.restart();
-      await settled(sentinels);
-      doubt(from, loses);
-    },
+    run: (stage, { forMs, doubt }) =>
+      replace(
+        stage,
+        (master) => master.kill(),
+        (master) => master.restart(),
+        forMs,
+        doubt,
+      ),
   },
   'freeze the master until another one is': {
     lane: 'store',
     forMs: [0, 2_000],
-    async run({ sentinels, loses }, { forMs, doubt }) {
-      const from = now() - LAG_MS;
-      const master = await sentinels.master();
-      master.pause();
-      await replaced(sentinels, master);
-      await sleep(forMs);
-      master.resume();
-      await settled(sentinels);
-      // Until it was told that it is none any more it may have taken appends.
-      doubt(from, loses);
-    },
+    // Until it was told that it is none any more it may have taken appends.
+    run: (stage, { forMs, doubt }) =>
+      replace(
+        stage,
+        (master) => master.pause(),
+        (master) => master.resume(),
+        forMs,
+        doubt,
+      ),
   },
   'freeze the master for a moment': {
     lane: 'store',
@@ -119,6 +115,26 @@ export const FAULTS = {
     run: (stage, { forMs, doubt }) => killBefore(stage, (replicas) => replicas, forMs, doubt),
   },
 };
+
+/**
+ * The master is away until another one has its place.
+ *
+ * @param {Stage} stage
+ * @param {(master: RedisServer) => unknown} end
+ * @param {(master: RedisServer) => unknown} begin  what brings it back
+ * @param {number} forMs
+ * @param {import('../fault.mjs').Circumstances['doubt']} doubt
+ */
+async function replace({ sentinels, loses }, end, begin, forMs, doubt) {
+  const from = now() - LAG_MS;
+  const master = await sentinels.master();
+  await end(master);
+  await replaced(sentinels, master);
+  await sleep(forMs);
+  await begin(master);
+  await settled(sentinels);
+  doubt(from, loses);
+}
 
 /**
  * @param {Stage} stage

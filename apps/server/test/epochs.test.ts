@@ -160,7 +160,8 @@ it('a cursor with its epoch is taken back to what is still there, and told so on
   expect(next).toMatchObject({ numbers: [], rewound: null });
 });
 
-it('a consumer that knows no epochs is judged by what was saved with its cursor', async () => {
+/** A reader that tells no epochs has seen 1 to 5; the store comes back with 1 to 3, and gets so many others, from 101 on. */
+async function restoredBehindReader(others: number): Promise<RestorableServer> {
   const server = await RestorableServer.start();
   await server.append(3, 1);
   expect(await read(server, { after: 0 })).toMatchObject({ numbers: [1, 2, 3] });
@@ -168,7 +169,12 @@ it('a consumer that knows no epochs is judged by what was saved with its cursor'
   await server.append(2, 4);
   expect(await read(server, { after: 3 })).toMatchObject({ numbers: [4, 5] });
   await restore();
-  await server.append(3, 101);
+  await server.append(others, 101);
+  return server;
+}
+
+it('a consumer that knows no epochs is judged by what was saved with its cursor', async () => {
+  const server = await restoredBehindReader(3);
 
   expect(await read(server, { after: 5 })).toMatchObject({ numbers: [101, 102, 103], rewound: '5; 3' });
   expect(await read(server, { after: 6 })).toMatchObject({ numbers: [], rewound: null });
@@ -244,14 +250,7 @@ it('an event stream that is resumed goes on behind what is still there, after a 
 });
 
 it('an answer that was lost on its way is given again to a consumer that knows no epochs', async () => {
-  const server = await RestorableServer.start();
-  await server.append(3, 1);
-  expect(await read(server, { after: 0 })).toMatchObject({ numbers: [1, 2, 3] });
-  const restore = server.backUp();
-  await server.append(2, 4);
-  expect(await read(server, { after: 3 })).toMatchObject({ numbers: [4, 5] });
-  await restore();
-  await server.append(2, 101);
+  const server = await restoredBehindReader(2);
 
   // That it has seen 5 says nothing about which one: the answer ends before the new one until there are others.
   for (const _ of ['lost', 'received']) {

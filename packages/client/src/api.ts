@@ -74,12 +74,12 @@ export interface AppendCallOptions extends CallOptions {
 export async function appendOne(
   server: Server,
   { channel, key, count, isBatch, text }: Append,
-  { clientId, ...call }: AppendCallOptions,
+  { clientId, timeoutMs, signal }: AppendCallOptions,
 ): Promise<EventHeader[]> {
   const events = isBatch ? `"events":[${text}]}` : text.slice(1);
   const body = `${JSON.stringify({ clientId, channel }).slice(0, -1)},${events}`;
   const headers = { [IDEMPOTENCY_KEY_HEADER]: key };
-  const message = { method: 'POST' as const, path: server.pathname, body, headers, ...withSignal(call) };
+  const message = { method: 'POST' as const, path: server.pathname, body, headers, timeoutMs, signal };
   if (isBatch) return request(server, message, replies.headers(count));
   return [await request(server, message, replies.HEADER)];
 }
@@ -88,24 +88,19 @@ export async function appendOne(
 export async function appendAll(
   server: Server,
   appends: readonly Append[],
-  { clientId, ...call }: AppendCallOptions,
+  { clientId, timeoutMs, signal }: AppendCallOptions,
 ): Promise<(EventHeader[] | RequestError)[]> {
   const entries = appends.map(
     ({ channel, key, text }) =>
       `{"channel":${JSON.stringify(channel)},"key":${JSON.stringify(key)},"events":[${text}]}`,
   );
   const body = `{"clientId":${JSON.stringify(clientId)},"appends":[${entries.join(',')}]}`;
-  const message = { method: 'POST' as const, path: `${server.prefix}/appends`, body, ...withSignal(call) };
+  const message = { method: 'POST' as const, path: `${server.prefix}/appends`, body, timeoutMs, signal };
   const results = await request(server, message, replies.appendResults(appends));
   return results.map((result) =>
     'headers' in result ? result.headers : refusalIn(result.error, labelOf(server, message)),
   );
 }
-
-const withSignal = ({ timeoutMs, signal }: Pick<AppendCallOptions, 'timeoutMs' | 'signal'>) => ({
-  timeoutMs,
-  signal,
-});
 
 /** What an error inside an answer stands for: the same as if it were the answer. */
 function refusalIn(error: ErrorBody, label: string): RequestError {

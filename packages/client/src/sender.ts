@@ -157,11 +157,12 @@ export class Sender {
     const outcomes = await this.#attempt(group);
     const failures = outcomes.filter((outcome) => outcome instanceof RequestError);
     const [failure] = failures;
-    if (failure && group.length > 1 && this.#isNotGrouped(failure, failures.length === group.length)) {
+    const isOfRequest = failure !== undefined && failedAsRequest(failure, outcomes);
+    if (isOfRequest && group.length > 1 && this.#isNotGrouped(failure)) {
       this.#putBack(group);
       return 0;
     }
-    const isAway = failure !== undefined && isOfRequest(failure, outcomes) && isRetried(failure);
+    const isAway = isOfRequest && isRetried(failure);
     const pauseMs = isAway ? this.#backoff.next(failure) : 0;
     if (!isAway) this.#backoff.reset();
     const again: Sending[] = [];
@@ -173,9 +174,12 @@ export class Sender {
         this.#settle(sending, () => sending.resolve(outcome));
         continue;
       }
-      const waitMs = isAway || !isRetried(outcome) ? pauseMs : this.#hold(channel, outcome);
-      if (this.#isFinal(sending, outcome, waitMs)) this.#fail(sending, outcome, isRetried(outcome));
-      else again.push(sending);
+      const error = orEarlier(outcome, sending.maybeProcessed);
+      sending.maybeProcessed = error.maybeProcessed;
+      if (!isRetried(error)) this.#settle(sending, () => sending.reject(error));
+      else if (this.#isOver(sending, isAway ? pauseMs : this.#hold(channel, error))) {
+        this.#giveUp(sending, error);
+      } else again.push(sending);
     }
     this.#putBack(again);
     return pauseMs;
@@ -183,7 +187,6 @@ export class Sender {
 
   /** What became of each, in their order. */
   async #attempt(group: readonly Sending[]): Promise<Outcome[]> {
-    const [first] = group as [Sending];
     const now = performance.now();
     const leftMs = (sending: Sending) =>
       Math.max(1, Math.ceil(sending.startedAt + this.#server.sendTimeoutMs - now));
@@ -195,8 +198,7 @@ export class Sender {
     const options = { clientId: this.#clientId, timeoutMs, signal: this.#signal };
     for (const sending of group) sending.attempts += 1;
     try {
-      if (group.length === 1) return [await outcomeOf(api.appendOne(this.#server, first.append, options))];
-      if (performance.now() < this.#singleUntil) {
+      if (group.length === 1 || performance.now() < this.#singleUntil) {
         const single = ({ append }: Sending) => outcomeOf(api.appendOne(this.#server, append, options));
         return await Promise.all(group.map(single));
       }
@@ -211,8 +213,8 @@ export class Sender {
   }
 
   /** Whether the server takes no grouped request, or none of this size: then the next one is another one. */
-  #isNotGrouped({ statusCode, code }: RequestError, isWhole: boolean): boolean {
-    if (!isWhole || performance.now() < this.#singleUntil) return false;
+  #isNotGrouped({ statusCode, code }: RequestError): boolean {
+    if (performance.now() < this.#singleUntil) return false;
     if (statusCode === 404 || statusCode === 405) {
       this.#singleUntil = performance.now() + SINGLE_MS;
       return true;
@@ -222,19 +224,14 @@ export class Sender {
     return true;
   }
 
-  #isFinal(sending: Sending, error: RequestError, pauseMs: number): boolean {
-    if (!isRetried(error)) return true;
-    if (error.maybeProcessed) sending.maybeProcessed = true;
-    // An attempt that could only begin when the time is over helps nobody: say so now.
+  /** Whether its time is over before it could be sent again: an attempt that could only begin then helps nobody. */
+  #isOver(sending: Sending, pauseMs: number): boolean {
     return performance.now() - sending.startedAt + pauseMs >= this.#server.sendTimeoutMs;
   }
 
-  #fail(sending: Sending, error: RequestError, mayYetSucceed: boolean): void {
-    const failure = orEarlier(error, sending.maybeProcessed);
-    const { sendTimeoutMs } = this.#server;
-    this.#settle(sending, () =>
-      sending.reject(mayYetSucceed ? gaveUp(failure, sending.attempts, sendTimeoutMs) : failure),
-    );
+  #giveUp(sending: Sending, error: RequestError): void {
+    const failure = gaveUp(error, sending.attempts, this.#server.sendTimeoutMs);
+    this.#settle(sending, () => sending.reject(failure));
   }
 
   #settle(sending: Sending, settle: () => void): void {
@@ -271,7 +268,7 @@ export class Sender {
       code: 'Timeout',
       maybeProcessed: isUnderWay || sending.maybeProcessed,
     });
-    this.#settle(sending, () => sending.reject(gaveUp(error, sending.attempts, sendTimeoutMs)));
+    this.#giveUp(sending, error);
   }
 }
 
@@ -280,7 +277,7 @@ function isRetried(error: RequestError): boolean {
 }
 
 /** Whether it was the request that failed, and not what it asked for. */
-function isOfRequest(error: RequestError, outcomes: readonly Outcome[]): boolean {
+function failedAsRequest(error: RequestError, outcomes: readonly Outcome[]): boolean {
   return (
     error.statusCode === undefined || (outcomes.length > 1 && outcomes.every((outcome) => outcome === error))
   );

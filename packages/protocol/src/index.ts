@@ -20,8 +20,10 @@ export { MAX_NAME_LENGTH, NAME_PATTERN } from './name-rule.js';
 export {
   API_PREFIX,
   EPOCH_HEADER,
+  EPOCH_PATTERN,
   FIRST_ID_HEADER,
   IDEMPOTENCY_KEY_HEADER,
   LAST_ID_HEADER,
+  REWOUND_EVENT,
   REWOUND_HEADER,
 } from './paths-and-headers.js';

@@ -13,11 +13,17 @@ export const LAST_ID_HEADER = 'Events-Last-Id';
  */
 export const EPOCH_HEADER = 'Events-Epoch';
 
+/** What an epoch is made of. */
+export const EPOCH_PATTERN = /^[A-Za-z0-9._-]{1,100}$/;
+
 /**
  * On a read whose cursor had seen events that the store no longer has, since it came back older: `<after that was sent, or
  * saved>; <after that is used>`.
  */
 export const REWOUND_HEADER = 'Events-Rewound';
+
+/** The name of the message of an event stream that says the same. */
+export const REWOUND_EVENT = 'events-rewound';
 
 /** On a publish that may be sent again: what has the same (clientId, channel, key) is stored once. */
 export const IDEMPOTENCY_KEY_HEADER = 'Idempotency-Key';

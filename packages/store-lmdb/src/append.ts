@@ -1,6 +1,7 @@
 import {
   type Append,
   type AppendOutcome,
+  Epochs,
   excess,
   type SerialisedEvent,
   type SteadyClock,
@@ -70,7 +71,7 @@ export function planAppend(
     jsons.push(json);
   }
   const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
-  const epoch = epochOf(draft, record, term);
+  const epoch = epochForAppend(draft, record, term);
   draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp, epoch });
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
@@ -85,10 +86,9 @@ export function planAppend(
 }
 
 /** Begins one if the file may have been exchanged since: nobody can tell after it was opened. */
-function epochOf(draft: Draft, record: ChannelRecord, term: string): string {
-  const known = readEpochs(draft, record);
-  if (known.isOf(term)) return known.current;
-  const epochs = known.begin({ ...record, term, now: Date.now() });
+function epochForAppend(draft: Draft, record: ChannelRecord, term: string): string {
+  if (new Epochs(record.epoch, '').isOf(term)) return record.epoch;
+  const epochs = readEpochs(draft, record).begin({ ...record, term, now: Date.now() });
   if (epochs.earlier !== '') draft.set(earlierEpochsKey(record.number), Buffer.from(epochs.earlier));
   return epochs.current;
 }

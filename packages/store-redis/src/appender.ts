@@ -78,7 +78,7 @@ export class Appender {
         this.#apart = true;
         for (const append of appends) this.#push(append);
       } else {
-        const behind = isStored(error) ? [] : this.#behind(name, channels);
+        const behind = isStored(error) ? [] : this.#behind(name, (channel) => channels.has(channel));
         for (const append of [...appends, ...behind]) append.reject(error);
       }
     }
@@ -91,13 +91,14 @@ export class Appender {
         this.#connection.address,
         new ReplyError(outcome.message),
       );
-      for (const each of [append, ...this.#behind(name, new Map([[append.channel, []]]))]) each.reject(error);
+      const behind = this.#behind(name, (channel) => channel === append.channel);
+      for (const each of [append, ...behind]) each.reject(error);
     } else append.resolve(outcome);
   }
 
   /** What waits behind appends that have failed is not stored before those are sent again. */
-  #behind(name: string, channels: ReadonlyMap<string, unknown>): QueuedAppend[] {
-    return this.#queues.withdraw(name, ({ channel }) => channels.has(channel));
+  #behind(name: string, hasFailed: (channel: string) => boolean): QueuedAppend[] {
+    return this.#queues.withdraw(name, ({ channel }) => hasFailed(channel));
   }
 
   #call(

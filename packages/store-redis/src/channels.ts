@@ -8,10 +8,10 @@ import { trimType } from './scripts/trim-type.js';
 
 /** Most events or ids that one script drops: it takes well under a millisecond. */
 const MAX_DROPPED = 1_000;
-type Trimmed = Exclude<TrimmedChannel, 'to-mend'>;
-
 /** About how many types of a channel are read at a time. */
 const TYPES_AT_ONCE = 100;
+
+type Trimmed = Exclude<TrimmedChannel, 'to-mend'>;
 
 /**
  * The channels that there are, and what they drop. Several servers may trim one channel at once: each step is a script

@@ -1,5 +1,6 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { boundsOf, type ChannelBounds, Epochs, headerOf, NO_BOUNDS } from '@ganomede/events-store';
+import { type ChannelBounds, headerOf, NO_BOUNDS } from '@ganomede/events-store';
+import { BOUNDS_FIELDS, parseBounds } from './channel-bounds.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { mendChannel } from './scripts/mend-channel.js';
@@ -57,17 +58,17 @@ export class EventReader {
       const [known, texts] = await this.#connection.run(keys.channel, `read ${keys.channel}`, (client) =>
         // Sent together and run in this order: the events reach at least to the last id.
         Promise.all([
-          client.hmget(keys.channel, 'first', 'last', 'epoch', 'epochs'),
+          client.hmget(keys.channel, ...BOUNDS_FIELDS),
           client.lrangeBuffer(keys.events, from - guess, from - guess + count - 1),
         ]),
       );
-      if (known[1] == null) return { texts: [], bounds: NO_BOUNDS };
-      const [first, last] = [Number(known[0]), Number(known[1])];
+      const hashed = parseBounds(known);
+      if (hashed === undefined) return { texts: [], bounds: NO_BOUNDS };
+      const { firstId: first, bounds } = hashed;
       this.#remember(channel, first, texts);
       const start = Math.max(after + 1, first);
-      const expected = Math.max(Math.min(count, last - start + 1), 0);
+      const expected = Math.max(Math.min(count, bounds.lastId - start + 1), 0);
       const isRight = from === start && texts.length >= expected && follow(texts, start);
-      const bounds = boundsOf(first, last, new Epochs(known[2] ?? '', known[3] ?? ''));
       // What came after the bounds were read may be of another epoch.
       if (isRight || expected === 0) return { texts: texts.slice(0, expected), bounds };
       if (from === start) await this.#mend(channel);

@@ -1,12 +1,5 @@
-import {
-  boundsOf,
-  type ChannelBounds,
-  Epochs,
-  EventPage,
-  MAX_PAGE_BYTES,
-  NO_BOUNDS,
-  type Scan,
-} from '@ganomede/events-store';
+import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, NO_BOUNDS, type Scan } from '@ganomede/events-store';
+import { BOUNDS_FIELDS, parseBounds } from './channel-bounds.js';
 import type { Connection } from './connection.js';
 import type { EventReader } from './event-reader.js';
 import type { Keys } from './keys.js';
@@ -151,14 +144,14 @@ export class Scanner {
   async #idsOfChannel(channel: string, before: number | undefined, count: number): Promise<DescendingIds> {
     const { channel: key } = this.#keys.of(channel);
     const known = await this.#connection.run(key, `read ${key}`, (client) =>
-      client.hmget(key, 'first', 'last', 'epoch', 'epochs'),
+      client.hmget(key, ...BOUNDS_FIELDS),
     );
-    if (known[1] == null) return { ids: [], bounds: NO_BOUNDS, ended: true };
-    const [first, last] = [Number(known[0]), Number(known[1])];
-    const newest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, last);
+    const hashed = parseBounds(known);
+    if (hashed === undefined) return { ids: [], bounds: NO_BOUNDS, ended: true };
+    const { firstId: first, bounds } = hashed;
+    const newest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, bounds.lastId);
     const size = Math.max(Math.min(count, newest - first + 1), 0);
     const ids = Array.from({ length: size }, (_, i) => newest - i);
-    const bounds = boundsOf(first, last, new Epochs(known[2] ?? '', known[3] ?? ''));
     return { ids, bounds, ended: newest - size < first };
   }
 

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { EPOCH_PATTERN, REWOUND_EVENT } from '@ganomede/events-protocol';
 import { type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
@@ -11,9 +12,6 @@ const RETRY_MS = 1_000;
 const READ_LIMIT = 100;
 /** Read at first, when it is not known yet how large they are. */
 const FIRST_READ_LIMIT = 8;
-
-/** The name of the message that says so if the store came back older than what the stream has sent. */
-const REWOUND_EVENT = 'events-rewound';
 
 const HEARTBEAT = Buffer.from(':\n\n');
 const MESSAGE_END = Buffer.from('\n\n');
@@ -240,16 +238,22 @@ function idOf(cursors: StreamCursors): string {
   return ids.join(',');
 }
 
-const CURSOR = /^(\d{1,15})(?:@([A-Za-z0-9._-]{1,100}))?$/;
+/** What a client that resumes has seen of a channel. */
+export type SeenCursor = Pick<StreamCursor, 'after' | 'epoch'>;
 
 /** The cursors that a `Last-Event-ID` stands for; undefined if it is of no stream of these channels. */
 export function parseLastEventId(
   lastEventId: string,
   channels: readonly string[],
-): Map<string, { readonly after: number; readonly epoch: string | undefined }> | undefined {
-  const found = lastEventId.split(',').map((id) => CURSOR.exec(id));
-  if (found.length !== channels.length || found.includes(null)) return undefined;
-  return new Map(
-    channels.map((channel, i) => [channel, { after: Number(found[i]?.[1]), epoch: found[i]?.[2] }]),
-  );
+): Map<string, SeenCursor> | undefined {
+  const ids = lastEventId.split(',');
+  if (ids.length !== channels.length) return undefined;
+  const seen = new Map<string, SeenCursor>();
+  for (const [i, channel] of channels.entries()) {
+    const [id = '', epoch, ...more] = (ids[i] as string).split('@');
+    const isCursor = /^\d{1,15}$/.test(id) && (epoch === undefined || EPOCH_PATTERN.test(epoch));
+    if (!isCursor || more.length > 0) return undefined;
+    seen.set(channel, { after: Number(id), epoch });
+  }
+  return seen;
 }

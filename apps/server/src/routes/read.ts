@@ -7,7 +7,7 @@ import { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
-import { asksForStream, checkEpoch, type StreamContext, stream } from './stream.js';
+import { asksForStream, type StreamContext, stream } from './stream.js';
 
 export interface ReadOptions {
   readonly store: PollContext['store'] & StreamContext['store'];
@@ -40,6 +40,7 @@ const access: Access = {
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, options) => {
   const context = { ...options, waitingRequests: fastify.waitingRequests, untaken: new Untaken() };
   fastify.get('/events', { config: { access }, exposeHeadRoute: false, schema }, (request, reply) => {
+    checkEpoch(request.query);
     if (asksForStream(request)) return stream(request, reply, context);
     poll(request.query, reply, context);
   });
@@ -52,7 +53,6 @@ function poll(
 ): void {
   const { pollTimeoutMs, maxLimit } = context;
   const { clientId, channel, after, epoch, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = query;
-  checkEpoch(query);
   if (typeof channel !== 'string') {
     throw new EventsError(
       'InvalidContent',
@@ -66,4 +66,10 @@ function poll(
     epoch,
     limit: Math.min(limit, maxLimit),
   });
+}
+
+/** @throws EventsError `InvalidContent` if there is an epoch, but no id that it belongs to */
+function checkEpoch({ after, epoch }: Pick<ReadQuery, 'after' | 'epoch'>): void {
+  if (epoch === undefined || after !== undefined) return;
+  throw new EventsError('InvalidContent', 'Invalid epoch: expected after beside it, got none');
 }

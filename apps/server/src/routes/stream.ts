@@ -7,6 +7,7 @@ import {
   EventStream,
   type EventStreamContext,
   parseLastEventId,
+  type SeenCursor,
   type StreamCursors,
 } from '../answers/event-stream.js';
 import type { WaitingRequests } from '../answers/waiting-requests.js';
@@ -49,7 +50,6 @@ async function startingCursors(
   store: Pick<EventStore, 'loadCursor' | 'saveCursor'>,
 ): Promise<StreamCursors> {
   const { clientId, channel, after, epoch } = query;
-  checkEpoch(query);
   const channels = [...new Set([channel].flat())];
   if (after !== undefined && channels.length > 1) {
     throw new EventsError('InvalidContent', 'Invalid after: expected none with several channels, got one');
@@ -59,7 +59,7 @@ async function startingCursors(
   const seen =
     typeof lastEventId === 'string' && lastEventId !== ''
       ? parseLastEventId(lastEventId, channels)
-      : new Map<string, { after: number; epoch: string | undefined }>();
+      : new Map<string, SeenCursor>();
   if (seen === undefined) {
     throw new EventsError(
       'InvalidContent',
@@ -82,10 +82,4 @@ async function startingCursors(
     cursors.set(channel, { after: cursor.after, epoch: cursor.epoch, savedEpoch: cursor.epoch });
   }
   return cursors;
-}
-
-/** @throws EventsError `InvalidContent` if there is an epoch, but no id that it belongs to */
-export function checkEpoch({ after, epoch }: Pick<ReadQuery, 'after' | 'epoch'>): void {
-  if (epoch === undefined || after !== undefined) return;
-  throw new EventsError('InvalidContent', 'Invalid epoch: expected after beside it, got none');
 }

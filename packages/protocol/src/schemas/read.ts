@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { DEFAULT_LIMIT, MAX_STREAM_CHANNELS } from '../limits.js';
+import { EPOCH_PATTERN } from '../paths-and-headers.js';
 import { Event } from './event.js';
 import { ChannelName, ClientId } from './names.js';
 import { Secret } from './secret.js';
@@ -31,7 +32,7 @@ const Epoch = Type.String({
   title: 'epoch',
   description:
     'the Events-Epoch of the answer that `after` is from: 1 to 100 letters, digits, hyphens, dots or underscores',
-  pattern: '^[A-Za-z0-9._-]{1,100}$',
+  pattern: EPOCH_PATTERN.source,
 });
 
 /** Query of `GET /events`. `channel` may be repeated only if the answer is an event stream. */

@@ -1,4 +1,4 @@
-import { boundsOf, type ChannelBounds, Epochs } from '@ganomede/events-store';
+import { type HashedBounds, parseBounds } from '../channel-bounds.js';
 import type { Script } from './script.js';
 
 export interface FindIdsArgs {
@@ -10,10 +10,8 @@ export interface FindIdsArgs {
   readonly limit: number;
 }
 
-/** Ids that were found, the oldest id kept (above the last if there is none), and the bounds; undefined if there is no channel. */
-export type FoundIds =
-  | { readonly firstId: number; readonly bounds: ChannelBounds; readonly ids: readonly number[] }
-  | undefined;
+/** Ids that were found, and what the channel keeps; undefined if there is no channel. */
+export type FoundIds = (HashedBounds & { readonly ids: readonly number[] }) | undefined;
 
 type Reply =
   | readonly ['no-channel']
@@ -31,8 +29,7 @@ export const findIds: Script<FindIdsArgs, FoundIds> = {
   decode(reply: Reply) {
     if (reply[0] === 'no-channel') return undefined;
     const [, first, last, epoch, epochs, ids] = reply;
-    const firstId = Number(first);
-    const bounds = boundsOf(firstId, Number(last), new Epochs(epoch, epochs));
-    return { firstId, bounds, ids: ids.map(Number) };
+    const hashed = parseBounds([first, last, epoch, epochs]);
+    return hashed && { ...hashed, ids: ids.map(Number) };
   },
 };

@@ -5,7 +5,7 @@
 export const SETTLED_MS = 600_000;
 
 /** A change of the clock by more than so many milliseconds is a jump; by less it is adjusted all the time. */
-const JUMP_MS = 60_000;
+export const JUMP_MS = 60_000;
 
 /**
  * Timestamps by the clock of this process, for an engine that lives in it. Those of a channel do not go back, with one exception: a

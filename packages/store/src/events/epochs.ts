@@ -54,6 +54,7 @@ export class Epochs {
 
   /** The epoch of the event with this id; if that is forgotten, the next one, which goes on from it. */
   of(id: number): string {
+    if (id >= Number.parseInt(this.current, 10)) return this.current;
     const i = this.#all.findLastIndex(({ startId }) => startId <= id);
     const note = this.#all[i];
     if (note === undefined) return UNNOTED;
@@ -107,7 +108,7 @@ export class Epochs {
 
   /** Whether the current epoch is one that an engine with this term has begun. */
   isOf(term: string): boolean {
-    return this.#all.at(-1)?.term === term;
+    return parse(this.current)?.term === term;
   }
 
   get #all(): readonly Note[] {

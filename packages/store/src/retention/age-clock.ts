@@ -1,5 +1,5 @@
-/** What the clock of a storage may be away from what is expected, milliseconds, before it is taken to have jumped. */
-const JUMP_MS = 60_000;
+import { JUMP_MS } from '../clock/timestamps.js';
+
 /** How long a storage that has just been opened drops nothing by age, milliseconds: the machine may not know the time yet. */
 const START_MS = 600_000;
 /** How long a clock that jumped forward is not believed, milliseconds. */
