@@ -26,11 +26,11 @@ export interface PollSource extends WaitingRoom {
  * the page that it finds. What the tail of the channel holds already is answered at once.
  */
 export abstract class Poll extends LookAndWait<EventPage> {
-  /** What was asked for. */
-  #sent = 0;
+  /** What was asked for, or where that was taken back to. */
+  #from = 0;
   /** A poll that has found nothing goes on behind what it has looked through. */
   #after = 0;
-  /** The epoch by which `#after` is judged. */
+  /** The epoch by which both are judged. */
   #epoch: string | undefined;
   #rewoundTo: number | undefined;
   #rewoundFrom: string | undefined;
@@ -45,7 +45,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
     const { after, epoch, limit } = cursor;
     this.#source = source;
     this.#type = scope.type;
-    this.#sent = after;
+    this.#from = after;
     this.#after = after;
     this.#epoch = epoch;
     this.#limit = limit;
@@ -75,7 +75,10 @@ export abstract class Poll extends LookAndWait<EventPage> {
     const kept = this.#keptIn(tail);
     const page = kept ?? (await this.#readTogether(channel));
     const isCurrent = isReady && channel.resets === resets;
-    if (kept === undefined) this.#tellRewind(page);
+    if (kept === undefined) {
+      if (this.#goesBack(page.epochs?.current, page.rewoundTo)) return this.look(channel);
+      this.#tellRewind(page);
+    }
     if (page.count > 0) {
       if (kept === undefined && isCurrent) remember(tail, this.#after, this.#type, page);
       return page.withRewoundTo(this.#rewoundTo);
@@ -100,17 +103,28 @@ export abstract class Poll extends LookAndWait<EventPage> {
   }
 
   #keptIn(tail: LiveTail): EventPage | undefined {
+    if (tail.started) this.#goesBack(tail.epoch);
     const kept = tail.read(this.#after, this.#epoch, this.#limit, this.#type);
     return kept?.withRewoundTo(this.#rewoundTo);
   }
 
-  /** It goes on where the store says. What has been looked through may be taken back while all that was asked for is still there. */
+  /**
+   * Whether it has to look again from the start: a store that came back older may hold events once more that were
+   * dropped when they were looked through.
+   */
+  #goesBack(epoch: string | undefined, rewoundTo?: number): boolean {
+    if (this.#after === this.#from) return false;
+    if ((epoch ?? '') === (this.#epoch ?? '') && rewoundTo === undefined) return false;
+    this.#after = this.#from;
+    return true;
+  }
+
+  /** It goes on where the store says. */
   #tellRewind({ rewoundTo, epoch }: EventPage): void {
     if (rewoundTo === undefined) return;
-    if (rewoundTo < (this.#rewoundTo ?? this.#sent)) {
-      this.#rewoundTo = rewoundTo;
-      this.#rewoundFrom ??= this.#epoch;
-    }
+    this.#rewoundTo = rewoundTo;
+    this.#rewoundFrom ??= this.#epoch;
+    this.#from = rewoundTo;
     this.#after = rewoundTo;
     this.#epoch = epoch || undefined;
   }
