@@ -2,6 +2,7 @@ import cors from '@fastify/cors';
 import { EPOCH_HEADER, FIRST_ID_HEADER, LAST_ID_HEADER, REWOUND_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { Untaken } from './answers/untaken.js';
 import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
 import { access } from './plugins/access.js';
 import { authentication } from './plugins/authentication.js';
@@ -18,6 +19,7 @@ import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
+import { cursors } from './routes/cursors.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
@@ -28,6 +30,7 @@ import { ping } from './routes/ping.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
 import { readIndex } from './routes/read-index.js';
+import { streams } from './routes/streams.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -141,7 +144,10 @@ async function protocolRoutes(
   const { pollTimeoutMs, maxLimit } = withDefaults(settings);
   await fastify.register(publish, { store, metrics });
   await fastify.register(appends, { store, metrics });
-  await fastify.register(read, { store, metrics, pollTimeoutMs, maxLimit });
+  const untaken = new Untaken();
+  await fastify.register(read, { store, metrics, untaken, pollTimeoutMs, maxLimit });
+  await fastify.register(streams, { store, metrics, untaken, maxLimit });
+  await fastify.register(cursors, { store });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(createIndex, { store });
   await fastify.register(listIndices, { store });

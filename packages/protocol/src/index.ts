@@ -13,6 +13,7 @@ export type { IndexDefinition, ReadIndexReply } from './index-definition.js';
 export {
   DEFAULT_LIMIT,
   MAX_BATCH_EVENTS,
+  MAX_CURSORS,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_STREAM_CHANNELS,
 } from './limits.js';

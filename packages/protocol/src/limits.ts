@@ -9,3 +9,6 @@ export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
 
 /** Most channels in one event stream. */
 export const MAX_STREAM_CHANNELS = 100;
+
+/** Most cursors in one request. */
+export const MAX_CURSORS = 10_000;

@@ -3,6 +3,7 @@ import { EPOCH_PATTERN, REWOUND_EVENT } from '@ganomede/events-protocol';
 import { type EventPage, type EventStore, headerOf } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
+import { sendStreamHead } from './stream-head.js';
 import type { Reader, Untaken } from './untaken.js';
 import type { WaitingRequest } from './waiting-requests.js';
 
@@ -79,7 +80,7 @@ export class EventStream implements WaitingRequest, Reader {
    */
   async send(cursors: StreamCursors): Promise<void> {
     const { raw, log } = this.#reply;
-    this.#sendHead();
+    sendStreamHead(this.#reply, 'text/event-stream');
     try {
       await this.#sendEvents(cursors);
       raw.end();
@@ -87,21 +88,6 @@ export class EventStream implements WaitingRequest, Reader {
       log.warn({ err: error }, 'an event stream ended early');
       raw.destroy();
     }
-  }
-
-  #sendHead(): void {
-    const reply = this.#reply;
-    reply.hijack();
-    for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) reply.raw.setHeader(name, value);
-    }
-    reply.raw.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      // It ends when its client goes, or when the server does, which then wants no connection that is kept alive.
-      Connection: 'close',
-      'X-Accel-Buffering': 'no',
-    });
   }
 
   async #sendEvents(cursors: StreamCursors): Promise<void> {

@@ -3,7 +3,7 @@ import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorsOf } from '../answers/error-schemas.js';
-import { Untaken } from '../answers/untaken.js';
+import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
@@ -14,6 +14,7 @@ export interface ReadOptions {
   readonly metrics: Pick<Metrics, 'delivered'>;
   readonly pollTimeoutMs: number;
   readonly maxLimit: number;
+  readonly untaken: Untaken;
 }
 
 const schema = {
@@ -38,7 +39,7 @@ const access: Access = {
 
 /** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, options) => {
-  const context = { ...options, waitingRequests: fastify.waitingRequests, untaken: new Untaken() };
+  const context = { ...options, waitingRequests: fastify.waitingRequests };
   fastify.get('/events', { config: { access }, exposeHeadRoute: false, schema }, (request, reply) => {
     checkEpoch(request.query);
     if (asksForStream(request)) return stream(request, reply, context);

@@ -1,5 +1,6 @@
 export { About } from './about.js';
 export { Append, AppendsBody, AppendsReply } from './appends.js';
+export { CursorsBody, CursorsReply, SeenCursor } from './cursors.js';
 export { ErrorBody } from './error-body.js';
 export { Event, EventHeader, EventInput } from './event.js';
 export {
@@ -21,3 +22,4 @@ export {
   PublishReply,
 } from './publish.js';
 export { LatestQuery, ReadQuery, ReadReply } from './read.js';
+export { StreamCursor, StreamLine, StreamsBody } from './streams.js';

@@ -5,7 +5,7 @@ import { Event } from './event.js';
 import { ChannelName, ClientId } from './names.js';
 import { Secret } from './secret.js';
 
-const After = Type.Integer({
+export const After = Type.Integer({
   title: 'after',
   description: 'an integer from 0, the id of the last event already seen',
   minimum: 0,
@@ -20,7 +20,7 @@ export const Before = Type.Integer({
   maximum: Number.MAX_SAFE_INTEGER,
 });
 
-const Limit = Type.Integer({
+export const Limit = Type.Integer({
   title: 'limit',
   description: 'an integer from 1, the most events to return',
   minimum: 1,
@@ -28,7 +28,7 @@ const Limit = Type.Integer({
   default: DEFAULT_LIMIT,
 });
 
-const Epoch = Type.String({
+export const Epoch = Type.String({
   title: 'epoch',
   description:
     'the Events-Epoch of the answer that `after` is from: 1 to 100 letters, digits, hyphens, dots or underscores',

@@ -23,7 +23,8 @@ export interface PollSource extends WaitingRoom {
 
 /**
  * A read that waits if there is nothing new: one object from the request to the answer. A subclass says what to do with
- * the page that it finds. What the tail of the channel holds already is answered at once.
+ * the page that it finds. What the tail of the channel holds already is answered at once. Once it has ended it can be
+ * started again.
  */
 export abstract class Poll extends LookAndWait<EventPage> {
   /** What was asked for, or where that was taken back to. */
@@ -48,6 +49,9 @@ export abstract class Poll extends LookAndWait<EventPage> {
     this.#from = after;
     this.#after = after;
     this.#epoch = epoch;
+    this.#rewoundTo = undefined;
+    this.#rewoundFrom = undefined;
+    this.#empty = undefined;
     this.#limit = limit;
     if (this.timeoutMs > 0) this.begin(source, scope.channel);
     else
@@ -65,6 +69,16 @@ export abstract class Poll extends LookAndWait<EventPage> {
     return this.#rewoundFrom;
   }
 
+  /** Up to here nothing was left out of the page that was found: the rest is not of the channel name, or no longer kept. */
+  protected get lookedThrough(): number {
+    return this.#after;
+  }
+
+  /** Whether the wait ends with this page. */
+  protected isFound(page: EventPage): boolean {
+    return page.count > 0;
+  }
+
   protected override peek({ tail }: LiveChannel): EventPage | undefined {
     const kept = this.#keptIn(tail);
     return kept !== undefined && kept.count > 0 ? kept : undefined;
@@ -79,10 +93,9 @@ export abstract class Poll extends LookAndWait<EventPage> {
       if (this.#goesBack(page.epochs?.current, page.rewoundTo)) return this.look(channel);
       this.#tellRewind(page);
     }
-    if (page.count > 0) {
-      if (kept === undefined && isCurrent) remember(tail, this.#after, this.#type, page);
-      return page.withRewoundTo(this.#rewoundTo);
-    }
+    if (page.count > 0 && kept === undefined && isCurrent) remember(tail, this.#after, this.#type, page);
+    const found = page.withRewoundTo(this.#rewoundTo);
+    if (this.isFound(found)) return found;
     this.#empty = page;
     // If what was notified meanwhile is of another epoch everybody looks again.
     if (isCurrent && channel.start(page)) {

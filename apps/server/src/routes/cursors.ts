@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { CursorsBody, CursorsReply, SeenCursor } from '@ganomede/events-protocol/schemas';
+import { type EventStore, epochAt } from '@ganomede/events-store';
+import { checkCursorCount } from '../answers/cursor-count.js';
+import { errorsOf } from '../answers/error-schemas.js';
+import { errorBody } from '../answers/errors.js';
+import { sendJson } from '../answers/json.js';
+import type { Access } from '../plugins/access.js';
+import { checkOf } from '../plugins/validation.js';
+
+export interface CursorsOptions {
+  readonly store: Pick<EventStore, 'loadCursor' | 'saveCursor'>;
+}
+
+const schema = {
+  operationId: 'acknowledge',
+  summary: 'Save the cursors of several channels',
+  description:
+    'Each is saved, also if it is lower than the one that is saved, or fails by itself. `epoch` is what came with that event. ' +
+    'Answers once all of them are saved or refused. Events are acknowledged that way by those who read with `POST /streams`.',
+  tags: ['events'],
+  body: CursorsBody,
+  response: { 200: CursorsReply, ...errorsOf(400, 401, 413, 415, 429, 503) },
+};
+
+const access: Access = { action: 'read', channelOf: 'looked up' };
+
+const checkCursor = checkOf(SeenCursor);
+
+/** `POST /cursors` */
+export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify, { store }) => {
+  fastify.post('/cursors', { config: { access }, schema }, async (request, reply) => {
+    const { clientId, cursors: entries } = request.body;
+    checkCursorCount(entries);
+    // Called in one turn, so that the store saves them together, and the last one of a channel last.
+    const saving = entries.map(async (entry) => {
+      const invalid = checkCursor(entry);
+      if (invalid) throw invalid;
+      const cursor = entry as SeenCursor;
+      request.checkEventsAccess(cursor.channel);
+      return save(clientId, cursor);
+    });
+    const results: CursorsReply['results'] = [];
+    for (const outcome of await Promise.allSettled(saving)) {
+      if (outcome.status === 'fulfilled') results.push({ after: outcome.value });
+      else results.push({ error: errorBody(fastify.takeError(outcome.reason, request.log)) });
+    }
+    return sendJson(reply, JSON.stringify({ results }));
+  });
+
+  /** Resolves with the cursor that is saved. */
+  async function save(clientId: string, { channel, after, epoch }: SeenCursor): Promise<number> {
+    const known = epoch ?? epochAt(await store.loadCursor(clientId, channel), after);
+    return (await store.saveCursor(clientId, channel, after, known)).after;
+  }
+};

@@ -1,0 +1,32 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { MAX_CURSORS } from '../limits.js';
+import { ErrorBody } from './error-body.js';
+import { ChannelName, ClientId } from './names.js';
+import { After, Epoch } from './read.js';
+import { Secret } from './secret.js';
+
+/** How far a consumer has come in a channel. */
+export const SeenCursor = Type.Object({
+  channel: ChannelName,
+  after: After,
+  epoch: Type.Optional(Epoch),
+});
+export type SeenCursor = Static<typeof SeenCursor>;
+
+/** Body of `POST /cursors`: what is no `SeenCursor` is refused by itself. */
+export const CursorsBody = Type.Object({
+  clientId: ClientId,
+  secret: Type.Optional(Secret),
+  cursors: Type.Array(Type.Unknown({ ...SeenCursor, title: 'cursor' }), {
+    title: 'cursors',
+    description: `an array of 1 to ${MAX_CURSORS} cursors`,
+    minItems: 1,
+  }),
+});
+export type CursorsBody = Static<typeof CursorsBody>;
+
+/** What became of each cursor, in the order of the request. */
+export const CursorsReply = Type.Object({
+  results: Type.Array(Type.Union([Type.Object({ after: After }), Type.Object({ error: ErrorBody })])),
+});
+export type CursorsReply = Static<typeof CursorsReply>;
