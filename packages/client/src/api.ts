@@ -15,9 +15,11 @@ import {
 } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
 import { checkAfter, checkIdempotencyKey, checkLimit, checkText, wrong } from './checks.js';
+import type { Cursor } from './cursor.js';
 import { mayBeProcessed, RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import { type GetRequest, type HttpRequest, labelOf } from './http-exchange.js';
+import { LineRequest } from './line-request.js';
 import type { Server } from './options.js';
 import { textOfEvent, textOfEvents } from './publish-body.js';
 import * as replies from './replies.js';
@@ -148,6 +150,73 @@ export interface AcknowledgeOptions extends CallOptions {
 /** `GET /events` for the sake of the cursor that it saves; what it brings is not looked at. One attempt. */
 export async function acknowledge(server: Server, options: AcknowledgeOptions): Promise<void> {
   await once(server, { ...options, limit: 1, waitMs: 0 }, replies.ANYTHING);
+}
+
+export interface AcknowledgeAllOptions extends CallOptions {
+  readonly clientId: string;
+  /** Saved as they are; each has an `after`. */
+  readonly cursors: readonly Cursor[];
+  /** How long the whole call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** `POST /cursors`: for each of them undefined, or why it is not saved, in their order. One attempt. */
+export async function acknowledgeAll(
+  server: Server,
+  { clientId, cursors, timeoutMs, signal }: AcknowledgeAllOptions,
+): Promise<(RequestError | undefined)[]> {
+  const body = JSON.stringify({
+    clientId,
+    cursors: cursors.map(({ channel, after, epoch }) => ({ channel, after, epoch })),
+  });
+  const message = { method: 'POST' as const, path: `${server.prefix}/cursors`, body, timeoutMs, signal };
+  const results = await request(server, message, replies.cursorResults(cursors.length));
+  const label = labelOf(server, message);
+  return results.map((result) => ('error' in result ? refusalIn(result.error, label) : undefined));
+}
+
+export interface StreamListener {
+  /** A line of it has come. */
+  line(line: replies.StreamLine): void;
+  /** Nothing more comes; `error` is undefined if the server has ended it as it should. */
+  ended(error: RequestError | undefined): void;
+}
+
+/** `POST /streams`: events of many channels, until it is closed. */
+export function streamPages(
+  server: Server,
+  { clientId, cursors }: { readonly clientId: string; readonly cursors: readonly Cursor[] },
+  listener: StreamListener,
+): LineRequest {
+  const body = JSON.stringify({
+    clientId,
+    cursors: cursors.map(({ channel, after, epoch, limit }) => {
+      return { channel, after, epoch: after === undefined ? undefined : epoch, limit };
+    }),
+  });
+  const lines: LineRequest = new LineRequest(server, `${server.prefix}/streams`, body, {
+    line: (json) => {
+      const line = replies.streamLine(json);
+      if (line === undefined) lines.fail('expected a line of a stream', json);
+      else listener.line(line);
+    },
+    ended: (error) => listener.ended(error),
+  });
+  return lines;
+}
+
+/** What an error inside a line of a stream stands for. */
+export function refusalInStream(server: Server, error: ErrorBody): RequestError {
+  return refusalIn(
+    error,
+    labelOf(server, {
+      method: 'POST',
+      path: `${server.prefix}/streams`,
+      body: '',
+      timeoutMs: 0,
+      signal: undefined,
+    }),
+  );
 }
 
 async function once<Content>(server: Server, options: ReadOptions, expected: Expected<Content>) {

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { Acknowledger } from './acknowledger.js';
 import { acknowledge, read } from './api.js';
 import { Backoff } from './backoff.js';
 import { checkAfter, checkLimit } from './checks.js';
@@ -9,6 +10,7 @@ import type { ResolvedOptions } from './options.js';
 import { Pace } from './pace.js';
 import { Poller, type PollerHost } from './poller.js';
 import type { RunningWork } from './running-work.js';
+import { SharedStream } from './shared-stream.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
 
 /** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
@@ -41,9 +43,14 @@ export class ChannelReaders {
   readonly #streams = new Map<string, EventStream<unknown>>();
   readonly #pollerHost: PollerHost;
   readonly #streamHost: StreamHost;
+  readonly #shared: SharedStream;
+  readonly #acknowledger: Acknowledger;
 
   constructor(host: ReadersHost) {
     this.#host = host;
+    const { options, clientId, signal } = host;
+    this.#shared = new SharedStream(options, clientId, signal);
+    this.#acknowledger = new Acknowledger(options, clientId, signal);
     this.#pollerHost = this.#makePollerHost();
     this.#streamHost = this.#makeStreamHost();
   }
@@ -65,12 +72,12 @@ export class ChannelReaders {
   /** To be called after a handler was added or removed. */
   handlersChanged(channel: string): void {
     if (this.#host.emitter.listenerCount(channel) > 0) this.#poller(channel).handlersChanged();
-    else this.#pollers.get(channel)?.handlersChanged();
+    else this.#handlersRemoved(channel);
   }
 
   /** To be called after the handlers of many channels were removed. */
   allHandlersChanged(): void {
-    for (const poller of this.#pollers.values()) poller.handlersChanged();
+    for (const channel of this.#pollers.keys()) this.handlersChanged(channel);
   }
 
   /** A stream that begins to read when its loop does. @throws TypeError if an option is wrong */
@@ -90,11 +97,17 @@ export class ChannelReaders {
       ...[...this.#streams.values()].map((stream) => stream.close()),
       ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
     ]);
+    await this.#acknowledger.flush(this.#host.options.closeTimeoutMs);
+  }
+
+  #handlersRemoved(channel: string): void {
+    this.#pollers.get(channel)?.handlersChanged();
+    if (!this.#streams.has(channel)) this.#shared.leave(channel);
   }
 
   async #acknowledgeLast(poller: Poller): Promise<void> {
     const cursor = await poller.unacknowledged();
-    if (cursor) await this.#acknowledge(cursor);
+    if (cursor) await this.#acknowledge(cursor).catch(() => {});
   }
 
   #poller(channel: string): Poller {
@@ -123,8 +136,12 @@ export class ChannelReaders {
       started: () => {
         listened();
         activity.begin();
+        this.#shared.use();
       },
-      stopped: () => activity.end(),
+      stopped: () => {
+        this.#shared.release();
+        activity.end();
+      },
     };
   }
 
@@ -134,12 +151,16 @@ export class ChannelReaders {
       opened: (stream) => this.#opened(stream),
       ended: (stream, cursor) => {
         this.#streams.delete(stream.channel);
+        this.#shared.release();
         this.#poller(stream.channel).moveTo(cursor);
       },
       busy: () => activity.begin(),
       idle: () => activity.end(),
       read: (cursor, signal) => this.#read(cursor, signal),
-      acknowledge: (cursor) => this.#acknowledge(cursor),
+      acknowledge: async (cursor) => {
+        await this.#acknowledge(cursor).catch(() => {});
+        await this.#acknowledger.flush(this.#host.options.closeTimeoutMs);
+      },
       report: (error, channel) => {
         if (emitter.listenerCount('error') === 0) return false;
         void emitSafely(emitter, 'error', error, channel);
@@ -157,20 +178,36 @@ export class ChannelReaders {
     else if (this.#host.emitter.listenerCount(channel) > 0) problem = 'this client listens to it already';
     if (problem) throw new Error(`Cannot stream ${JSON.stringify(channel)}: ${problem}`);
     this.#streams.set(channel, stream);
+    this.#shared.use();
   }
 
-  #read({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+  async #read(cursor: Cursor, signal: AbortSignal): Promise<EventPage> {
+    const { channel } = cursor;
+    if (this.#shared.takes(channel)) {
+      this.#acknowledger.acknowledge(cursor);
+      const leave = () => this.#shared.leave(channel);
+      signal.addEventListener('abort', leave);
+      const page = await this.#shared.read(cursor).finally(() => signal.removeEventListener('abort', leave));
+      if (page !== undefined) return page;
+    }
+    return this.#readAlone(cursor, signal);
+  }
+
+  #readAlone({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+    this.#acknowledger.forget(channel);
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
     return read(options, { clientId, channel, after, epoch, limit, waitMs, timeoutMs, signal });
   }
 
-  /** Only says how far this client has come; if that fails, events come again another time. */
-  async #acknowledge({ channel, after, epoch }: Cursor): Promise<void> {
+  /** Only says how far this client has come, many channels together once that is flushed; if it fails, events come again another time. */
+  async #acknowledge(cursor: Cursor): Promise<void> {
     const { clientId, options } = this.#host;
+    const { channel, after, epoch } = cursor;
     const timeoutMs = options.closeTimeoutMs;
     if (timeoutMs === 0) return;
-    await acknowledge(options, { clientId, channel, after, epoch, timeoutMs }).catch(() => {});
+    if (this.#shared.takes(channel)) this.#acknowledger.acknowledge(cursor);
+    else await acknowledge(options, { clientId, channel, after, epoch, timeoutMs });
   }
 }

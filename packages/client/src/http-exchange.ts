@@ -204,8 +204,14 @@ class Exchange {
 
 function send(server: Server, message: HttpRequest): http.ClientRequest {
   const client = server.protocol === 'https:' ? https : http;
-  const body = message.method === 'POST' ? Buffer.from(message.body) : undefined;
-  const request = client.request({
+  const request = client.request(optionsOf(server, message));
+  request.end(message.method === 'POST' ? message.body : undefined);
+  return request;
+}
+
+/** What Node.js is to be told of a request. */
+export function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
+  return {
     protocol: server.protocol,
     hostname: server.hostname,
     port: server.port,
@@ -215,12 +221,13 @@ function send(server: Server, message: HttpRequest): http.ClientRequest {
     headers: {
       Accept: 'application/json',
       Authorization: `Bearer ${server.secret}`,
-      ...(body && { 'Content-Type': 'application/json', 'Content-Length': body.length }),
-      ...(message.method === 'POST' && message.headers),
+      ...(message.method === 'POST' && {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(message.body),
+        ...message.headers,
+      }),
     },
-  });
-  request.end(body);
-  return request;
+  };
 }
 
 /** What has come of a reply's body. */
@@ -248,17 +255,17 @@ function retryAfterOf(response: http.IncomingMessage | undefined): number | unde
   return parseRetryAfter(response?.headers['retry-after'], Date.now());
 }
 
-function isReset(cause: unknown): boolean {
+export function isReset(cause: unknown): boolean {
   const code = codeOf(cause);
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-function codeOf(cause: unknown): string {
+export function codeOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   return typeof code === 'string' ? code : 'ConnectionFailed';
 }
 
-function messageOf(cause: unknown): string {
+export function messageOf(cause: unknown): string {
   // A host with several addresses fails with one error for each of them, and no message of its own.
   if (cause instanceof AggregateError) return cause.errors.map(messageOf).join(', ');
   return cause instanceof Error ? cause.message : String(cause);

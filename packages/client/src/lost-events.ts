@@ -10,7 +10,10 @@ export class LossDetector {
   #accounted = 0;
 
   /** What the read behind `after` shows to be lost to this client. */
-  lossOf(after: number | undefined, { events, bounds, rewind }: EventPage): RequestError | undefined {
+  lossOf(
+    after: number | undefined,
+    { events, bounds, lookedThrough = 0, rewind }: EventPage,
+  ): RequestError | undefined {
     if (rewind) {
       const { firstId, lastId } = bounds ?? { firstId: 0, lastId: 0 };
       this.#accounted = Math.max(rewind.to, firstId - 1);
@@ -22,7 +25,7 @@ export class LossDetector {
     }
     if (bounds === undefined) return undefined;
     const { firstId, lastId } = bounds;
-    const upTo = Math.max(after ?? 0, this.#accounted);
+    const upTo = Math.max(after ?? 0, lookedThrough, this.#accounted);
     // Events that are older than the oldest one kept were read before it became that.
     const isBehind = after !== undefined && firstId > upTo + 1;
     const isMissed = isBehind && (events[0] === undefined || events[0].id >= firstId);

@@ -10,7 +10,7 @@ import { EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
 import type { Expected } from './request.js';
-import { rewindByBounds, rewindOf } from './rewind.js';
+import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
 
@@ -58,6 +58,55 @@ export function eventsAfter(after: number | undefined): Expected<EventPage> {
       if (!areAscending(json, rewind?.to ?? after)) return undefined;
       const epoch = headers[EPOCH];
       return { events: json, bounds, epoch: typeof epoch === 'string' ? epoch : undefined, rewind };
+    },
+  };
+}
+
+/** What a line of a stream is; undefined if it is none of them. */
+export function streamLine(json: unknown): StreamLine | undefined {
+  if (!isObject(json)) return undefined;
+  const { heartbeatMs, cursor, error, channel, rewound, after, firstId, lastId, epoch, events } = json;
+  if (Number.isSafeInteger(heartbeatMs)) return { kind: 'heartbeat', heartbeatMs: heartbeatMs as number };
+  if (Number.isSafeInteger(cursor)) {
+    if (!isObject(error) || !hasTexts(error, 'code', 'message')) return undefined;
+    return { kind: 'refusal', cursor: cursor as number, error: error as unknown as ErrorBody };
+  }
+  if (typeof channel !== 'string' || ![after, firstId, lastId].every(Number.isSafeInteger)) return undefined;
+  if (rewound !== undefined && !isRewind(rewound)) return undefined;
+  if (!areAscending(events, rewound?.to)) return undefined;
+  const bounds = { firstId: firstId as number, lastId: lastId as number };
+  const page = {
+    events,
+    bounds,
+    lookedThrough: after as number,
+    epoch: typeof epoch === 'string' ? epoch : undefined,
+    rewind: rewound,
+  };
+  return { kind: 'page', channel, page };
+}
+
+/** A line of `POST /streams`. */
+export type StreamLine =
+  | { readonly kind: 'heartbeat'; readonly heartbeatMs: number }
+  | { readonly kind: 'refusal'; readonly cursor: number; readonly error: ErrorBody }
+  | { readonly kind: 'page'; readonly channel: string; readonly page: EventPage };
+
+function isRewind(json: unknown): json is Rewind {
+  return isObject(json) && Number.isSafeInteger(json.from) && Number.isSafeInteger(json.to);
+}
+
+/** What `POST /cursors` brings: for each cursor that it is saved, or an error. */
+export function cursorResults(count: number): Expected<({ after: number } | { error: ErrorBody })[]> {
+  return {
+    what: `${count} results {after} or {error}`,
+    read: (json) => {
+      const results = isObject(json) ? json.results : undefined;
+      if (!Array.isArray(results) || results.length !== count) return undefined;
+      const isResult = (result: unknown) =>
+        isObject(result) &&
+        (Number.isSafeInteger(result.after) ||
+          (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+      return results.every(isResult) ? results : undefined;
     },
   };
 }

@@ -45,7 +45,11 @@ function contentOf<Content>({ statusCode, headers, body }: Reply, expected: Expe
 }
 
 /** What is wrong with a reply that is not what was expected. */
-function refusalOf({ statusCode, retryAfterMs, body }: Reply, label: string, what: string): RequestError {
+export function refusalOf(
+  { statusCode, retryAfterMs, body }: Reply,
+  label: string,
+  what: string,
+): RequestError {
   const text = body.toString('utf8');
   if (statusCode === 200) {
     return new RequestError(`${label}: expected ${what}, got ${excerpt(text)}`, {

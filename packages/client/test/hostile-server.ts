@@ -27,6 +27,8 @@ export type Reply = (request: Received) => unknown;
  */
 export class HostileServer {
   readonly requests: Received[] = [];
+  /** Whether requests for streams are answered by the script; else the server does not know them, which is not recorded. */
+  knowsStreams = false;
   connections = 0;
   readonly #server: http.Server;
   readonly #sockets = new Map<Socket, number>();
@@ -122,6 +124,10 @@ export class HostileServer {
     request.setEncoding('utf8');
     request.on('error', () => {});
     for await (const chunk of request) body += chunk;
+    if (url.pathname.endsWith('/streams') && !this.knowsStreams) {
+      response.writeHead(404).end();
+      return;
+    }
     const received: Received = {
       method: request.method ?? '',
       pathname: url.pathname,

@@ -69,7 +69,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
     return this.#rewoundFrom;
   }
 
-  /** Up to here nothing was left out of the page that was found: the rest is not of the channel name, or no longer kept. */
+  /** Where the page that was found begins: what lies between the cursor and here is not of the channel name. */
   protected get lookedThrough(): number {
     return this.#after;
   }
