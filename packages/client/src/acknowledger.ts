@@ -25,6 +25,7 @@ export class Acknowledger {
   readonly #newest = new Map<string, Cursor>();
   /** By channel: why the last attempt has failed. */
   readonly #failures = new Map<string, RequestError>();
+  #started = false;
   #running: Promise<void> | undefined;
   #hurry = new AbortController();
 
@@ -37,6 +38,12 @@ export class Acknowledger {
     signal.addEventListener('abort', () => this.#hurry.abort(), { once: true });
   }
 
+  /** Nothing is told before: the server may not know grouped acknowledgements, nor streams. */
+  start(): void {
+    this.#started = true;
+    if (this.#pending.size > 0) this.#running ??= this.#run();
+  }
+
   /** The server is to save this cursor, soon. @throws RequestError if that has failed for the channel since the last call */
   acknowledge(cursor: Cursor): void {
     const { channel, after } = cursor;
@@ -45,7 +52,7 @@ export class Acknowledger {
     if (after !== undefined && this.#newest.get(channel)?.after !== after) {
       this.#newest.set(channel, cursor);
       this.#pending.set(channel, cursor);
-      this.#running ??= this.#run();
+      if (this.#started) this.#running ??= this.#run();
     }
     if (failure !== undefined) throw failure;
   }

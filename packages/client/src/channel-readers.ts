@@ -49,8 +49,8 @@ export class ChannelReaders {
   constructor(host: ReadersHost) {
     this.#host = host;
     const { options, clientId, signal } = host;
-    this.#shared = new SharedStream(options, clientId, signal);
     this.#acknowledger = new Acknowledger(options, clientId, signal);
+    this.#shared = new SharedStream(options, clientId, signal, () => this.#acknowledger.start());
     this.#pollerHost = this.#makePollerHost();
     this.#streamHost = this.#makeStreamHost();
   }
@@ -157,10 +157,8 @@ export class ChannelReaders {
       busy: () => activity.begin(),
       idle: () => activity.end(),
       read: (cursor, signal) => this.#read(cursor, signal),
-      acknowledge: async (cursor) => {
-        await this.#acknowledge(cursor).catch(() => {});
-        await this.#acknowledger.flush(this.#host.options.closeTimeoutMs);
-      },
+      acknowledge: (cursor) => this.#acknowledge(cursor).catch(() => {}),
+      acknowledged: () => this.#acknowledger.flush(this.#host.options.closeTimeoutMs),
       report: (error, channel) => {
         if (emitter.listenerCount('error') === 0) return false;
         void emitSafely(emitter, 'error', error, channel);

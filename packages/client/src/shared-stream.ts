@@ -61,6 +61,7 @@ export class SharedStream {
   readonly #options: ResolvedOptions;
   readonly #clientId: string;
   readonly #signal: AbortSignal;
+  readonly #opened: () => void;
   readonly #backoff: Backoff;
   readonly #subscriptions = new Map<string, Subscription>();
   #settled: StreamConnection[] = [];
@@ -80,11 +81,12 @@ export class SharedStream {
   /** While what was sent has to wait for slow readers. */
   #holdUp: NodeJS.Timeout | undefined;
 
-  /** When `signal` aborts every `read` fails with the code `Closed`. */
-  constructor(options: ResolvedOptions, clientId: string, signal: AbortSignal) {
+  /** `opened`: a stream has come through. When `signal` aborts every `read` fails with the code `Closed`. */
+  constructor(options: ResolvedOptions, clientId: string, signal: AbortSignal, opened: () => void) {
     this.#options = options;
     this.#clientId = clientId;
     this.#signal = signal;
+    this.#opened = opened;
     this.#backoff = new Backoff(options.backoff);
     const { maxSockets = Number.POSITIVE_INFINITY } = options.agent ?? {};
     if (maxSockets < MIN_SOCKETS) this.#aloneUntil = Number.POSITIVE_INFINITY;
@@ -244,7 +246,10 @@ export class SharedStream {
   #connect(subscriptions: readonly Subscription[]): StreamConnection {
     const cursors = subscriptions.map(({ arrived }) => arrived);
     const connection: StreamConnection = new StreamConnection(this.#options, this.#clientId, cursors, {
-      opened: () => this.#backoff.reset(),
+      opened: () => {
+        this.#backoff.reset();
+        this.#opened();
+      },
       page: (channel, page) => this.#arrived(connection, channel, page),
       refused: (channel, error) => this.#refused(connection, channel, error),
       ended: (end) => this.#ended(connection, end),

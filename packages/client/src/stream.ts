@@ -31,6 +31,8 @@ export interface StreamHost {
   read(cursor: Cursor, signal: AbortSignal): Promise<EventPage>;
   /** Tells the server the cursor, if that is possible in a bounded time. Never rejects. */
   acknowledge(cursor: Cursor): Promise<void>;
+  /** Resolves once the server knows what it was to be told, if that is possible in a bounded time. Never rejects. */
+  acknowledged(): Promise<void>;
   /** Emits an error; false if nobody handles errors. */
   report(error: unknown, channel: string): boolean;
 }
@@ -200,14 +202,14 @@ export class ChannelStream<E> implements EventStream<E> {
     this.#signal?.removeEventListener('abort', this.#stop);
     if (this.#state === 'new') return;
     const cursor = this.#cursor;
-    if (cursor.after !== this.#acknowledged) {
-      this.#acknowledged = cursor.after;
-      this.#host.busy();
-      try {
-        await this.#host.acknowledge(cursor);
-      } finally {
-        this.#host.idle();
-      }
+    const isKnown = cursor.after === this.#acknowledged;
+    this.#acknowledged = cursor.after;
+    this.#host.busy();
+    try {
+      if (!isKnown) await this.#host.acknowledge(cursor);
+      await this.#host.acknowledged();
+    } finally {
+      this.#host.idle();
     }
     if (this.#state === 'open') this.#host.ended(this, cursor);
     this.#state = 'ended';

@@ -29,6 +29,7 @@ export class HostileServer {
   readonly requests: Received[] = [];
   /** Whether requests for streams are answered by the script; else the server does not know them, which is not recorded. */
   knowsStreams = false;
+  /** Those that requests have come on. */
   connections = 0;
   readonly #server: http.Server;
   readonly #sockets = new Map<Socket, number>();
@@ -48,8 +49,7 @@ export class HostileServer {
     this.#server.keepAliveTimeout = 60_000;
     this.#server.on('request', (request, response) => this.#receive(request, response));
     this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.connections += 1;
-      this.#sockets.set(socket, this.connections);
+      this.#sockets.set(socket, 0);
       socket.on('error', () => {});
       socket.on('close', () => {
         this.#sockets.delete(socket);
@@ -125,8 +125,14 @@ export class HostileServer {
     request.on('error', () => {});
     for await (const chunk of request) body += chunk;
     if (url.pathname.endsWith('/streams') && !this.knowsStreams) {
+      // What the script gets next is not to come on a connection that was used, unless it was before.
+      if (!this.#sockets.get(request.socket)) response.setHeader('Connection', 'close');
       response.writeHead(404).end();
       return;
+    }
+    if (!this.#sockets.get(request.socket)) {
+      this.connections += 1;
+      this.#sockets.set(request.socket, this.connections);
     }
     const received: Received = {
       method: request.method ?? '',

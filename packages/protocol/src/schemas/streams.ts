@@ -37,7 +37,8 @@ export const StreamLine = Type.Union([
     {
       channel: ChannelName,
       after: Type.Integer({
-        description: 'up to here the channel was looked through: what lies between the cursor and here is of other types',
+        description:
+          'up to here the channel was looked through: what lies between the cursor and here is of other types',
       }),
       firstId: Type.Integer({ description: 'as Events-First-Id' }),
       lastId: Type.Integer({ description: 'as Events-Last-Id' }),
