@@ -21,6 +21,14 @@ const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefine
     ],
     ...['publish', ['a'], 'publish', ['b:c']],
   ] as unknown as (typeof REQUESTS)[0],
+  [
+    ...[
+      'POST',
+      '/cursors',
+      { clientId: 'c', cursors: ['a', 'b:c'].map((channel) => ({ channel, after: 0 })) },
+    ],
+    ...['read', ['a'], 'read', ['b:c']],
+  ] as unknown as (typeof REQUESTS)[0],
   ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
   ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
   ['GET', '/latest?channel=a', undefined, 'read', ['a']],
@@ -73,7 +81,7 @@ it('whoever may not is refused once the request is valid, and nothing is done', 
   });
   for (const [method, url, payload] of REQUESTS) {
     const response = await send(app, method, url, payload);
-    if (url === '/appends') {
+    if (url === '/appends' || url === '/cursors') {
       const { code, message } = refusal;
       // Each by itself.
       expect(response.json()).toEqual({ results: Array(2).fill({ error: { code, message } }) });

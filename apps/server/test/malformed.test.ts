@@ -4,10 +4,14 @@ import {
   AppendsBody,
   BatchPublishBody,
   CreateIndexBody,
+  CursorsBody,
   LatestQuery,
   PublishBody,
   ReadIndexQuery,
   ReadQuery,
+  SeenCursor,
+  StreamCursor,
+  StreamsBody,
 } from '@ganomede/events-protocol/schemas';
 import type { TObject } from '@sinclair/typebox';
 import fc from 'fast-check';
@@ -38,6 +42,8 @@ const fit: Record<string, unknown> = {
   type: 't',
   events: [{ from: 'f', type: 't' }],
   appends: [{ channel: 'malformed', events: [{ from: 'f', type: 't' }] }],
+  cursors: [{ channel: 'malformed', after: 1 }],
+  after: 1,
   id: 'malformed',
   field: 'data.x',
   limit: 1,
@@ -128,6 +134,14 @@ const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   fc
     .array(fc.oneof(likeSchema(Append), anyJson), { maxLength: 4 })
     .chain((appends) => post(`${p}/appends`, AppendsBody, { appends })),
+  post(`${p}/cursors`, CursorsBody),
+  fc
+    .array(fc.oneof(likeSchema(SeenCursor), anyJson), { maxLength: 4 })
+    .chain((cursors) => post(`${p}/cursors`, CursorsBody, { cursors })),
+  post(`${p}/streams`, StreamsBody),
+  fc
+    .array(fc.oneof(likeSchema(StreamCursor), anyJson), { maxLength: 4 })
+    .chain((cursors) => post(`${p}/streams`, StreamsBody, { cursors })),
   post(`${p}/indices`, CreateIndexBody),
   get(fc.constant(`${p}/events`), ReadQuery),
   get(fc.constant(`${p}/latest`), LatestQuery),
@@ -153,8 +167,9 @@ function send(port: number, { method, path, headers, body }: Malformed): Promise
     const outgoing = request(
       { port, host: '127.0.0.1', method, path, headers: { ...headers, ...length } },
       (response) => {
-        // An event stream would go on for ever: its head is answer enough.
-        if (response.headers['content-type']?.startsWith('text/event-stream')) outgoing.destroy();
+        // A stream would go on for ever: its head is answer enough.
+        if (/^(text\/event-stream|application\/x-ndjson)/.test(response.headers['content-type'] ?? ''))
+          outgoing.destroy();
         else response.resume();
         response.once('close', () => resolve(response.statusCode ?? 0));
       },

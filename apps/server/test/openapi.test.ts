@@ -37,8 +37,10 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     'get /metrics',
     'head /events/v1/ping/{token}',
     'post /events/v1/appends',
+    'post /events/v1/cursors',
     'post /events/v1/events',
     'post /events/v1/indices',
+    'post /events/v1/streams',
   ]);
   for (const { name, operation } of operations) {
     expect(operation.summary, name).toBeTruthy();
@@ -104,6 +106,12 @@ describe('every documented operation', () => {
     await call('POST', appends, appends, 200, json({ clientId: 'c', appends: entries }));
     await call('POST', appends, appends, 400, json({ clientId: 'c', appends: [] }));
     await call('POST', appends, appends, 413, json({ clientId: 'c', appends: Array(1_001).fill(0) }));
+    const cursors = { clientId: 'c', cursors: [{ channel, after: 1 }, { channel }] };
+    for (const path of [`${p}/cursors`, `${p}/streams`]) {
+      if (path === `${p}/cursors`) await call('POST', path, path, 200, json(cursors));
+      await call('POST', path, path, 400, json({ clientId: 'c', cursors: [] }));
+      await call('POST', path, path, 413, json({ clientId: 'c', cursors: Array(10_001).fill(0) }));
+    }
     const keyed = (data: object) => {
       const init = json({ ...event, channel, data });
       return { ...init, headers: { ...(init.headers as object), 'Idempotency-Key': 'k' } };

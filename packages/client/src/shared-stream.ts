@@ -246,10 +246,7 @@ export class SharedStream {
   #connect(subscriptions: readonly Subscription[]): StreamConnection {
     const cursors = subscriptions.map(({ arrived }) => arrived);
     const connection: StreamConnection = new StreamConnection(this.#options, this.#clientId, cursors, {
-      opened: () => {
-        this.#backoff.reset();
-        this.#opened();
-      },
+      opened: () => this.#opened(),
       page: (channel, page) => this.#arrived(connection, channel, page),
       refused: (channel, error) => this.#refused(connection, channel, error),
       ended: (end) => this.#ended(connection, end),
@@ -268,10 +265,10 @@ export class SharedStream {
       this.#schedule();
       return;
     }
-    const { limit } = subscription;
-    const after = endOf(page, subscription.arrived.after);
-    const epoch = after === subscription.arrived.after ? subscription.arrived.epoch : page.epoch;
-    subscription.arrived = new Cursor(channel, { after, limit, epoch });
+    const { limit, arrived } = subscription;
+    const isMoved = page.events.length > 0 || page.rewind !== undefined;
+    const epoch = isMoved ? page.epoch : arrived.epoch;
+    subscription.arrived = new Cursor(channel, { after: endOf(page, arrived.after), limit, epoch });
     subscription.pages.push(page);
     subscription.held += page.events.length;
     this.#give(subscription);
@@ -325,11 +322,12 @@ export class SharedStream {
 
   #ended(connection: StreamConnection, end: StreamEnd): void {
     const lost = this.#detach(connection);
-    if ((end.kind === 'silent' && end.atOnce) || (end.kind === 'failed' && isNoStream(end.error))) {
+    if (!connection.isOpen && (end.kind === 'silent' || (end.kind === 'failed' && isNoStream(end.error)))) {
       this.#goAlone();
       return;
     }
     const isShort = performance.now() - connection.startedAt < SHORT_MS;
+    if (!isShort) this.#backoff.reset();
     if (end.kind === 'failed') {
       this.#pauseAfter(end.error);
       for (const subscription of lost) this.#takeReader(subscription)?.reject(end.error);

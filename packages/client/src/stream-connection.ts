@@ -16,8 +16,8 @@ export type StreamEnd =
   | { readonly kind: 'over' }
   /** It has failed, or begins with an error. */
   | { readonly kind: 'failed'; readonly error: RequestError }
-  /** Nothing came for too long: `atOnce` if nothing ever did. */
-  | { readonly kind: 'silent'; readonly atOnce: boolean };
+  /** Nothing came for too long. */
+  | { readonly kind: 'silent' };
 
 export interface StreamConnectionListener {
   /** The first line has come: it is no proxy that holds everything back. */
@@ -50,7 +50,7 @@ export class StreamConnection {
     this.#server = server;
     this.#channels = cursors.map(({ channel }) => channel);
     this.#listener = listener;
-    this.#timer = setTimeout(() => this.#end({ kind: 'silent', atOnce: true }), FIRST_LINE_MS);
+    this.#timer = setTimeout(() => this.#end({ kind: 'silent' }), FIRST_LINE_MS);
     this.#lines = streamPages(
       server,
       { clientId, cursors },
@@ -69,6 +69,11 @@ export class StreamConnection {
   /** The number of channels that it began with. */
   get size(): number {
     return this.#channels.length;
+  }
+
+  /** Whether its first line has come. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   pause(): void {
@@ -94,7 +99,7 @@ export class StreamConnection {
     const longestMs = heartbeatMs * MISSED_HEARTBEATS;
     this.#timer = setInterval(() => {
       const isSilent = !this.#isPaused && performance.now() - this.#heardAt > longestMs;
-      if (isSilent) this.#end({ kind: 'silent', atOnce: false });
+      if (isSilent) this.#end({ kind: 'silent' });
     }, heartbeatMs / 2);
     this.#listener.opened();
   }

@@ -27,6 +27,8 @@ export type Reply = (request: Received) => unknown;
  */
 export class HostileServer {
   readonly requests: Received[] = [];
+  /** What has no script, or whose script has ended, is answered by this. */
+  answer: Reply | undefined;
   /** Whether requests for streams are answered by the script; else the server does not know them, which is not recorded. */
   knowsStreams = false;
   /** Those that requests have come on. */
@@ -147,7 +149,7 @@ export class HostileServer {
     };
     this.requests.push(received);
     const channel = url.searchParams.get('channel') ?? '';
-    const reply = (this.#scripts.get(channel) ?? this.#script).shift();
+    const reply = (this.#scripts.get(channel) ?? this.#script).shift() ?? this.answer;
     reply?.(received);
     this.#changed();
   }

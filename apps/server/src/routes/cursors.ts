@@ -32,13 +32,20 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
   fastify.post('/cursors', { config: { access }, schema }, async (request, reply) => {
     const { clientId, cursors: entries } = request.body;
     checkCursorCount(entries);
-    // Called in one turn, so that the store saves them together, and the last one of a channel last.
-    const saving = entries.map(async (entry) => {
+    /** By channel: the last one is to be saved last. */
+    const before = new Map<string, Promise<unknown>>();
+    // Called in one turn, so that the store saves them together.
+    const saving = entries.map((entry) => {
       const invalid = checkCursor(entry);
-      if (invalid) throw invalid;
+      if (invalid) return Promise.reject(invalid);
       const cursor = entry as SeenCursor;
-      request.checkEventsAccess(cursor.channel);
-      return save(clientId, cursor);
+      const { channel } = cursor;
+      const saved = save(clientId, cursor, before.get(channel), () => request.checkEventsAccess(channel));
+      before.set(
+        channel,
+        saved.catch(() => {}),
+      );
+      return saved;
     });
     const results: CursorsReply['results'] = [];
     for (const outcome of await Promise.allSettled(saving)) {
@@ -49,7 +56,14 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
   });
 
   /** Resolves with the cursor that is saved. */
-  async function save(clientId: string, { channel, after, epoch }: SeenCursor): Promise<number> {
+  async function save(
+    clientId: string,
+    { channel, after, epoch }: SeenCursor,
+    before: Promise<unknown> | undefined,
+    checkAccess: () => void,
+  ): Promise<number> {
+    checkAccess();
+    if (before !== undefined) await before;
     const known = epoch ?? epochAt(await store.loadCursor(clientId, channel), after);
     return (await store.saveCursor(clientId, channel, after, known)).after;
   }
