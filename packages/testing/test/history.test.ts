@@ -143,7 +143,16 @@ describe('what an honest store does', () => {
     expect(checkHistory(rewound())).toEqual([]);
   });
 
-  it('is explained if an event is lost, and stored again by its writer before that is answered', () => {
+  it.each([
+    ['while the store is in doubt', [{ kind: 'doubt', from: 4, to: 5, acknowledged: false }]],
+    [
+      'as somebody saw',
+      [
+        { kind: 'tail', asked: 4, lastId: 2 },
+        { kind: 'tail', asked: 5, lastId: 1 },
+      ],
+    ],
+  ] as const)('is explained if an event is lost, and stored again by its writer, %s', (_, evidence) => {
     const channel = 'again';
     const event = (reader: string, id: number) =>
       ({ kind: 'event', channel, reader, id, value: `value ${id}` }) as const;
@@ -161,7 +170,7 @@ describe('what an honest store does', () => {
       append(1, 1, 2),
       event('a', 1),
       event('a', 2),
-      { kind: 'doubt', channel, from: 4, to: 5, acknowledged: false },
+      ...evidence.map((entry) => ({ ...entry, channel })),
       { kind: 'report', channel, reader: 'a' },
       event('a', 2),
       append(2, 3, 6),

@@ -15,6 +15,8 @@ export class ChannelHistory {
   /** The append that each value belongs to. */
   readonly appendOf = new Map<string, AppendEntry>();
   readonly violations: Violation[] = [];
+  /** What somebody saw as the newest id, and when it was asked for, ascending. */
+  readonly ends: readonly { readonly asked: number; readonly lastId: number }[];
 
   /** @throws if the history does not tell, once, what the store has in the end */
   constructor(channel: string, entries: readonly Entry[]) {
@@ -23,6 +25,13 @@ export class ChannelHistory {
     this.appends = entries.filter((entry) => entry.kind === 'append');
     this.doubts = entries.filter((entry) => entry.kind === 'doubt');
     for (const append of this.appends) for (const value of append.values) this.appendOf.set(value, append);
+    this.ends = entries
+      .flatMap((entry) => {
+        if (entry.kind === 'tail') return entry;
+        if (entry.kind === 'look') return { asked: entry.asked, lastId: entry.events.at(-1)?.id ?? 0 };
+        return [];
+      })
+      .toSorted((a, b) => a.asked - b.asked);
     const logs = entries.filter((entry): entry is LogEntry => entry.kind === 'log');
     const [log] = logs;
     if (log === undefined || logs.length > 1)
@@ -43,12 +52,22 @@ export class ChannelHistory {
 
   /**
    * Whether an event that somebody got for this id may have been lost since: the log has another one, or none, or it was stored
-   * again, by an append that was tried again after the loss.
+   * again, by an append that was tried again after the loss: while the store was in doubt, or after somebody saw it end before.
    */
   mayBeLost(id: number, value: string | undefined): boolean {
-    if (value === undefined || this.log.valueAt(id) !== value) return true;
+    if (value === undefined || this.log.valueAt(id) !== value || this.#wasSeenToEndBefore(id)) return true;
     const append = this.appendOf.get(value);
     return this.doubts.some(({ from, to }) => append && append.answered >= from && append.asked <= to);
+  }
+
+  /** Whether somebody saw the event, or a later one, and somebody who asked later saw none of them. */
+  #wasSeenToEndBefore(id: number): boolean {
+    let isSeen = false;
+    for (const end of this.ends) {
+      if (end.lastId >= id) isSeen = true;
+      else if (isSeen) return true;
+    }
+    return false;
   }
 
   report(kind: ViolationKind, what: string): void {
