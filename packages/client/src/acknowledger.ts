@@ -6,7 +6,7 @@ import { RequestError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 
 /** The pause after a request, so that what is acknowledged meanwhile shares the next one, milliseconds. */
-const PAUSE_MS = 100;
+const PAUSE_MS = 50;
 /** One request may take this long, milliseconds. */
 const TIMEOUT_MS = 10_000;
 

@@ -1,3 +1,4 @@
+import type { Event } from '@ganomede/events-protocol';
 import { isUnknown } from './acknowledger.js';
 import { Backoff } from './backoff.js';
 import { Cursor } from './cursor.js';
@@ -18,7 +19,7 @@ const MAX_RETRY_MS = 3_600_000;
 /** How long the others wait for a reader that does not take its events; then it reads by itself. Milliseconds. */
 const HOLD_UP_MS = 20;
 /** For how long it does, milliseconds. */
-const SLOW_MS = 60_000;
+const SLOW_MS = 10_000;
 /** What nobody reads any more stays open so long, for handlers that come and go. Milliseconds. */
 const LINGER_MS = 200;
 /** An agent that allows fewer connections than this would have none left for anything else. */
@@ -35,6 +36,8 @@ interface Subscription {
   readonly pages: EventPage[];
   /** Events in `pages`. */
   held: number;
+  /** Whether its reader has taken any since the others have to wait for it. */
+  hasTaken: boolean;
   connection: StreamConnection | undefined;
   reader: Reader | undefined;
   /** Nobody wants more. */
@@ -125,6 +128,10 @@ export class SharedStream {
     if (this.#signal.aborted) throw closed();
     const subscription = this.#subscriptionAt(cursor);
     subscription.isLeft = false;
+    // Between two pages whatever else there is to do has its turn: acknowledgements go out, too.
+    if (subscription.pages.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#signal.aborted) throw closed();
+    if (this.#subscriptions.get(cursor.channel) !== subscription) return undefined;
     return new Promise((resolve, reject) => {
       subscription.reader = { resolve, reject };
       this.#give(subscription);
@@ -173,6 +180,7 @@ export class SharedStream {
       given: after,
       pages: [],
       held: 0,
+      hasTaken: false,
       connection: undefined,
       reader: undefined,
       isLeft: false,
@@ -184,10 +192,10 @@ export class SharedStream {
 
   /** If there is a page and somebody who waits for it. */
   #give(subscription: Subscription): void {
-    if (subscription.reader === undefined) return;
-    const page = subscription.pages.shift();
-    if (page === undefined) return;
+    if (subscription.reader === undefined || subscription.pages.length === 0) return;
+    const page = joined(subscription.pages, subscription.limit ?? this.#options.limit);
     subscription.held -= page.events.length;
+    subscription.hasTaken = true;
     subscription.given = endOf(page, subscription.given);
     this.#takeReader(subscription)?.resolve(page);
     if (this.#holdUp !== undefined && this.#overfull().length === 0) this.#endHoldUp();
@@ -296,12 +304,15 @@ export class SharedStream {
   #holdEverythingUp(): void {
     if (this.#holdUp !== undefined) return;
     for (const connection of this.#connections) connection.pause();
+    for (const subscription of this.#subscriptions.values()) subscription.hasTaken = false;
     this.#holdUp = setTimeout(() => {
-      for (const { channel } of this.#overfull()) {
+      for (const { channel, hasTaken } of this.#overfull()) {
+        if (hasTaken) continue;
         this.#slowUntil.set(channel, performance.now() + SLOW_MS);
         this.#subscriptions.delete(channel);
       }
       this.#endHoldUp();
+      if (this.#overfull().length > 0) this.#holdEverythingUp();
     }, HOLD_UP_MS);
   }
 
@@ -367,6 +378,22 @@ export class SharedStream {
       ended: () => end(false),
     });
   }
+}
+
+/** Takes the first of these pages, with what follows it without a rewind, up to `limit` events. */
+function joined(pages: EventPage[], limit: number): EventPage {
+  const first = pages.shift() as EventPage;
+  let [last, events] = [first, first.events];
+  for (let next = pages[0]; next !== undefined && next.rewind === undefined; next = pages[0]) {
+    if (next.epoch !== first.epoch || events.length + next.events.length > limit) break;
+    if (last === first) events = [...events];
+    (events as Event[]).push(...next.events);
+    last = next;
+    pages.shift();
+  }
+  // As of the first one: what is no longer kept by now was given.
+  const bounds = last.bounds && { ...last.bounds, firstId: first.bounds?.firstId ?? 0 };
+  return { ...first, events, bounds, epoch: last.epoch };
 }
 
 /** Where a reader is that has finished the page. */
