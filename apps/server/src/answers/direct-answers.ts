@@ -1,0 +1,141 @@
+import { Socket } from 'node:net';
+import type { EventPage } from '@ganomede/events-store';
+import type { FastifyReply } from 'fastify';
+import type { Lifecycle } from '../plugins/stopping.js';
+import { pageHeaders, sendJson, sendPage } from './json.js';
+
+export interface DirectAnswersOptions {
+  /** Whether answers may go past Fastify's reply: only if nobody else has added `onSend` hooks, which would not see them. */
+  readonly direct: boolean;
+  readonly lifecycle: Lifecycle;
+}
+
+/** A larger body is sent as the buffer that it is: copying it would cost more than a second piece. Bytes. */
+const LARGEST_COPY = 8 * 1024;
+
+/** What all who get a page get, in the same second: the end of the head, and the body if it is not too large to be copied. */
+interface RenderedPage {
+  readonly page: EventPage;
+  readonly date: string;
+  readonly text: string;
+}
+
+/**
+ * The answers that a server gives most often, to publishes and polls. Rendering the head of an answer takes Fastify and
+ * Node.js longer than everything else that an answer needs, so a plain one is rendered here and written in one piece; what
+ * is the same for all who get a page, once for all of them. It has the bytes that Fastify would have sent, and counts, is timed
+ * and logged as every other. Whatever is not plain goes through Fastify.
+ */
+export class DirectAnswers {
+  readonly #options: DirectAnswersOptions;
+  #second = 0;
+  #date = '';
+  /** The last one that was rendered. */
+  #rendered: RenderedPage | undefined;
+
+  constructor(options: DirectAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Answers with JSON that is text already. */
+  sendJson(reply: FastifyReply, json: string): FastifyReply {
+    const head = this.#headOf(reply);
+    // In other texts a character is not a byte.
+    if (head === undefined || Buffer.byteLength(json) !== json.length) return sendJson(reply, json);
+    return finish(reply, `${head}${this.#restOfHead(reply, json.length)}${json}`);
+  }
+
+  /** Answers with a page; `after`: the cursor that was read by. */
+  sendPage(reply: FastifyReply, page: EventPage, after: number): void {
+    const head = page.rewoundTo === undefined ? this.#headOf(reply) : undefined;
+    if (head === undefined) {
+      sendPage(reply, page, after);
+      return;
+    }
+    const { json } = page;
+    const text = head + this.#renderedOf(reply, page, json);
+    finish(reply, text, json.length > LARGEST_COPY ? json : undefined);
+  }
+
+  /**
+   * The beginning of a head, with the headers that are set already, as `X-Request-Id`. Undefined if the answer is none that is
+   * rendered here: its connection does not stay open or another answer is still to go out on it, say.
+   */
+  #headOf(reply: FastifyReply): string | undefined {
+    const { raw, request } = reply;
+    const { direct, lifecycle } = this.#options;
+    if (!direct || lifecycle.stopping) return undefined;
+    if (!raw.shouldKeepAlive || !(raw.socket instanceof Socket) || request.raw.httpVersion !== '1.1')
+      return undefined;
+    // Those that went past Fastify already are Node.js's to send.
+    if (raw.getHeaderNames().length > 0) return undefined;
+    const headers = reply.getHeaders();
+    let head = 'HTTP/1.1 200 OK\r\n';
+    for (const name in headers) {
+      const value = headers[name];
+      if (typeof value !== 'string' || !PLAIN.test(value) || FRAMING.has(name)) return undefined;
+      head += `${name}: ${value}\r\n`;
+    }
+    return head;
+  }
+
+  #renderedOf(reply: FastifyReply, page: EventPage, json: Buffer): string {
+    const date = this.#dateNow();
+    const last = this.#rendered;
+    if (last?.page === page && last.date === date) return last.text;
+    let head = '';
+    // Fastify sends the names of headers so too.
+    for (const [name, value] of pageHeaders(page)) head += `${name.toLowerCase()}: ${value}\r\n`;
+    head += this.#restOfHead(reply, json.length);
+    // Flat, so that not everybody who gets it puts its pieces together.
+    const text =
+      json.length > LARGEST_COPY
+        ? head
+        : Buffer.concat([Buffer.from(head, 'latin1'), json]).toString('latin1');
+    this.#rendered = { page, date, text };
+    return text;
+  }
+
+  #restOfHead(reply: FastifyReply, length: number): string {
+    const { keepAliveTimeout } = reply.server.server;
+    return (
+      `content-type: application/json; charset=utf-8\r\ncontent-length: ${length}\r\n` +
+      `Date: ${this.#dateNow()}\r\nConnection: keep-alive\r\n` +
+      `Keep-Alive: timeout=${Math.floor(keepAliveTimeout / 1000)}\r\n\r\n`
+    );
+  }
+
+  #dateNow(): string {
+    const now = Date.now();
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = new Date(now).toUTCString();
+    }
+    return this.#date;
+  }
+}
+
+const PLAIN = /^[\t\x20-\x7e]*$/;
+const FRAMING = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'keep-alive',
+  'transfer-encoding',
+]);
+
+/**
+ * Writes an answer that is text in Latin-1, a character a byte, and ends it; the hooks that come after an answer run
+ * as ever. `body` follows if it is not in the text.
+ */
+function finish(reply: FastifyReply, text: string, body?: Buffer): FastifyReply {
+  reply.hijack();
+  const { raw } = reply;
+  // What Node.js itself sends before the body: with a head of our own, it renders none. Not a public property, but there
+  // since its beginnings; a test compares what is sent.
+  (raw as unknown as { _header: string })._header = text;
+  raw.end(body);
+  return reply;
+}
