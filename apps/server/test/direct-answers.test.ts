@@ -127,7 +127,6 @@ describe('an answer that goes past Fastify', () => {
     ['a page of a saved cursor', poll('')],
     ['an empty page', poll('after=4')],
     ['a page of an empty channel', poll('after=0').replace('channel=c', 'channel=empty')],
-    ['a page that is too large to be copied', poll('after=3')],
     ['an event', publish(EVENT)],
     ['several events', publish({ events: [EVENT, EVENT] })],
     ['what asks whether it may send its body', publish(EVENT, 'Expect: 100-continue\r\n')],
@@ -150,7 +149,7 @@ describe('an answer that goes past Fastify', () => {
     ],
   ])('has the same bytes: %s', async (_what, request, settings) => {
     const { store, direct, usual } = await startBoth(settings);
-    await fill(store, 'one', 'zwei: ü', '三 🎉', 'x'.repeat(20_000));
+    await fill(store, 'one', 'zwei: ü', '三 🎉', 'x'.repeat(5_000));
     const count = request.includes('Expect:') ? 2 : 1;
     const expected = await usual.exchange(request, count);
     expect(expected.at(-1)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
@@ -217,7 +216,7 @@ describe('an answer that goes past Fastify', () => {
 
   it('leaves its connection ready for the next request', async () => {
     const { store, direct } = await startBoth();
-    await fill(store, 'one', 'x'.repeat(20_000));
+    await fill(store, 'one', 'two');
     const socket = connect((direct.app.server.address() as AddressInfo).port, '127.0.0.1').setEncoding(
       'latin1',
     );
@@ -226,45 +225,23 @@ describe('an answer that goes past Fastify', () => {
       expect(await answerTo(socket, request)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
     expect(direct.throughFastify).toBe(0);
   });
-
-  it('waits for a reader that takes nothing for a while', async () => {
-    const { store, direct } = await startBoth();
-    await fill(store, ...Array.from({ length: 40 }, () => 'x'.repeat(400_000)));
-    const socket = connect((direct.app.server.address() as AddressInfo).port, '127.0.0.1').setEncoding(
-      'latin1',
-    );
-    onTestFinished(() => void socket.destroy());
-    socket.pause();
-    socket.write(poll('after=0&limit=20'));
-    // The server has handed over all of it to the connection, which cannot take it.
-    const connections = () =>
-      new Promise((resolve) => direct.app.server.getConnections((_, count) => resolve(count)));
-    await expect.poll(connections).toBe(1);
-    const [answer] = await new Promise<string[]>((resolve) => {
-      let received = '';
-      socket.on('data', (chunk) => {
-        received += chunk;
-        const answers = wholeAnswers(received);
-        if (answers.length === 1) resolve(answers);
-      });
-      socket.resume();
-    });
-    expect(answer?.length).toBeGreaterThan(20 * 400_000);
-    expect(await answerTo(socket, poll('after=0&limit=1'))).toMatch(/^HTTP\/1.1 200 OK\r\n/);
-  });
 });
 
 describe('an answer that is not plain goes through Fastify', () => {
   it.each<[what: string, request: string, settings?: Settings]>([
-    ['the client ends its connection', poll('after=0', { headers: 'Connection: close\r\n' })],
-    ['HTTP/1.0', poll('after=0', { version: '1.0' })],
-    ['HTTP/1.0, kept alive', poll('after=0', { version: '1.0', headers: 'Connection: keep-alive\r\n' })],
+    ['the client ends its connection', poll('after=0&limit=1', { headers: 'Connection: close\r\n' })],
+    ['HTTP/1.0', poll('after=0&limit=1', { version: '1.0' })],
+    [
+      'HTTP/1.0, kept alive',
+      poll('after=0&limit=1', { version: '1.0', headers: 'Connection: keep-alive\r\n' }),
+    ],
     ['a store that came back older', poll('after=9&epoch=another-one-')],
+    ['a large page', poll('after=1')],
     ['an error', poll('after=x')],
     ['an event that is none', publish({ from: 1 })],
     [
       'a hook that asks for another connection',
-      poll('after=0'),
+      poll('after=0&limit=1'),
       {
         prepare: (app) =>
           app.addHook('onRequest', async (_, reply) => void reply.header('Connection', 'close')),
@@ -272,26 +249,26 @@ describe('an answer that is not plain goes through Fastify', () => {
     ],
     [
       'a header that Fastify does not know',
-      poll('after=0'),
+      poll('after=0&limit=1'),
       {
         prepare: (app) => app.addHook('onRequest', async (_, reply) => void reply.raw.setHeader('X-A', '1')),
       },
     ],
     [
       'a header with several values',
-      poll('after=0'),
+      poll('after=0&limit=1'),
       {
         prepare: (app) => app.addHook('onRequest', async (_, reply) => void reply.header('X-A', ['1', '2'])),
       },
     ],
     [
       'a header beyond ASCII',
-      poll('after=0'),
+      poll('after=0&limit=1'),
       { prepare: (app) => app.addHook('onRequest', async (_, reply) => void reply.header('X-A', 'ü')) },
     ],
   ])('%s', async (_what, request, settings) => {
     const { store, direct, usual } = await startBoth(settings);
-    await fill(store, 'one');
+    await fill(store, 'one', 'x'.repeat(20_000));
     const expected = await usual.exchange(request);
     expect(await direct.exchange(request)).toEqual(expected);
     expect(direct.throughFastify).toBe(1);

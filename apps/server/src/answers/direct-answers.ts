@@ -10,10 +10,10 @@ export interface DirectAnswersOptions {
   readonly lifecycle: Lifecycle;
 }
 
-/** A larger body is sent as the buffer that it is: copying it would cost more than a second piece. Bytes. */
-const LARGEST_COPY = 8 * 1024;
+/** A larger body is sent as the buffer that it is: in one piece with its head it would have to be copied, which takes longer. Bytes. */
+const LARGEST_BODY = 8 * 1024;
 
-/** What all who get a page get, in the same second: the end of the head, and the body if it is not too large to be copied. */
+/** What all who get a page get in the same second: the end of the head, and the body. */
 interface RenderedPage {
   readonly page: EventPage;
   readonly date: string;
@@ -39,22 +39,19 @@ export class DirectAnswers {
 
   /** Answers with JSON that is text already. */
   sendJson(reply: FastifyReply, json: string): FastifyReply {
-    const head = this.#headOf(reply);
     // In other texts a character is not a byte.
-    if (head === undefined || Buffer.byteLength(json) !== json.length) return sendJson(reply, json);
+    const isPlain = json.length <= LARGEST_BODY && Buffer.byteLength(json) === json.length;
+    const head = isPlain ? this.#headOf(reply) : undefined;
+    if (head === undefined) return sendJson(reply, json);
     return finish(reply, `${head}${this.#restOfHead(reply, json.length)}${json}`);
   }
 
   /** Answers with a page; `after`: the cursor that was read by. */
-  sendPage(reply: FastifyReply, page: EventPage, after: number): void {
-    const head = page.rewoundTo === undefined ? this.#headOf(reply) : undefined;
-    if (head === undefined) {
-      sendPage(reply, page, after);
-      return;
-    }
-    const { json } = page;
-    const text = head + this.#renderedOf(reply, page, json);
-    finish(reply, text, json.length > LARGEST_COPY ? json : undefined);
+  sendPage(reply: FastifyReply, page: EventPage, after: number): FastifyReply {
+    const isPlain = page.rewoundTo === undefined && page.json.length <= LARGEST_BODY;
+    const head = isPlain ? this.#headOf(reply) : undefined;
+    if (head === undefined) return sendPage(reply, page, after);
+    return finish(reply, head + this.#renderedOf(reply, page));
   }
 
   /**
@@ -79,19 +76,16 @@ export class DirectAnswers {
     return head;
   }
 
-  #renderedOf(reply: FastifyReply, page: EventPage, json: Buffer): string {
+  #renderedOf(reply: FastifyReply, page: EventPage): string {
     const date = this.#dateNow();
     const last = this.#rendered;
     if (last?.page === page && last.date === date) return last.text;
     let head = '';
     // Fastify sends the names of headers so too.
     for (const [name, value] of pageHeaders(page)) head += `${name.toLowerCase()}: ${value}\r\n`;
-    head += this.#restOfHead(reply, json.length);
+    head += this.#restOfHead(reply, page.json.length);
     // Flat, so that not everybody who gets it puts its pieces together.
-    const text =
-      json.length > LARGEST_COPY
-        ? head
-        : Buffer.concat([Buffer.from(head, 'latin1'), json]).toString('latin1');
+    const text = Buffer.concat([Buffer.from(head, 'latin1'), page.json]).toString('latin1');
     this.#rendered = { page, date, text };
     return text;
   }
@@ -126,16 +120,13 @@ const FRAMING = new Set([
   'transfer-encoding',
 ]);
 
-/**
- * Writes an answer that is text in Latin-1, a character a byte, and ends it; the hooks that come after an answer run
- * as ever. `body` follows if it is not in the text.
- */
-function finish(reply: FastifyReply, text: string, body?: Buffer): FastifyReply {
+/** Writes an answer, a character a byte, and ends it; the hooks that come after an answer run as ever. */
+function finish(reply: FastifyReply, text: string): FastifyReply {
   reply.hijack();
   const { raw } = reply;
-  // What Node.js itself sends before the body: with a head of our own, it renders none. Not a public property, but there
-  // since its beginnings; a test compares what is sent.
+  // What Node.js itself puts before a body: if there is something it renders no head. Not a public property, but there since
+  // its beginnings; a test compares what is sent.
   (raw as unknown as { _header: string })._header = text;
-  raw.end(body);
+  raw.end();
   return reply;
 }
