@@ -248,6 +248,29 @@ describe('an answer that is not plain goes through Fastify', () => {
       },
     ],
     [
+      'a hook that sets another status',
+      poll('after=0&limit=1'),
+      { prepare: (app) => app.addHook('onRequest', async (_, reply) => void reply.code(203)) },
+    ],
+    [
+      'a connection for so many requests',
+      poll('after=0&limit=1'),
+      {
+        prepare: (app) => {
+          app.server.maxRequestsPerSocket = 5;
+        },
+      },
+    ],
+    [
+      'a connection that is kept for no stated time',
+      poll('after=0&limit=1'),
+      {
+        prepare: (app) => {
+          app.server.keepAliveTimeout = 0;
+        },
+      },
+    ],
+    [
       'a header that Fastify does not know',
       poll('after=0&limit=1'),
       {
