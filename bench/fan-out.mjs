@@ -23,7 +23,7 @@ export default {
         against(
           ratioOf(results, name, reference, last),
           reference,
-          reference === 'limit' ? {} : { atMost: 1.5 },
+          reference === 'limit' ? {} : { atMost: 1 },
         );
       return rows(results, last, ms, {
         'ours, embedded': [to('ours, embedded', 'nchan, memory'), to('ours, embedded', 'limit')],

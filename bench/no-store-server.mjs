@@ -10,7 +10,7 @@ const store = await openEventStore(() => ({
   scan: () => Promise.reject(new Error('Nothing is stored')),
   close: async () => {},
 }));
-const app = buildApp({ store, config: { apiSecret: SECRET } });
+const app = buildApp({ store, config: { apiSecret: SECRET }, directAnswers: true });
 
 process.once('SIGTERM', () => process.exit(0));
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' });

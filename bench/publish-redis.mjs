@@ -25,7 +25,7 @@ export default {
       return [
         ...rateRows(results, 'events', {
           'ours, Redis': [
-            against(to('limit'), 'limit', { atLeast: 0.6 }),
+            against(to('limit'), 'limit', { atLeast: 0.65 }),
             against(to('original'), 'original', { atLeast: 5 }),
             against(to('nchan, Redis'), 'nchan, Redis', { atLeast: 1 }),
           ],

@@ -22,6 +22,11 @@ export interface AppOptions {
   readonly context?: AppContext;
   /** Whether it has `/health` and `/metrics`, default true. */
   readonly operations?: boolean;
+  /**
+   * Whether the answers to polls and publishes go past Fastify's reply, which is quicker. `onSend` hooks that are added to the app do
+   * not see them then; all other hooks do. Default false.
+   */
+  readonly directAnswers?: boolean;
   /** `TRUST_PROXY`. Default: an address is that of the connection. */
   readonly trustProxy?: string | undefined;
 }
@@ -32,12 +37,12 @@ const HEADERS_TIMEOUT_MS = 10_000;
 
 /** The server: every route of the protocol under `/events/v1`, and what belongs to the root. Not yet listening. */
 export function buildApp(options: AppOptions): FastifyInstance {
-  const { store, config, logger, operations = true } = options;
+  const { store, config, logger, operations = true, directAnswers: direct = false } = options;
   const context = options.context ?? createAppContext(store, config);
   const app = createFastify(logger, options.trustProxy);
   // In a scope of its own: routes that the caller adds stay the caller's.
   app.register((fastify) =>
-    assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations }),
+    assemble(fastify, context, config, { prefix: API_PREFIX, aliases: true, operations, direct }),
   );
   return app;
 }

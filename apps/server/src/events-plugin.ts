@@ -2,6 +2,7 @@ import cors from '@fastify/cors';
 import { EPOCH_HEADER, FIRST_ID_HEADER, LAST_ID_HEADER, REWOUND_HEADER } from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { DirectAnswers } from './answers/direct-answers.js';
 import { Untaken } from './answers/untaken.js';
 import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
 import { access } from './plugins/access.js';
@@ -61,7 +62,7 @@ export const eventsPlugin: FastifyPluginAsync<EventsPluginOptions> = async (
   { store, ...settings },
 ) => {
   const context = createAppContext(store, settings);
-  await assemble(fastify, context, settings, { prefix: '', aliases: false, operations: true });
+  await assemble(fastify, context, settings, { prefix: '', aliases: false, operations: true, direct: false });
 };
 
 /** Which routes a server has, and where. */
@@ -72,6 +73,8 @@ interface Routes {
   readonly aliases: boolean;
   /** Whether it has `/health` and `/metrics`. */
   readonly operations: boolean;
+  /** Whether its most frequent answers go past Fastify's reply, and so past `onSend` hooks. */
+  readonly direct: boolean;
 }
 
 /** The one assembly, of the plugin and of the app: what concerns every request, once, and then the routes. */
@@ -79,12 +82,12 @@ export async function assemble(
   fastify: FastifyInstance,
   context: AppContext,
   settings: RouteSettings,
-  { prefix, aliases, operations }: Routes,
+  { prefix, aliases, operations, direct }: Routes,
 ): Promise<void> {
   const { maxLimit } = withDefaults(settings);
   await fastify.register(openapiDocument);
   await requestPlugins(fastify, context, settings);
-  await fastify.register((scope) => protocolRoutes(scope, context, settings), { prefix });
+  await fastify.register((scope) => protocolRoutes(scope, context, settings, direct), { prefix });
   if (aliases) {
     await fastify.register(async (scope) => {
       scope.addHook('onRoute', (route) => {
@@ -138,14 +141,16 @@ async function requestPlugins(
 /** Every route of the protocol. */
 async function protocolRoutes(
   fastify: FastifyInstance,
-  { store, metrics }: Pick<AppContext, 'store' | 'metrics'>,
+  { store, metrics, lifecycle }: Pick<AppContext, 'store' | 'metrics' | 'lifecycle'>,
   settings: Partial<Pick<Config, 'pollTimeoutMs' | 'maxLimit'>>,
+  direct: boolean,
 ): Promise<void> {
   const { pollTimeoutMs, maxLimit } = withDefaults(settings);
-  await fastify.register(publish, { store, metrics });
+  const answers = new DirectAnswers({ direct, lifecycle });
+  await fastify.register(publish, { store, metrics, answers });
   await fastify.register(appends, { store, metrics });
   const untaken = new Untaken();
-  await fastify.register(read, { store, metrics, untaken, pollTimeoutMs, maxLimit });
+  await fastify.register(read, { store, metrics, answers, untaken, pollTimeoutMs, maxLimit });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
   await fastify.register(cursors, { store });
   await fastify.register(latest, { store, maxLimit });

@@ -12,9 +12,16 @@ export function sendJson(reply: FastifyReply, json: string | Buffer): FastifyRep
  * read by.
  */
 export function sendPage(reply: FastifyReply, page: EventPage, after?: number): FastifyReply {
-  const { firstId, lastId, epoch, rewoundTo } = page;
-  reply.header(FIRST_ID_HEADER, firstId).header(LAST_ID_HEADER, lastId);
-  if (epoch !== '') reply.header(EPOCH_HEADER, epoch);
-  if (rewoundTo !== undefined) reply.header(REWOUND_HEADER, `${after}; ${rewoundTo}`);
+  for (const [name, value] of pageHeaders(page)) reply.header(name, value);
+  if (page.rewoundTo !== undefined) reply.header(REWOUND_HEADER, `${after}; ${page.rewoundTo}`);
   return sendJson(reply, page.json);
+}
+
+/** The headers that tell the bounds and the epoch of a page. */
+export function pageHeaders({ firstId, lastId, epoch }: EventPage): [name: string, value: string][] {
+  const bounds: [string, string][] = [
+    [FIRST_ID_HEADER, `${firstId}`],
+    [LAST_ID_HEADER, `${lastId}`],
+  ];
+  return epoch === '' ? bounds : [...bounds, [EPOCH_HEADER, epoch]];
 }

@@ -8,7 +8,7 @@ import {
 } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
-import { sendPage } from './json.js';
+import type { DirectAnswers } from './direct-answers.js';
 import type { Waiting, WaitingRequest, WaitingRequests } from './waiting-requests.js';
 
 /** What a consumer asks for. */
@@ -27,6 +27,7 @@ export interface PollContext {
   readonly store: Pick<EventStore, 'start' | 'loadCursor' | 'saveCursor' | 'saveEpoch' | 'saveRewind'>;
   readonly waitingRequests: WaitingRequests;
   readonly metrics: Pick<Metrics, 'delivered'>;
+  readonly answers: DirectAnswers;
 }
 
 /**
@@ -128,7 +129,7 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     const page = this.#page;
     if (page === undefined || this.#saving > 0 || this.#answered) return;
     try {
-      sendPage(this.#reply, page, this.#cursor.after);
+      this.#context.answers.sendPage(this.#reply, page, this.#cursor.after);
       this.#answered = true;
       this.#waiting?.leave();
       this.#context.metrics.delivered.inc(page.count);

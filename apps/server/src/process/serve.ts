@@ -37,6 +37,7 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
     logger,
     context,
     operations: operations === undefined,
+    directAnswers: true,
     trustProxy: config.trustProxy,
   });
   stopOnSignal(logger, {

@@ -37,7 +37,7 @@ export async function startServer(options: StartServerOptions = {}): Promise<Run
     if (given === undefined) await store.close();
   };
   try {
-    app = buildApp({ store, config: { ...settings, apiSecret: secret } });
+    app = buildApp({ store, config: { ...settings, apiSecret: secret }, directAnswers: true });
     await app.listen({ port: 0, host: '127.0.0.1' });
   } catch (error) {
     await close();

@@ -9,14 +9,15 @@ import {
 } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
+import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
-import { sendJson } from '../answers/json.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
 
 export interface PublishOptions {
   readonly store: Pick<EventStore, 'append'>;
   readonly metrics: Pick<Metrics, 'published'>;
+  readonly answers: DirectAnswers;
 }
 
 const schema = {
@@ -40,7 +41,10 @@ const access: Access = {
 };
 
 /** `POST /events` */
-export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify, { store, metrics }) => {
+export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
+  fastify,
+  { store, metrics, answers },
+) => {
   fastify.post('/events', { config: { access }, schema }, async (request, reply) => {
     const isBatch = 'events' in request.body;
     const appending = append(request.body, request.headers['idempotency-key']);
@@ -48,7 +52,7 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (fastify
     (request as { body: unknown }).body = undefined;
     const headers = await appending;
     metrics.published.inc(headers.length);
-    return sendJson(reply, JSON.stringify(isBatch ? headers : headers[0]));
+    return answers.sendJson(reply, JSON.stringify(isBatch ? headers : headers[0]));
   });
 
   function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {

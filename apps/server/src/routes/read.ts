@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
@@ -12,6 +13,7 @@ import { asksForStream, type StreamContext, stream } from './stream.js';
 export interface ReadOptions {
   readonly store: PollContext['store'] & StreamContext['store'];
   readonly metrics: Pick<Metrics, 'delivered'>;
+  readonly answers: DirectAnswers;
   readonly pollTimeoutMs: number;
   readonly maxLimit: number;
   readonly untaken: Untaken;

@@ -39,6 +39,7 @@ export async function startServer(
   const app = buildApp({
     store,
     trustProxy,
+    directAnswers: true,
     config: {
       apiSecret: SECRET,
       pollTimeoutMs: 10_000,
