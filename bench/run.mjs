@@ -22,6 +22,7 @@ const SCENARIOS = [
   'redis-memory',
   'growth',
   'workers',
+  'peers',
 ];
 
 const FULL = { quick: false, rounds: 3, warmUpS: 1, seconds: 3 };
