@@ -150,7 +150,7 @@ export const nchan = (redis) => ({
  * @typedef {object} PeerContender
  * @property {string} name
  * @property {import('../load/peers/index.mjs').PeerName} peer
- * @property {RedisServer} [redis]  that it keeps its events in
+ * @property {RedisServer | undefined} [redis]  that it keeps its events in
  * @property {() => Promise<Server>} start  rejects with `Missing` where it is not on this machine
  */
 
