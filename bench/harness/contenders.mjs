@@ -246,12 +246,20 @@ export async function versions() {
   const { version } = JSON.parse(
     readFileSync(join(dirname(require.resolve('fastify')), 'package.json'), 'utf8'),
   );
+  const nats = await natsVersion();
+  const clients = ['@nats-io/jetstream', 'bullmq', 'ioredis'].map(
+    (name) => `${name} ${JSON.parse(readFileSync(packageFile(name), 'utf8')).version}`,
+  );
   return {
     fastify: version,
+    peers: `${clients.join(', ')}; nats-server ${nats ?? 'not installed'}`,
     original: `ganomede-events 1.5.3 on Node.js ${NODE_16}`,
     nginx: nginx === undefined ? 'not installed' : `${nginx}, nchan ${nchanVersion}`,
   };
 }
+
+/** Some packages do not let it be resolved. @param {string} name */
+const packageFile = (name) => new URL(`../node_modules/${name}/package.json`, import.meta.url);
 
 /** One worker, as ours is one process; messages are kept. */
 const nginxConf = (

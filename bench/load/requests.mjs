@@ -12,7 +12,7 @@ const storedWithout = (/** @type {string} */ text) =>
 const TEXT = 'x'.repeat(EVENT_BYTES - storedWithout('').length);
 const EVENT = `"from":"bench","type":"measured","data":{"text":"${TEXT}"}`;
 
-/** The same, as a client sends it. @returns {import('./peers/index.mjs').OutgoingEvent} */
+/** The same, as a client sends it. @returns {import('./peers/index.mjs').Event} */
 export const event = () => ({ from: 'bench', type: 'measured', data: { text: TEXT } });
 
 /** An event as it is stored. @param {number} id */
