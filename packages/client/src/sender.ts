@@ -95,7 +95,8 @@ export class Sender {
   /** What the next request is made of, in the order in which it stands there. */
   #take(): Queued[] {
     const isSingle = this.#isSingle;
-    const [taken, rest]: [Queued[], Queued[]] = [[], []];
+    const taken: Queued[] = [];
+    let rest: Queued[] = [];
     /** Of these lanes nothing more is taken. */
     const closed = new Set<string>();
     for (const lane of this.#held.keys()) if (!this.#isReady(lane)) closed.add(lane);
@@ -103,7 +104,7 @@ export class Sender {
     let length = 0;
     for (const [i, queued] of this.#queue.entries()) {
       if (events >= MAX_EVENTS && !isSingle) {
-        rest.push(...this.#queue.slice(i));
+        rest = rest.concat(this.#queue.slice(i));
         break;
       }
       const { lane } = queued;
@@ -131,10 +132,11 @@ export class Sender {
 
   /** Resolves once something that is queued is no longer held, or something comes. */
   async #untilReady(): Promise<void> {
-    const untils = this.#queue.map(({ lane }) => this.#held.get(lane)?.until ?? 0);
-    if (untils.length === 0) return;
+    let until = Number.POSITIVE_INFINITY;
+    for (const { lane } of this.#queue) until = Math.min(until, this.#held.get(lane)?.until ?? 0);
+    if (this.#queue.length === 0) return;
     this.#wake = new AbortController();
-    await sleep(Math.max(0, Math.ceil(Math.min(...untils) - performance.now())), this.#wake.signal);
+    await sleep(Math.max(0, Math.ceil(until - performance.now())), this.#wake.signal);
     this.#wake = undefined;
   }
 

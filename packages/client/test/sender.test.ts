@@ -137,6 +137,15 @@ describe('sends at the same time', () => {
   });
 });
 
+test('a very long queue is sent, also after its channel was held', async () => {
+  const server = await startServer();
+  const replies = Array.from({ length: 200 }, () => stored);
+  server.script(failing('ServiceUnavailable', 0), ...replies);
+  const client = clientOf(server, { retryBaseMs: 1, retryMaxMs: 1 });
+  const sent = Array.from({ length: 150_000 }, (_, n) => client.send('a', event(n)));
+  expect((await ids(sent)).every((id, n) => id === n)).toBe(true);
+});
+
 describe('of a grouped request', () => {
   test('what is refused fails alone, with an error of its own; what it shared an append with is stored', async () => {
     const refusing = failing('InvalidContent', 2);
