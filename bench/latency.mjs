@@ -16,10 +16,10 @@ export default {
     const redis = await startRedis();
     try {
       const results = await inTurn([ours(redis), ours(undefined)], Math.min(rounds, 2), async ({ port }) => {
-        const url = `http://127.0.0.1:${port}`;
-        const consumer = startLoad('consume', { url, channels: CHANNELS, warmUp, count, withinS: 60 });
+        const both = { peer: 'ours', port, channels: CHANNELS };
+        const consumer = startLoad('consume', { ...both, warmUp, count, withinS: 60 });
         await consumer.told;
-        await load('produce', { url, channels: CHANNELS, perSecond: PER_SECOND, count: warmUp + count });
+        await load('produce', { ...both, perSecond: PER_SECOND, count: warmUp + count });
         return /** @type {Promise<{ p50: number, p99: number, max: number }>} */ (consumer.done);
       });
       return [...results.keys()].map((name) => {

@@ -22,6 +22,7 @@ const SCENARIOS = [
   'redis-memory',
   'growth',
   'workers',
+  'peers',
 ];
 
 const FULL = { quick: false, rounds: 3, warmUpS: 1, seconds: 3 };
@@ -93,7 +94,7 @@ async function main() {
 
 /** @param {number} start @param {number} loadBefore @param {number} rounds @returns {Promise<[string, string][]>} */
 async function machine(start, loadBefore, rounds) {
-  const { fastify, original, nginx } = await versions();
+  const { fastify, original, nginx, peers } = await versions();
   const { name, version } = redisProgram();
   return [
     ['commit', await commit()],
@@ -109,6 +110,7 @@ async function machine(start, loadBefore, rounds) {
     ['Redis', `${name} ${version}`],
     ['original', original],
     ['nginx', nginx],
+    ['peers', peers],
     [
       'rounds',
       `${rounds}, ${FULL.seconds} s each after ${FULL.warmUpS} s to warm up; at most 2 rounds of latency, waiting-polls, growth and publishing to 64 channels`,

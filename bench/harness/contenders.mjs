@@ -14,7 +14,7 @@ import { listening } from './listening.mjs';
  * @typedef {object} Server
  * @property {number} port
  * @property {number} pid
- * @property {Process} child
+ * @property {Process} [child]  not there: somebody else's
  * @property {() => Promise<void>} stop
  *
  * @typedef {object} Contender
@@ -145,12 +145,62 @@ export const nchan = (redis) => ({
 });
 
 /**
+ * A server that is used through its own client.
+ *
+ * @typedef {object} PeerContender
+ * @property {string} name
+ * @property {import('../load/peers/index.mjs').PeerName} peer
+ * @property {RedisServer | undefined} [redis]  that it keeps its events in
+ * @property {() => Promise<Server>} start  rejects with `Missing` where it is not on this machine
+ */
+
+/** @param {RedisServer} [redis]  not given: embedded @returns {PeerContender} */
+export const oursThroughClient = (redis) => ({ ...ours(redis), peer: 'ours', redis });
+
+/** Debian's nats-server with JetStream, its streams in files. @returns {PeerContender} */
+export const jetStream = () => ({
+  name: 'JetStream',
+  peer: 'jetstream',
+  start: async () => {
+    if (!(await natsVersion()))
+      throw new Missing('nats-server is not installed (Debian: apt-get install nats-server)');
+    const folder = new TemporaryFolder();
+    const server = await serve('nats-server', (port) => [
+      ...['--addr', '127.0.0.1', '--port', String(port)],
+      ...['--jetstream', '--store_dir', folder.path],
+    ]);
+    return {
+      ...server,
+      stop: async () => {
+        await server.stop();
+        folder.remove();
+      },
+    };
+  },
+});
+
+/** Redis itself, by a client of its own. @param {string} name @param {'bullmq' | 'redis-streams'} peer @param {RedisServer} redis @returns {PeerContender} */
+export const onRedis = (name, peer, redis) => ({
+  name,
+  peer,
+  start: async () => {
+    await redis.command('FLUSHALL');
+    return { port: redis.port, pid: redis.pid, stop: async () => {} };
+  },
+});
+
+async function natsVersion() {
+  const { output } = await run(['nats-server', '--version']);
+  return /v([\d.]+)/.exec(output)?.[1];
+}
+
+/**
  * @param {string} file
  * @param {string[] | ((port: number) => string[])} args
- * @param {Record<string, string>} env
+ * @param {Record<string, string>} [env]
  * @returns {Promise<Server>}
  */
-async function serve(file, args, env) {
+async function serve(file, args, env = {}) {
   const port = await freePort();
   const child = new Process(file, typeof args === 'function' ? args(port) : args, {
     env: { ...env, PORT: String(port) },
@@ -196,12 +246,20 @@ export async function versions() {
   const { version } = JSON.parse(
     readFileSync(join(dirname(require.resolve('fastify')), 'package.json'), 'utf8'),
   );
+  const nats = await natsVersion();
+  const clients = ['@nats-io/jetstream', 'bullmq', 'ioredis'].map(
+    (name) => `${name} ${JSON.parse(readFileSync(packageFile(name), 'utf8')).version}`,
+  );
   return {
     fastify: version,
+    peers: `${clients.join(', ')}; nats-server ${nats ?? 'not installed'}`,
     original: `ganomede-events 1.5.3 on Node.js ${NODE_16}`,
     nginx: nginx === undefined ? 'not installed' : `${nginx}, nchan ${nchanVersion}`,
   };
 }
+
+/** Some packages do not let it be resolved. @param {string} name */
+const packageFile = (name) => new URL(`../node_modules/${name}/package.json`, import.meta.url);
 
 /** One worker, as ours is one process; messages are kept. */
 const nginxConf = (

@@ -61,9 +61,10 @@ export const load = (task, options) => startLoad(task, options).done;
  * Measures the contenders in turn, A B C A B C …, each in a fresh process every time.
  *
  * @template Figures
- * @param {Contender[]} contenders
+ * @template {Pick<Contender, 'name' | 'start'>} Any
+ * @param {Any[]} contenders
  * @param {number} rounds
- * @param {(server: Server, contender: Contender) => Promise<Figures>} measure
+ * @param {(server: Server, contender: Any) => Promise<Figures>} measure
  * @returns {Promise<Map<string, Figures[] | Missing>>} by name
  */
 export async function inTurn(contenders, rounds, measure) {
@@ -78,7 +79,7 @@ export async function inTurn(contenders, rounds, measure) {
         try {
           figures.push(await measure(server, contender));
           // What failed in it is of more use than a figure.
-          if (server.child.ended) throw new Error(`${contender.name} has ended:\n${server.child.output}`);
+          if (server.child?.ended) throw new Error(`${contender.name} has ended:\n${server.child.output}`);
         } finally {
           await server.stop();
         }

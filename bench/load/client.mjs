@@ -1,7 +1,6 @@
-// Both ends of our client, each in a process of its own. The clock of `hrtime` is the same in all processes.
+// Both ends of a client, each in a process of its own. The clock of `hrtime` is the same in all processes.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '@ganomede/events-client';
-import { SECRET } from './requests.mjs';
+import { connectTo } from './peers/index.mjs';
 
 const nowMs = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 
@@ -11,33 +10,33 @@ const names = (channels) => Array.from({ length: channels }, (_, index) => `late
 /**
  * Listens to every channel, and answers with the time that each event took.
  *
- * @param {{ url: string, channels: number, warmUp: number, count: number, withinS: number }} options
+ * @param {{ peer: import('./peers/index.mjs').PeerName, port: number, channels: number, warmUp: number, count: number, withinS: number }} options
  * @param {(figures: object) => void} tell  when it listens
  */
-export async function consume({ url, channels, warmUp, count, withinS }, tell) {
-  const client = new Client('bench-consumer', { url, secret: SECRET });
+export async function consume({ peer: name, port, channels, warmUp, count, withinS }, tell) {
+  const peer = await connectTo(name, port);
   const times = new Float64Array(count);
   let received = 0;
+  /** @type {(error: unknown) => void} */
+  let failed = () => {};
   /** @type {(value: unknown) => void} */
   let done = () => {};
   const all = new Promise((resolve, reject) => {
     done = resolve;
-    client.on('error', reject);
+    failed = reject;
     setTimeout(
       () => reject(new Error(`Only ${received} of ${warmUp + count} events came`)),
       withinS * 1000,
     ).unref();
   });
-  for (const channel of names(channels)) {
-    client.on(channel, ({ data }) => {
-      if (received >= warmUp) times[received - warmUp] = nowMs() - /** @type {any} */ (data).sentAt;
-      if (++received === warmUp + count) done(undefined);
-    });
-  }
-  await sleep(500);
+  const receive = (/** @type {import('./peers/index.mjs').Event} */ { data }) => {
+    if (received >= warmUp) times[received - warmUp] = nowMs() - Number(data.sentAt);
+    if (++received === warmUp + count) done(undefined);
+  };
+  await peer.listen(names(channels), receive, failed);
   tell({ listening: channels });
   await all;
-  await client.close();
+  await peer.close();
   times.sort();
   const at = (/** @type {number} */ part) => times[Math.min(Math.floor(count * part), count - 1)];
   return { p50: at(0.5), p99: at(0.99), max: times[count - 1] };
@@ -46,10 +45,10 @@ export async function consume({ url, channels, warmUp, count, withinS }, tell) {
 /**
  * Sends events at an even pace, whether the ones before are answered or not.
  *
- * @param {{ url: string, channels: number, perSecond: number, count: number }} options
+ * @param {{ peer: import('./peers/index.mjs').PeerName, port: number, channels: number, perSecond: number, count: number }} options
  */
-export async function produce({ url, channels, perSecond, count }) {
-  const client = new Client('bench-producer', { url, secret: SECRET });
+export async function produce({ peer: name, port, channels, perSecond, count }) {
+  const peer = await connectTo(name, port);
   const list = names(channels);
   /** @type {Promise<unknown>[]} */
   const sent = [];
@@ -59,8 +58,8 @@ export async function produce({ url, channels, perSecond, count }) {
     const early = dueAt - nowMs();
     if (early > 0) await sleep(Math.max(early, 1));
     const data = { sentAt: nowMs(), text: 'x'.repeat(60) };
-    sent.push(client.send(String(list[sent.length % channels]), { from: 'bench', type: 'measured', data }));
+    sent.push(peer.send(String(list[sent.length % channels]), { from: 'bench', type: 'measured', data }));
   }
   await Promise.all(sent);
-  await client.close();
+  await peer.close();
 }

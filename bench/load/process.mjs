@@ -2,10 +2,23 @@
 import { consume, produce } from './client.mjs';
 import { fanOut, waitingPolls } from './polls.mjs';
 import { replay } from './replay.mjs';
+import { fillThrough, manyChannels, replayThrough, sends } from './sends.mjs';
 import { fill, steady } from './steady.mjs';
 
 /** @type {Record<string, (options: any, tell: (message: object) => void) => Promise<unknown>>} */
-const tasks = { consume, produce, fanOut, waitingPolls, replay, fill, steady };
+const tasks = {
+  consume,
+  produce,
+  fanOut,
+  waitingPolls,
+  replay,
+  fill,
+  steady,
+  sends,
+  manyChannels,
+  fillThrough,
+  replayThrough,
+};
 
 process.on('disconnect', () => process.exit(1));
 

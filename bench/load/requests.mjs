@@ -12,6 +12,9 @@ const storedWithout = (/** @type {string} */ text) =>
 const TEXT = 'x'.repeat(EVENT_BYTES - storedWithout('').length);
 const EVENT = `"from":"bench","type":"measured","data":{"text":"${TEXT}"}`;
 
+/** The same, as a client sends it. @returns {import('./peers/index.mjs').Event} */
+export const event = () => ({ from: 'bench', type: 'measured', data: { text: TEXT } });
+
 /** An event as it is stored. @param {number} id */
 export const storedEvent = (id) => `{"id":${id},"timestamp":1429084002258,${EVENT}}`;
 

@@ -1,6 +1,5 @@
 // The endpoints of a server, one function each: a plain object of what is asked for in, a promise of what the server
 // answers out. Arguments that cannot be sent reject with a TypeError, everything else that goes wrong with a RequestError.
-import { randomUUID } from 'node:crypto';
 import {
   type About,
   DEFAULT_LIMIT,
@@ -35,8 +34,8 @@ export interface CallOptions {
 /** Events for one channel, which are stored all or none. */
 export interface Append {
   readonly channel: string;
-  /** The server stores what comes from one client, on one channel, under one key once. */
-  readonly key: string;
+  /** The server stores what comes from one client, on one channel, under one key once. Undefined: as often as it comes. */
+  readonly key: string | undefined;
   /** How many events. */
   readonly count: number;
   /** Whether it may have several events. */
@@ -48,21 +47,16 @@ export interface Append {
 /** An append of one event, as it is now. @throws TypeError that says what cannot be sent */
 export function appendOf(channel: string, event: unknown, key: string | undefined): Append {
   checkText('channel', channel);
-  const text = textOfEvent(event);
-  return { channel, key: checkedKey(key), count: 1, isBatch: false, text };
+  if (key !== undefined) checkIdempotencyKey(key);
+  return { channel, key, count: 1, isBatch: false, text: textOfEvent(event) };
 }
 
 /** An append of several events, as they are now. @throws TypeError that says what cannot be sent */
 export function batchOf(channel: string, events: readonly unknown[], key: string | undefined): Append {
   checkText('channel', channel);
   if (!Array.isArray(events)) throw wrong('events', 'an array', events);
-  return { channel, key: checkedKey(key), count: events.length, isBatch: true, text: textOfEvents(events) };
-}
-
-function checkedKey(key: string | undefined): string {
-  if (key === undefined) return randomUUID();
-  checkIdempotencyKey(key);
-  return key;
+  if (key !== undefined) checkIdempotencyKey(key);
+  return { channel, key, count: events.length, isBatch: true, text: textOfEvents(events) };
 }
 
 export interface AppendCallOptions extends CallOptions {
@@ -80,7 +74,7 @@ export async function appendOne(
 ): Promise<EventHeader[]> {
   const events = isBatch ? `"events":[${text}]}` : text.slice(1);
   const body = `${JSON.stringify({ clientId, channel }).slice(0, -1)},${events}`;
-  const headers = { [IDEMPOTENCY_KEY_HEADER]: key };
+  const headers = key === undefined ? {} : { [IDEMPOTENCY_KEY_HEADER]: key };
   const message = { method: 'POST' as const, path: server.pathname, body, headers, timeoutMs, signal };
   if (isBatch) return request(server, message, replies.headers(count));
   return [await request(server, message, replies.HEADER)];

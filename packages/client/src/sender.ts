@@ -1,27 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { EventHeader } from '@ganomede/events-protocol';
 import * as api from './api.js';
 import { Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
 import type { Server } from './options.js';
 import { attemptMs, gaveUp } from './retry.js';
+import { arranged, SendGroup, Sending } from './sending.js';
 
 /** Bounds of what shares a request: those of a server that is set up as it comes, with room for the rest of the body. */
 const MAX_EVENTS = 1_000;
 const MAX_TEXT = 256 * 1024;
 /** After a server has turned out not to know grouped requests it is asked again after this, milliseconds. */
 const SINGLE_MS = 60_000;
-
-/** One append that waits for its answer. */
-interface Sending {
-  readonly append: api.Append;
-  readonly startedAt: number;
-  attempts: number;
-  /** Whether any attempt may have been carried out. */
-  maybeProcessed: boolean;
-  readonly resolve: (headers: EventHeader[]) => void;
-  readonly reject: (error: unknown) => void;
-  settled: boolean;
-}
 
 /** A channel whose appends the server cannot store now. */
 interface Held {
@@ -30,22 +20,26 @@ interface Held {
   until: number;
 }
 
+/** What is sent as one append. */
+type Queued = Sending | SendGroup;
+
 /**
- * The appends of one client, in the order of their calls: one request at a time, with everything that has come while the one
- * before was under way. What is alone goes as `POST /events`, what is not as `POST /appends`. A server that does not know that
- * gets single requests, one at a time for each channel.
+ * The sends of one client, in the order of their calls: one request at a time, with everything that has come while the one
+ * before was under way. What is alone goes as `POST /events`, what is not as `POST /appends`, where all that was sent to one
+ * channel is one append. A server that does not know that gets single requests, one at a time for each channel.
  *
- * What fails and may yet succeed is sent again, before anything that came later for its channel. Other channels wait only if it
- * was the request that failed.
+ * What fails and may yet succeed is sent again, before anything that came later for its channel; as the same append if it may be
+ * stored. Of an append of several sends that is refused each is sent by itself, so that only what is wrong fails. Other channels
+ * wait only if it was the request that failed.
  */
 export class Sender {
   readonly #server: Server;
   readonly #clientId: string;
   readonly #signal: AbortSignal;
   readonly #backoff: Backoff;
-  /** By channel. */
+  /** By lane. */
   readonly #held = new Map<string, Held>();
-  #queue: Sending[] = [];
+  #queue: Queued[] = [];
   #running = false;
   /** While everything that is queued is held: ends the wait. */
   #wake: AbortController | undefined;
@@ -67,16 +61,7 @@ export class Sender {
   /** Resolves with the headers of its events. @throws RequestError (as a rejection) */
   send(append: api.Append): Promise<EventHeader[]> {
     return new Promise((resolve, reject) => {
-      const startedAt = performance.now();
-      this.#queue.push({
-        append,
-        startedAt,
-        attempts: 0,
-        maybeProcessed: false,
-        resolve,
-        reject,
-        settled: false,
-      });
+      this.#queue.push(new Sending(append, resolve, reject));
       this.#wake?.abort();
       if (!this.#running) void this.#run();
     });
@@ -88,13 +73,13 @@ export class Sender {
       // What was sent in this turn shares a request, and so does what comes of the answers to the last one.
       await new Promise((resolve) => process.nextTick(resolve));
       if (this.#queue.length === 0) break;
-      const group = this.#take();
+      const taken = this.#take();
       this.#expireQueued();
-      if (group.length === 0) {
+      if (taken.length === 0) {
         await this.#untilReady();
         continue;
       }
-      const pauseMs = await this.#exchange(group);
+      const pauseMs = await this.#exchange(taken);
       if (pauseMs > 0) {
         this.#expireQueued();
         await sleep(pauseMs, this.#signal);
@@ -103,110 +88,130 @@ export class Sender {
     this.#running = false;
   }
 
-  #take(): Sending[] {
-    const isSingle = performance.now() < this.#singleUntil;
-    const [taken, rest]: [Sending[], Sending[]] = [[], []];
-    /** Of these channels nothing more is taken. */
-    const closed = new Set<string>();
-    let events = 0;
-    let length = 0;
-    for (const sending of this.#queue) {
-      const { channel, count, text } = sending.append;
-      if (!this.#isReady(channel)) closed.add(channel);
-      const fits =
-        taken.length === 0 || (events + count <= MAX_EVENTS && length + text.length <= this.#maxText);
-      if (closed.has(channel) || !(fits || isSingle)) {
-        closed.add(channel);
-        rest.push(sending);
-        continue;
-      }
-      events += count;
-      length += text.length;
-      taken.push(sending);
-      if (isSingle) closed.add(channel);
-    }
-    this.#queue = rest;
-    return taken;
+  get #isSingle(): boolean {
+    return performance.now() < this.#singleUntil;
   }
 
-  #isReady(channel: string): boolean {
-    const held = this.#held.get(channel);
+  /** What the next request is made of, in the order in which it stands there. */
+  #take(): Queued[] {
+    const isSingle = this.#isSingle;
+    const taken: Queued[] = [];
+    let rest: Queued[] = [];
+    /** Of these lanes nothing more is taken. */
+    const closed = new Set<string>();
+    for (const lane of this.#held.keys()) if (!this.#isReady(lane)) closed.add(lane);
+    let events = 0;
+    let length = 0;
+    for (const [i, queued] of this.#queue.entries()) {
+      if (events >= MAX_EVENTS && !isSingle) {
+        rest = rest.concat(this.#queue.slice(i));
+        break;
+      }
+      const { lane } = queued;
+      const fits =
+        taken.length === 0 ||
+        (events + queued.count <= MAX_EVENTS && length + queued.length <= this.#maxText);
+      if (closed.has(lane) || !(fits || isSingle)) {
+        closed.add(lane);
+        rest.push(queued);
+        continue;
+      }
+      events += queued.count;
+      length += queued.length;
+      taken.push(queued);
+      if (isSingle) closed.add(lane);
+    }
+    this.#queue = rest;
+    return isSingle ? taken : arranged(taken);
+  }
+
+  #isReady(lane: string): boolean {
+    const held = this.#held.get(lane);
     return held === undefined || held.until <= performance.now() || this.#signal.aborted;
   }
 
   /** Resolves once something that is queued is no longer held, or something comes. */
   async #untilReady(): Promise<void> {
-    const untils = this.#queue.map(({ append }) => this.#held.get(append.channel)?.until ?? 0);
-    if (untils.length === 0) return;
+    let until = Number.POSITIVE_INFINITY;
+    for (const { lane } of this.#queue) until = Math.min(until, this.#held.get(lane)?.until ?? 0);
+    if (this.#queue.length === 0) return;
     this.#wake = new AbortController();
-    await sleep(Math.max(0, Math.ceil(Math.min(...untils) - performance.now())), this.#wake.signal);
+    await sleep(Math.max(0, Math.ceil(until - performance.now())), this.#wake.signal);
     this.#wake = undefined;
   }
 
-  /** How long appends to a channel are held after one has failed, milliseconds. */
-  #hold(channel: string, error: RequestError): number {
-    const held = this.#held.get(channel) ?? { backoff: new Backoff(this.#server.backoff), until: 0 };
-    this.#held.set(channel, held);
+  /** How long a lane is held after an append to it has failed, milliseconds. */
+  #hold(lane: string, error: RequestError): number {
+    const held = this.#held.get(lane) ?? { backoff: new Backoff(this.#server.backoff), until: 0 };
+    this.#held.set(lane, held);
     const now = performance.now();
     if (held.until <= now) held.until = now + held.backoff.next(error);
     return held.until - now;
   }
 
   /** Settles what can be settled, and puts back what is to be sent again; resolves with how long to wait before that, milliseconds. */
-  async #exchange(group: readonly Sending[]): Promise<number> {
-    const outcomes = await this.#attempt(group);
-    const failures = outcomes.filter((outcome) => outcome instanceof RequestError);
-    const [failure] = failures;
-    const isOfRequest = failure !== undefined && failedAsRequest(failure, outcomes);
-    if (isOfRequest && group.length > 1 && this.#isNotGrouped(failure)) {
-      this.#putBack(group);
+  async #exchange(taken: readonly Queued[]): Promise<number> {
+    const { outcomes, failure } = await this.#attempt(taken);
+    const isShared = taken.length > 1 || taken[0] instanceof SendGroup;
+    if (failure && isShared && this.#isNotGrouped(failure)) {
+      this.#putBack(taken);
       return 0;
     }
-    const isAway = isOfRequest && isRetried(failure);
+    const isAway = failure !== undefined && isRetried(failure);
     const pauseMs = isAway ? this.#backoff.next(failure) : 0;
     if (!isAway) this.#backoff.reset();
-    const again: Sending[] = [];
-    for (const [i, sending] of group.entries()) {
+    const again: Queued[] = [];
+    for (const [i, queued] of taken.entries()) {
       const outcome = outcomes[i] as Outcome;
-      const { channel } = sending.append;
       if (!(outcome instanceof RequestError)) {
-        this.#held.delete(channel);
-        this.#settle(sending, () => sending.resolve(outcome));
+        this.#held.delete(queued.lane);
+        queued.stored(outcome);
         continue;
       }
-      const error = orEarlier(outcome, sending.maybeProcessed);
-      sending.maybeProcessed = error.maybeProcessed;
-      if (!isRetried(error)) this.#settle(sending, () => sending.reject(error));
-      else if (this.#isOver(sending, isAway ? pauseMs : this.#hold(channel, error))) {
-        this.#giveUp(sending, error);
-      } else again.push(sending);
+      const error = orEarlier(outcome, queued.maybeProcessed);
+      queued.maybeProcessed = error.maybeProcessed;
+      if (isRetried(error)) {
+        const delayMs = isAway ? pauseMs : this.#hold(queued.lane, error);
+        for (const sending of queued.sendings)
+          if (this.#isOver(sending, delayMs)) this.#giveUp(sending, error);
+        again.push(queued);
+      } else if (queued instanceof SendGroup && failure === undefined && !error.maybeProcessed) {
+        // Nothing of it is stored, and nothing behind it: an append of several is the last of its lane in a request.
+        for (const sending of queued.sendings) sending.key = randomUUID();
+        again.push(queued);
+      } else for (const sending of queued.sendings) sending.failed(error);
     }
     this.#putBack(again);
     return pauseMs;
   }
 
-  /** What became of each, in their order. */
-  async #attempt(group: readonly Sending[]): Promise<Outcome[]> {
+  /** What became of each, in their order. `failure`: the request failed, and not what it asked for. */
+  async #attempt(taken: readonly Queued[]): Promise<{ outcomes: Outcome[]; failure?: RequestError }> {
     const now = performance.now();
-    const leftMs = (sending: Sending) =>
-      Math.max(1, Math.ceil(sending.startedAt + this.#server.sendTimeoutMs - now));
-    const timeoutMs = attemptMs(this.#server.sendTimeoutMs, leftMs(group.at(-1) as Sending));
+    const { sendTimeoutMs } = this.#server;
+    const leftMs = ({ startedAt }: Sending) => Math.max(1, Math.ceil(startedAt + sendTimeoutMs - now));
+    const sendings = taken.flatMap((queued) => queued.sendings);
+    const timeoutMs = attemptMs(sendTimeoutMs, leftMs(sendings.at(-1) as Sending));
     // The others have more time than those that have tried for long already.
-    const timers = group
+    const timers = sendings
       .filter((sending) => leftMs(sending) < timeoutMs)
       .map((sending) => setTimeout(() => this.#expire(sending, true), leftMs(sending)));
     const options = { clientId: this.#clientId, timeoutMs, signal: this.#signal };
-    for (const sending of group) sending.attempts += 1;
+    for (const sending of sendings) sending.attempts += 1;
+    const appends = taken.map((queued) => queued.append);
     try {
-      if (group.length === 1 || performance.now() < this.#singleUntil) {
-        const single = ({ append }: Sending) => outcomeOf(api.appendOne(this.#server, append, options));
-        return await Promise.all(group.map(single));
+      const isAlone = taken.length === 1 && taken[0] instanceof Sending;
+      if (isAlone || this.#isSingle) {
+        const outcomes = await Promise.all(
+          appends.map((append) => outcomeOf(api.appendOne(this.#server, append, options))),
+        );
+        const failure = outcomes.find((outcome) => outcome instanceof RequestError);
+        return failure?.statusCode === undefined && failure ? { outcomes, failure } : { outcomes };
       }
-      const appends = group.map(({ append }) => append);
-      return await api.appendAll(this.#server, appends, options);
+      return { outcomes: await api.appendAll(this.#server, appends, options) };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      return group.map(() => error);
+      return { outcomes: appends.map(() => error), failure: error };
     } finally {
       for (const timer of timers) clearTimeout(timer);
     }
@@ -214,7 +219,7 @@ export class Sender {
 
   /** Whether the server takes no grouped request, or none of this size: then the next one is another one. */
   #isNotGrouped({ statusCode, code }: RequestError): boolean {
-    if (performance.now() < this.#singleUntil) return false;
+    if (this.#isSingle) return false;
     if (statusCode === 404 || statusCode === 405) {
       this.#singleUntil = performance.now() + SINGLE_MS;
       return true;
@@ -230,36 +235,34 @@ export class Sender {
   }
 
   #giveUp(sending: Sending, error: RequestError): void {
-    const failure = gaveUp(error, sending.attempts, this.#server.sendTimeoutMs);
-    this.#settle(sending, () => sending.reject(failure));
+    if (!sending.isSettled) sending.failed(gaveUp(error, sending.attempts, this.#server.sendTimeoutMs));
   }
 
-  #settle(sending: Sending, settle: () => void): void {
-    if (sending.settled) return;
-    sending.settled = true;
-    settle();
-  }
-
-  /** Before what came later. */
-  #putBack(group: readonly Sending[]): void {
-    const unsettled = group.filter(({ settled }) => !settled);
-    if (unsettled.length > 0) this.#queue = [...unsettled, ...this.#queue];
+  /** Before what came later. What may be stored stays what it is, so that the server knows it again. */
+  #putBack(taken: readonly Queued[]): void {
+    const again = taken.flatMap((queued): Queued | Queued[] => {
+      const unsettled = queued.sendings.filter(({ isSettled }) => !isSettled);
+      return queued.maybeProcessed && unsettled.length > 0 ? queued : unsettled;
+    });
+    if (again.length > 0) this.#queue = [...again, ...this.#queue];
   }
 
   /** Lets those that wait in the queue fail when their time is over: the first comes first. */
   #expireQueued(): void {
     clearTimeout(this.#expiry);
     this.#expiry = undefined;
-    const [next] = this.#queue;
-    if (next === undefined) return;
-    const leftMs = next.startedAt + this.#server.sendTimeoutMs - performance.now();
-    if (leftMs > 0) {
-      this.#expiry = setTimeout(() => this.#expireQueued(), Math.ceil(leftMs));
-      return;
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      for (const sending of first.sendings) {
+        if (sending.isSettled) continue;
+        const leftMs = sending.startedAt + this.#server.sendTimeoutMs - performance.now();
+        if (leftMs > 0) {
+          this.#expiry = setTimeout(() => this.#expireQueued(), Math.ceil(leftMs));
+          return;
+        }
+        this.#expire(sending, false);
+      }
+      this.#queue.shift();
     }
-    this.#queue.shift();
-    this.#expire(next, false);
-    this.#expireQueued();
   }
 
   #expire(sending: Sending, isUnderWay: boolean): void {
@@ -274,13 +277,6 @@ export class Sender {
 
 function isRetried(error: RequestError): boolean {
   return error.code !== 'Closed' && mayYetSucceed(error);
-}
-
-/** Whether it was the request that failed, and not what it asked for. */
-function failedAsRequest(error: RequestError, outcomes: readonly Outcome[]): boolean {
-  return (
-    error.statusCode === undefined || (outcomes.length > 1 && outcomes.every((outcome) => outcome === error))
-  );
 }
 
 type Outcome = EventHeader[] | RequestError;

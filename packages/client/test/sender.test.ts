@@ -22,22 +22,28 @@ const numbersOf = (request: Received) =>
     ? entriesOf(request).flatMap(({ events }) => events.map(({ data }) => data.n))
     : [(JSON.parse(request.body) as { data: { n: number } }).data.n];
 
-/** Answers a single publish, or each append of a grouped one, with the event's number as its id. */
+const storedEntry = ({ events }: Entry) => ({ headers: events.map(({ data }) => header(data.n)) });
+
+/** Answers a single publish, or each append of a grouped one, with the numbers of its events as their ids. */
 const stored: Reply = (request) => {
   const isGrouped = request.pathname.endsWith('/appends');
-  const results = numbersOf(request).map((n) => ({ headers: [header(n)] }));
-  return json(isGrouped ? { results } : header(numbersOf(request)[0] ?? 0))(request);
+  const results = () => entriesOf(request).map(storedEntry);
+  return json(isGrouped ? { results: results() } : header(numbersOf(request)[0] ?? 0))(request);
 };
 
-/** Answers appends whose first number is one of these with an error, the others as stored. */
+/** Answers appends that have one of these numbers with an error, the others as stored. */
 const failing =
   (code: string, ...failed: number[]): Reply =>
   (request) =>
     json({
-      results: numbersOf(request).map((n) =>
-        failed.includes(n) ? { error: { code, message: 'no' } } : { headers: [header(n)] },
+      results: entriesOf(request).map((entry) =>
+        entry.events.some(({ data }) => failed.includes(data.n))
+          ? { error: { code, message: 'no' } }
+          : storedEntry(entry),
       ),
     })(request);
+
+const UUID = /^[0-9a-f-]{36}$/;
 
 const ids = async (sent: readonly Promise<EventHeader>[]) => (await Promise.all(sent)).map(({ id }) => id);
 
@@ -48,11 +54,11 @@ const failureOf = (sent: Promise<unknown>) =>
   );
 
 describe('sends at the same time', () => {
-  test('share one request, in their order, each with its key and its answer', async () => {
-    const server = (await startServer()).script(stored);
+  test('share one request, and one append for each channel, and have each its answer', async () => {
+    const server = await startServer();
     const client = clientOf(server);
     const sent = [1, 2, 3].map((n) => client.send(n === 2 ? 'b' : 'a', event(n)));
-    const batch = client.sendBatch('a', [event(4), event(5)], { idempotencyKey: 'my own' });
+    const batch = client.sendBatch('a', [event(4), event(5)]);
     const request = await server.request(1);
     expect([request.method, request.pathname, request.headers['idempotency-key']]).toEqual([
       'POST',
@@ -60,15 +66,42 @@ describe('sends at the same time', () => {
       undefined,
     ]);
     expect(JSON.parse(request.body).clientId).toBe('tester');
-    expect(entriesOf(request).map(({ channel }) => channel)).toEqual(['a', 'b', 'a', 'a']);
-    expect(new Set(entriesOf(request).map(({ key }) => key)).size).toBe(4);
-    expect(entriesOf(request)[3]).toEqual({ channel: 'a', key: 'my own', events: [event(4), event(5)] });
-    // One result for the batch is not what was asked for: the same again.
-    const results = [1, 2, 3].map((n) => ({ headers: [header(n)] }));
-    server.script(json({ results: [...results, { headers: [header(4), header(5)] }] }));
+    expect(entriesOf(request)).toEqual([
+      { channel: 'a', key: expect.stringMatching(UUID), events: [1, 3, 4, 5].map(event) },
+      { channel: 'b', key: expect.stringMatching(UUID), events: [event(2)] },
+    ]);
+    // A header too few is not what was asked for: the same again.
+    const [of2, ...others] = [2, 1, 3, 4, 5].map(header);
+    server.script(json({ results: [{ headers: others }, { headers: [of2] }] }));
+    json({ results: [{ headers: others.slice(1) }, { headers: [of2] }] })(request);
     expect(await ids(sent)).toEqual([1, 2, 3]);
     expect((await batch).map(({ id }) => id)).toEqual([4, 5]);
     expect(server.requests.map(({ body }) => body)).toEqual([request.body, request.body]);
+  });
+
+  test('of which one has a key of its own, or another type, are an append each, in their order', async () => {
+    const server = (await startServer()).script(stored, stored);
+    const client = clientOf(server);
+    const sent = [
+      client.send('a', event(1)),
+      client.send('a', event(2), { idempotencyKey: 'my own' }),
+      client.send('a', event(3)),
+      client.send('b', event(4)),
+      client.send('b:paid', event(5)),
+      client.send('b', event(6)),
+    ];
+    expect(await ids(sent)).toEqual([1, 2, 3, 4, 5, 6]);
+    const entries = entriesOf(await server.request(1));
+    expect(entries.map(({ channel, events }) => [channel, ...events.map(({ data }) => data.n)])).toEqual([
+      ['a', 1],
+      ['a', 2],
+      ['a', 3],
+      ['b', 4],
+      ['b:paid', 5],
+      ['b', 6],
+    ]);
+    expect(new Set(entries.map(({ key }) => key)).size).toBe(6);
+    expect(entries[1]?.key).toBe('my own');
   });
 
   test('one by one is each its own request, at once', async () => {
@@ -104,11 +137,22 @@ describe('sends at the same time', () => {
   });
 });
 
+test('a very long queue is sent, also after its channel was held', async () => {
+  const server = await startServer();
+  const replies = Array.from({ length: 200 }, () => stored);
+  server.script(failing('ServiceUnavailable', 0), ...replies);
+  const client = clientOf(server, { retryBaseMs: 1, retryMaxMs: 1 });
+  const sent = Array.from({ length: 150_000 }, (_, n) => client.send('a', event(n)));
+  expect((await ids(sent)).every((id, n) => id === n)).toBe(true);
+});
+
 describe('of a grouped request', () => {
-  test('what is refused fails alone, with an error of its own', async () => {
-    const server = (await startServer()).script(failing('InvalidContent', 2));
+  test('what is refused fails alone, with an error of its own; what it shared an append with is stored', async () => {
+    const refusing = failing('InvalidContent', 2);
+    const server = (await startServer()).script(refusing, refusing);
     const client = clientOf(server);
     const sent = [1, 2, 3].map((n) => client.send('a', event(n)));
+    sent.push(client.send('b', event(11)));
     expect(await failureOf(sent[1] as Promise<unknown>)).toMatchObject({
       name: 'RequestError',
       code: 'InvalidContent',
@@ -117,24 +161,68 @@ describe('of a grouped request', () => {
       body: { code: 'InvalidContent', message: 'no' },
       message: `POST http://127.0.0.1:${server.port}/events/v1/appends: 400 InvalidContent: no`,
     });
-    expect(await ids([sent[0], sent[2]] as Promise<EventHeader>[])).toEqual([1, 3]);
-    expect(server.requests).toHaveLength(1);
+    expect(await ids([sent[0], sent[2], sent[3]] as Promise<EventHeader>[])).toEqual([1, 3, 11]);
+    const [together, apart] = server.requests.map((request) =>
+      entriesOf(request).map(({ events }) => events),
+    );
+    expect(together).toEqual([[event(1), event(2), event(3)], [event(11)]]);
+    expect(apart).toEqual([[event(1)], [event(2)], [event(3)]]);
   });
 
-  test('what may yet succeed is sent again, before what came later', async () => {
-    const server = (await startServer()).script(failing('ServiceUnavailable', 2, 3));
+  test('what shared an append that is refused is stored before what came later', async () => {
+    const refusing = failing('InvalidContent', 2);
+    const server = await startServer();
     const client = clientOf(server);
     const sent = [1, 2, 3].map((n) => client.send('a', event(n)));
     const first = await server.request(1);
-    sent.push(client.send('a', event(4)));
-    server.script(stored);
-    expect(await ids(sent)).toEqual([1, 2, 3, 4]);
+    sent.push(client.send('a', event(4)), client.send('a', event(5)));
+    server.script(refusing);
+    refusing(first);
+    await failureOf(sent[1] as Promise<unknown>);
+    expect(await ids([0, 2, 3, 4].map((i) => sent[i]) as Promise<EventHeader>[])).toEqual([1, 3, 4, 5]);
+    const entries = entriesOf(server.requests[1] as Received);
+    expect(entries.map(({ events }) => events.map(({ data }) => data.n))).toEqual([[1], [2], [3], [4, 5]]);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test('what is refused though it may be stored is not sent in another form', async () => {
+    const server = (await startServer()).script(reset, failing('InvalidContent', 2));
+    const client = clientOf(server);
+    const errors = await Promise.all([1, 2].map((n) => failureOf(client.send('a', event(n)))));
+    for (const error of errors) expect(error).toMatchObject({ code: 'InvalidContent', maybeProcessed: true });
     expect(server.requests.map(numbersOf)).toEqual([
-      [1, 2, 3],
-      [2, 3, 4],
+      [1, 2],
+      [1, 2],
     ]);
-    const keys = (request: Received) => entriesOf(request).map(({ key }) => key);
-    expect(keys(server.requests[1] as Received).slice(0, 2)).toEqual(keys(first).slice(1));
+  });
+
+  test('what may yet succeed is sent again, before what came later', async () => {
+    const server = (await startServer()).script(failing('ServiceUnavailable', 2));
+    const client = clientOf(server);
+    const sent = [1, 2, 3].map((n) => client.send('a', event(n)));
+    const first = await server.request(1);
+    sent.push(client.send('a', event(4)), client.send('a', event(5)));
+    server.script(stored);
+    expect(await ids(sent)).toEqual([1, 2, 3, 4, 5]);
+    // It may be stored: the server has to know it again.
+    const [again, later] = entriesOf(server.requests[1] as Received);
+    expect(again).toEqual(entriesOf(first)[0]);
+    expect(later?.events).toEqual([event(4), event(5)]);
+  });
+
+  test('what is certainly not stored shares an append with what came later', async () => {
+    const server = (await startServer()).script(failing('TooManyRequests', 1));
+    const client = clientOf(server);
+    const sent = [1, 2].map((n) => client.send('a', event(n)));
+    await server.request(1);
+    sent.push(client.send('a', event(3)));
+    server.script(stored);
+    expect(await ids(sent)).toEqual([1, 2, 3]);
+    expect(server.requests.map((request) => entriesOf(request).length)).toEqual([1, 1]);
+    expect(server.requests.map(numbersOf)).toEqual([
+      [1, 2],
+      [1, 2, 3],
+    ]);
   });
 
   test('what cannot be stored now does not hold up other channels', async () => {
@@ -157,7 +245,7 @@ describe('of a grouped request', () => {
     ['a 503', text('', 503)],
     ['a reset', reset],
     ['an answer that is none', json({ results: [] })],
-    ['an answer with a result that is none', json({ results: [{ headers: [] }, {}] })],
+    ['an answer with a result that is none', json({ results: [{}] })],
   ])('%s is followed by all of it again, under the same keys', async (_what, reply) => {
     const server = (await startServer()).script(reply, stored);
     const client = clientOf(server);
@@ -230,6 +318,22 @@ describe('a server that does not know grouped requests', () => {
     expect(await ids(sent)).toEqual([1, 2, 3, 4]);
     expect(server.requests.map(numbersOf)).toEqual([[1, 2, 3, 4], [1], [1], [2], [3], [4]]);
   });
+
+  test('beside one that may have stored an append of several: it gets the same as a batch', async () => {
+    const server = await startServer();
+    const batch: Reply = ({ body }) => {
+      const { events } = JSON.parse(body) as Entry;
+      return events.map(({ data }) => header(data.n));
+    };
+    server.script(reset, old, (request) => json(batch(request))(request));
+    const client = clientOf(server);
+    expect(await ids([1, 2].map((n) => client.send('a', event(n))))).toEqual([1, 2]);
+    const [first, refused, last] = server.requests as [Received, Received, Received];
+    expect(refused.body).toBe(first.body);
+    expect(last.pathname).toBe('/events/v1/events');
+    expect(last.headers['idempotency-key']).toBe(entriesOf(first)[0]?.key);
+    expect(JSON.parse(last.body).events).toEqual([event(1), event(2)]);
+  });
 });
 
 describe('a time that is over', () => {
@@ -286,8 +390,9 @@ test('a thousand at a time are stored in the order of their calls, though connec
   const sent: Promise<EventHeader>[] = [];
   for (let n = 0; n < 4_000; n++) {
     if (n % 1_000 === 500) proxy.loseReplyTo('POST');
-    const channel = n % 4 === 3 ? 'b' : 'a';
-    sent.push(client.send(channel, event(n)));
+    // `a:add` is `a` too.
+    const a = n >= 2_000 && n % 7 === 0 ? 'a:add' : 'a';
+    sent.push(client.send(n % 4 === 3 ? 'b' : a, event(n)));
     if (n % 10 === 0) await sent[Math.max(0, n - 100)];
   }
   await Promise.all(sent);
