@@ -151,6 +151,20 @@ describe('a body that cannot be used', () => {
     }
   });
 
+  it('missing, with a Content-Type and no length', async () => {
+    const server = await startUntouched();
+    const socket = connect(server.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    const head = ['POST /events/v1/events HTTP/1.1', 'Host: x', 'Content-Type: application/json'];
+    socket.write([...head, `Authorization: Bearer ${SECRET}`, 'Connection: close', '', ''].join('\r\n'));
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answer).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"InvalidContent","message":"Invalid JSON/);
+    await expectUntouched(server);
+  });
+
   it('__proto__ in the data of a form', async () => {
     const server = await startUntouched();
     const form = new URLSearchParams({ ...event, data: '{"__proto__":{"from":"x"}}' });
