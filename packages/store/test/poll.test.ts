@@ -100,6 +100,39 @@ it('ends empty at its time where the store stays away', async () => {
   expect(live.waiting).toBe(0);
 });
 
+it('looks again after a second at a store that was away, though nobody tells it to', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const store = source(nothing, away, something);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  await vi.advanceTimersByTimeAsync(0);
+  live.reset('a');
+  await vi.advanceTimersByTimeAsync(999);
+  expect(store.reads).toBe(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect((await polling).texts).toEqual([event6]);
+});
+
+it('ends empty if its store is closed under a look, which then fails', async () => {
+  let fail = () => {};
+  const failing = () =>
+    new Promise<EventPage>((_, reject) => {
+      fail = () => reject(new EventsError('ServiceUnavailable', 'closed'));
+    });
+  const polling = poll(source(failing), cursor, { timeoutMs: 10_000 });
+  await turn();
+  live.close();
+  fail();
+  expect(await polling).toMatchObject({ count: 0 });
+});
+
+it('reads once if it is not to wait', async () => {
+  const atOnce = { timeoutMs: 0 };
+  expect((await poll(source(something, nothing), cursor, atOnce)).texts).toEqual([event6]);
+  expect(await poll(source(nothing, something), cursor, atOnce)).toMatchObject({ count: 0, lastId: 5 });
+  await expect(poll(source(away, something), cursor, atOnce)).rejects.toThrow('away');
+});
+
 it('rejects with what is no matter of being away', async () => {
   const store = source(nothing, () => Promise.reject(new TypeError('a bug')));
   const polling = poll(store, cursor, { timeoutMs: 10_000 });
