@@ -100,6 +100,20 @@ it('ends empty at its time where the store stays away', async () => {
   expect(live.waiting).toBe(0);
 });
 
+it('finds at once what came between its look and its wait', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const hooks = {
+    beforeWait: async () => live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1),
+  };
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found?.texts).toEqual([event6]);
+});
+
 it('looks again after a second at a store that was away, though nobody tells it to', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
