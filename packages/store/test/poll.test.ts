@@ -114,6 +114,18 @@ it('finds at once what came between its look and its wait', async () => {
   expect(found?.texts).toEqual([event6]);
 });
 
+it('does not begin to wait if its store was closed after its look', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const hooks = { beforeWait: async () => live.close() };
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found).toMatchObject({ count: 0, lastId: 5 });
+});
+
 it('looks again after a second at a store that was away, though nobody tells it to', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
