@@ -184,6 +184,28 @@ it('does not trust a read that began before events may have been missed', async 
   expect(found?.texts).toEqual([event6]);
 });
 
+it('shares its read with those who ask for the same, and with nobody else', async () => {
+  const slow = slowRead();
+  const store = source(slow.read);
+  const start = (type: string | undefined, more: Partial<ReadCursor>) => {
+    const started = new PromisedPoll({ timeoutMs: 10_000 });
+    started.start(store, { channel: 'a', type }, { ...cursor, ...more });
+    return started.page;
+  };
+  const asked: [string | undefined, Partial<ReadCursor>][] = [
+    [undefined, {}],
+    ['add', {}],
+    [undefined, { epoch: '1-1-a-0-0' }],
+    [undefined, { limit: 11 }],
+    [undefined, { after: 4 }],
+  ];
+  const polls = [...asked, ...asked].map(([type, more]) => start(type, more));
+  await turn();
+  expect(store.reads).toBe(asked.length);
+  slow.answer(await something());
+  await Promise.all(polls);
+});
+
 it('does not join a read that began before events may have been missed', async () => {
   const store = source(() => new Promise(() => {}), something);
   void poll(store, cursor, { timeoutMs: 10_000 });
