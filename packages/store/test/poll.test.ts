@@ -114,6 +114,22 @@ it('finds at once what came between its look and its wait', async () => {
   expect(found?.texts).toEqual([event6]);
 });
 
+it('looks again at once if between its look and its wait another epoch has begun, below where it is', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const third = Buffer.from('{"id":3}');
+  const hooks = {
+    beforeWait: async () => live.push('a', [{ id: 3, type: 'add', json: third }], '3-2-b-1-a', 1),
+  };
+  const back = async () => new EventPage([third], { firstId: 1, lastId: 3 }, 2);
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing, back), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found).toMatchObject({ count: 1, rewoundTo: 2 });
+});
+
 it('does not begin to wait if its store was closed after its look', async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
