@@ -84,7 +84,7 @@ async function main() {
     process.stdout.write(asText(results.slice(-1), values.quick));
     say(`  ${seconds(since)}`);
   }
-  say(`Took ${seconds(start)}.`);
+  say(`Took ${seconds(start)} on Node.js ${process.version}.`);
   if (values.quick) say('A quick run shows that everything works; its figures say nothing.');
   if (values.quick || names.length < SCENARIOS.length) return;
   const facts = await machine(start, loadBefore ?? 0, rounds);

@@ -1,9 +1,11 @@
 // Who is measured, and how it is started.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { freePort, Process, TemporaryFolder } from '@ganomede/events-testing';
+import { otherNode } from '../../scripts/other-node.mjs';
 import { run } from '../../scripts/run.mjs';
+import { StepFailed } from '../../scripts/step.mjs';
 import { root } from '../../scripts/workspace.mjs';
 import { SECRET } from '../load/requests.mjs';
 import { listening } from './listening.mjs';
@@ -209,18 +211,14 @@ async function serve(file, args, env = {}) {
   return { port, pid: child.pid, child, stop: () => child.end() };
 }
 
-/** Node 16, which the original needs: the one that npm has, installed once. @throws Missing */
+/** Node 16, which the original needs. @throws Missing */
 export async function node16() {
-  const folder = join(root, 'node_modules', '.ganomede-events', 'node-16');
-  const node = join(folder, 'node_modules', 'node', 'bin', 'node');
-  if (!existsSync(node)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    await run(['npm', 'install', '--no-audit', '--no-fund', `node@${NODE_16}`], { cwd: folder });
+  try {
+    return await otherNode(NODE_16);
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    throw new Missing(`npm cannot install node@${NODE_16} here`);
   }
-  const { ok, output } = await run([node, '--version']);
-  if (!ok || output.trim() !== `v${NODE_16}`) throw new Missing(`npm cannot install node@${NODE_16} here`);
-  return node;
 }
 
 /** @returns {Promise<string>} the file of the module @throws Missing */

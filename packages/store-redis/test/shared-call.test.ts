@@ -49,6 +49,20 @@ describe('appends of one turn', () => {
     expect(ids(await store.read({ channel: 'after', after: 0, limit: 10 }))).toEqual([1, 2, 3]);
   });
 
+  it('that wait behind a refused one of their channel fail with it, unsent, and those of others do not', async () => {
+    const store = await openStore({ url: redis.url });
+    await redis.admin.set('events:{refused}', 'no hash');
+    const failing = [store.append('refused', [event(1)])];
+    // As many as share a call: those that follow wait for the next one.
+    const others = Array.from({ length: 200 }, (_, n) => store.append('open', [event(n + 1)]));
+    failing.push(store.append('refused', [event(2)]));
+    others.push(store.append('open', [event(201)]));
+    const [first, behind] = (await Promise.allSettled(failing)) as PromiseRejectedResult[];
+    expect(first?.reason).toMatchObject({ message: expect.stringContaining('WRONGTYPE') });
+    expect(behind?.reason).toBe(first?.reason);
+    expect((await Promise.all(others)).map(([header]) => header?.id)).toEqual(others.map((_, i) => i + 1));
+  });
+
   it('of which one fails midway leave its channel as it was, and its key unused', async () => {
     const store = await openStore({ url: redis.url });
     const again = { idempotency: { clientId: 'c', key: 'midway' } };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Epochs } from '../src/events/epochs.js';
 import { EventPage } from '../src/events/event-page.js';
 import { LiveChannels } from '../src/waiting/live-channels.js';
 import { waiting } from './support/waiting.js';
@@ -74,6 +75,43 @@ describe('LiveChannels', () => {
     expect([a.tail.started, a.resets]).toEqual([false, 1]);
   });
 
+  it('wakes those who wait if a read has seen more than was known, not if it has seen the same', async () => {
+    const a = new LiveChannels().use('a');
+    const woken = waiting(a.waiters, 1_000);
+    expect(a.start({ firstId: 1, lastId: 5 }), 'the first to look').toBe(true);
+    expect(a.start({ firstId: 1, lastId: 5 })).toBe(true);
+    expect([a.waiters.size, a.resets]).toEqual([1, 0]);
+    expect(a.start({ firstId: 1, lastId: 6 })).toBe(true);
+    await woken;
+    expect(a.resets).toBe(0);
+  });
+
+  it('has everybody look again if a read is of another epoch than what it has heard', async () => {
+    const a = new LiveChannels().use('a');
+    a.start({ firstId: 1, lastId: 5, epochs: new Epochs('1-1-a-0-0', '') });
+    const woken = waiting(a.waiters, 1_000);
+    expect(a.start({ firstId: 1, lastId: 5, epochs: new Epochs('6-2-b-1-a', '') })).toBe(false);
+    await woken;
+    expect([a.tail.started, a.resets]).toEqual([false, 1]);
+  });
+
+  it('has everybody look again, once, if a read has seen less than was known when it began', async () => {
+    const a = new LiveChannels().use('a');
+    const older = new EventPage([], { firstId: 1, lastId: 4 });
+    a.start({ firstId: 1, lastId: 5 });
+    const woken = waiting(a.waiters, 1_000);
+    expect(await a.share('5', async () => older)).toBe(older);
+    await woken;
+    expect(a.resets).toBe(1);
+    a.start({ firstId: 1, lastId: 5 });
+    const read = a.share('5', async () => older);
+    a.reset();
+    await read;
+    expect(a.resets, 'it has been told meanwhile').toBe(2);
+    await a.share('5', async () => older);
+    expect(a.resets, 'nothing was known').toBe(2);
+  });
+
   it('shares a running read, and starts a new one after it', async () => {
     const live = new LiveChannels().use('a');
     let end = (_batch: EventPage) => {};
@@ -92,6 +130,46 @@ describe('LiveChannels', () => {
     expect(read).toHaveBeenCalledTimes(2);
     end(empty);
     await Promise.all([next, other]);
+  });
+
+  it('joins no read from before a reset, and lets its end not end the next one', async () => {
+    const live = new LiveChannels().use('a');
+    const ends: (() => void)[] = [];
+    const read = vi.fn(() => new Promise<EventPage>((resolve) => ends.push(() => resolve(empty))));
+    const before = live.share('0', read);
+    live.reset();
+    const after = live.share('0', read);
+    expect(ends).toHaveLength(2);
+    ends[0]?.();
+    await before;
+    const joined = live.share('0', read);
+    expect(ends).toHaveLength(2);
+    ends[1]?.();
+    await Promise.all([after, joined]);
+  });
+
+  it('resets a channel that nobody polls without further ado, and tells which ones somebody waits on', async () => {
+    const channels = new LiveChannels();
+    channels.reset('a');
+    const [, b] = [channels.use('a'), channels.use('b')];
+    const woken = waiting(b.waiters, 1_000);
+    expect([...channels.waited()]).toEqual([b]);
+    channels.reset('b');
+    await woken;
+    expect([...channels.waited()]).toEqual([]);
+  });
+
+  it('drops with an event what its notification says, and lets a tail age', async () => {
+    const channels = new LiveChannels();
+    const a = channels.use('a');
+    a.start({ firstId: 1, lastId: 1 });
+    channels.push('a', [event(2), event(3)], '', 3);
+    const ids = (after: number) => a.tail.read(after, undefined, 9, undefined)?.events.map(({ id }) => id);
+    expect([ids(1), ids(2)]).toEqual([undefined, [3]]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ids(2), 'it is a while since').toEqual([3]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([ids(2), ids(3)]).toEqual([undefined, []]);
   });
 
   it('tells all who share a read that it failed, and reads again', async () => {

@@ -49,6 +49,7 @@ describe('LiveTail', () => {
     const tail = tailFrom(5);
     tail.push(tailEvent(6), '');
     tail.start({ firstId: 1, lastId: 9 });
+    expect(tail.lastId).toBe(9);
     tail.push(tailEvent(7), '');
     tail.push(tailEvent(9), '');
     expect(tail.lastId).toBe(9);
@@ -73,9 +74,12 @@ describe('LiveTail', () => {
     expect(idsAfter(tail, 6)).toEqual([]);
   });
 
-  it('drops its oldest events once it holds too many', () => {
+  it('drops the older half of its events once it holds too many', () => {
     const tail = tailFrom(0);
-    for (let id = 1; id <= 5_000; id++) tail.push(tailEvent(id), '');
+    for (let id = 1; id <= 1_001; id++) tail.push(tailEvent(id), '');
+    expect(idsAfter(tail, 500)).toBeUndefined();
+    expect(idsAfter(tail, 501)).toHaveLength(500);
+    for (let id = 1_002; id <= 5_000; id++) tail.push(tailEvent(id), '');
     expect(idsAfter(tail, 0)).toBeUndefined();
     expect(idsAfter(tail, 4_900)).toHaveLength(100);
     expect(tail.lastId).toBe(5_000);
@@ -111,7 +115,11 @@ describe('LiveTail', () => {
     expect(read(0, 11)).not.toBe(batch);
     tail.push(tailEvent(2), '');
     expect(read(0)?.count).toBe(2);
-    for (let after = 0; after < 100; after++) read(after);
+    const [first, second] = [read(0), read(1)];
+    expect(read(0)).toBe(first);
+    expect(read(1)).toBe(second);
+    for (let limit = 11; limit < 100; limit++) read(0, limit);
+    expect(read(0), 'so many are not kept').not.toBe(first);
     expect(read(0)?.count).toBe(2);
   });
 
@@ -135,7 +143,7 @@ describe('LiveTail', () => {
   it('forgets what was dropped', () => {
     const tail = tailFrom(0);
     for (let id = 1; id <= 5; id++) tail.push(tailEvent(id), '');
-    tail.drop(3);
+    expect(tail.drop(3)).toBe(true);
     expect(idsAfter(tail, 0), 'before the oldest').toBeUndefined();
     expect(idsAfter(tail, 2)).toEqual([3, 4, 5]);
     expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
@@ -147,6 +155,8 @@ describe('LiveTail', () => {
       firstId: 3,
       lastId: 5,
     });
+    tail.drop(5);
+    expect(tail.read(4, undefined, 1, undefined)).toMatchObject({ count: 1, firstId: 5 });
     tail.drop(6);
     expect(tail.read(5, undefined, 1, undefined)).toMatchObject({
       firstId: 0,
@@ -168,14 +178,26 @@ describe('LiveTail', () => {
     expect(idsAfter(tail, 3)).toEqual([4, 5]);
   });
 
+  it('forgets what was dropped in the midst of a channel, and nothing else', () => {
+    const tail = tailFrom(10);
+    for (let id = 11; id <= 15; id++) tail.push(tailEvent(id), '');
+    tail.drop(13);
+    expect(idsAfter(tail, 11)).toBeUndefined();
+    expect(idsAfter(tail, 12)).toEqual([13, 14, 15]);
+  });
+
   it('remembers what was dropped before a read has told where the channel begins', () => {
     const tail = new LiveTail();
-    tail.drop(2);
+    expect(tail.drop(2)).toBe(true);
     tail.start({ firstId: 1, lastId: 2 });
     expect(tail.read(2, undefined, 1, undefined)).toMatchObject({ firstId: 2, lastId: 2 });
     tail.reset();
     tail.start({ firstId: 1, lastId: 2 });
     expect(tail.read(2, undefined, 1, undefined)).toMatchObject({ firstId: 1, lastId: 2 });
+    tail.reset();
+    tail.drop(3);
+    tail.start({ firstId: 0, lastId: 2 });
+    expect(tail.read(2, undefined, 1, undefined), 'all of them').toMatchObject({ firstId: 0, lastId: 2 });
   });
 
   it('knows nothing where more was dropped than it has heard of', () => {
@@ -196,18 +218,18 @@ describe('LiveTail', () => {
   });
 
   it('lets go of what has been there for a while, and goes on without a gap', () => {
-    const tail = tailFrom(0);
-    tail.push(tailEvent(1), '');
+    const tail = tailFrom(7);
+    tail.push(tailEvent(8), '');
     tail.age();
-    tail.push(tailEvent(2), '');
-    expect(idsAfter(tail, 0)).toEqual([1, 2]);
+    tail.push(tailEvent(9), '');
+    expect(idsAfter(tail, 7)).toEqual([8, 9]);
     tail.age();
-    expect(idsAfter(tail, 0), 'aged').toBeUndefined();
-    expect(idsAfter(tail, 1)).toEqual([2]);
+    expect(idsAfter(tail, 7), 'aged').toBeUndefined();
+    expect(idsAfter(tail, 8)).toEqual([9]);
     tail.age();
-    expect(idsAfter(tail, 2)).toEqual([]);
-    tail.push(tailEvent(3), '');
-    expect(idsAfter(tail, 2)).toEqual([3]);
+    expect(idsAfter(tail, 9)).toEqual([]);
+    tail.push(tailEvent(10), '');
+    expect(idsAfter(tail, 9)).toEqual([10]);
   });
 
   describe('adopts what a read has found in the store', () => {
@@ -257,6 +279,9 @@ describe('LiveTail', () => {
       expect(idsAfter(tail, 8)).toBeUndefined();
       tail.adopt(9, found(10, 10, { padding: 40_000 }));
       expect(idsAfter(tail, 9)).toEqual([10, 11, 12, 13, 14, 15]);
+      tail.push(tailEvent(16, 'add', 40_000), '');
+      expect(idsAfter(tail, 12), 'what was adopted counts').toBeUndefined();
+      expect(idsAfter(tail, 13)).toEqual([14, 15, 16]);
     });
 
     it('but nothing before it has started, nor what begins later than was asked for', () => {
@@ -324,8 +349,26 @@ describe('LiveTail', () => {
       tail.push(tailEvent(2), B);
       expect(tail.start(page(A, 5))).toBe(false);
       expect([tail.epoch, tail.lastId]).toEqual([B, 2]);
-      tail.adopt(0, new EventPage([tailEvent(1).json], page(A, 5)));
-      expect(tail.read(0, undefined, ALL, undefined)).toBeUndefined();
+    });
+
+    it('adopts nothing of another epoch', () => {
+      const tail = new LiveTail();
+      tail.start(page(B, 2));
+      tail.push(tailEvent(3), B);
+      tail.adopt(1, new EventPage([tailEvent(2).json], page(A, 5)));
+      expect(tail.read(1, undefined, ALL, undefined)).toBeUndefined();
+      tail.adopt(1, new EventPage([tailEvent(2).json], page(B, 3)));
+      expect(tail.read(1, undefined, ALL, undefined)?.count).toBe(2);
+    });
+
+    it('takes the first event of an empty channel for the beginning of its epoch, and of one that is not for another', () => {
+      const empty = tailFrom(0);
+      empty.push(tailEvent(1), A);
+      expect(empty.read(0, undefined, ALL, undefined)).toMatchObject({ count: 1, firstId: 1 });
+      const allDropped = new LiveTail();
+      allDropped.start({ firstId: 0, lastId: 5, epochs: new Epochs(A, '') });
+      allDropped.push(tailEvent(3), B);
+      expect([allDropped.epoch, allDropped.lastId]).toEqual([B, 3]);
     });
   });
 });

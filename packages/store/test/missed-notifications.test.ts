@@ -8,6 +8,7 @@ const [A, B] = ['1-1-a-0-0', '3-2-b-1-a'];
 
 it.each([
   ['its end is another one', 6, A],
+  ['it ends before what is known', 4, A],
   ['it is of another epoch, though it ends where it did', 5, B],
 ])('wakes those who wait on a channel if %s', async (_what, lastId, epoch) => {
   const live = new LiveChannels();

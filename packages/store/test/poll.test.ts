@@ -100,6 +100,81 @@ it('ends empty at its time where the store stays away', async () => {
   expect(live.waiting).toBe(0);
 });
 
+it('finds at once what came between its look and its wait', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const hooks = {
+    beforeWait: async () => live.push('a', [{ id: 6, type: 'add', json: event6 }], '', 1),
+  };
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found?.texts).toEqual([event6]);
+});
+
+it('looks again at once if between its look and its wait another epoch has begun, below where it is', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const third = Buffer.from('{"id":3}');
+  const hooks = {
+    beforeWait: async () => live.push('a', [{ id: 3, type: 'add', json: third }], '3-2-b-1-a', 1),
+  };
+  const back = async () => new EventPage([third], { firstId: 1, lastId: 3 }, 2);
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing, back), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found).toMatchObject({ count: 1, rewoundTo: 2 });
+});
+
+it('does not begin to wait if its store was closed after its look', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const hooks = { beforeWait: async () => live.close() };
+  let found: EventPage | undefined;
+  void poll({ ...source(nothing), hooks }, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found).toMatchObject({ count: 0, lastId: 5 });
+});
+
+it('looks again after a second at a store that was away, though nobody tells it to', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const store = source(nothing, away, something);
+  const polling = poll(store, cursor, { timeoutMs: 10_000 });
+  await vi.advanceTimersByTimeAsync(0);
+  live.reset('a');
+  await vi.advanceTimersByTimeAsync(999);
+  expect(store.reads).toBe(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect((await polling).texts).toEqual([event6]);
+});
+
+it('ends empty if its store is closed under a look, which then fails', async () => {
+  let fail = () => {};
+  const failing = () =>
+    new Promise<EventPage>((_, reject) => {
+      fail = () => reject(new EventsError('ServiceUnavailable', 'closed'));
+    });
+  const polling = poll(source(failing), cursor, { timeoutMs: 10_000 });
+  await turn();
+  live.close();
+  fail();
+  expect(await polling).toMatchObject({ count: 0 });
+});
+
+it('reads once if it is not to wait', async () => {
+  const atOnce = { timeoutMs: 0 };
+  expect((await poll(source(something, nothing), cursor, atOnce)).texts).toEqual([event6]);
+  expect(await poll(source(nothing, something), cursor, atOnce)).toMatchObject({ count: 0, lastId: 5 });
+  await expect(poll(source(away, something), cursor, atOnce)).rejects.toThrow('away');
+});
+
 it('rejects with what is no matter of being away', async () => {
   const store = source(nothing, () => Promise.reject(new TypeError('a bug')));
   const polling = poll(store, cursor, { timeoutMs: 10_000 });
@@ -109,14 +184,42 @@ it('rejects with what is no matter of being away', async () => {
 });
 
 it('does not trust a read that began before events may have been missed', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
   const slow = slowRead();
   const store = source(slow.read, something);
-  const polling = poll(store, cursor, { timeoutMs: 10_000 });
-  await turn();
+  let found: EventPage | undefined;
+  void poll(store, cursor, { timeoutMs: 10_000 }).then((page) => {
+    found = page;
+  });
+  await vi.advanceTimersByTimeAsync(0);
   // Event 6 is appended, its notification lost, and the subscription confirmed anew, all under the read.
   live.reset('a');
   slow.answer(await nothing());
-  expect((await polling).texts).toEqual([event6]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(found?.texts).toEqual([event6]);
+});
+
+it('shares its read with those who ask for the same, and with nobody else', async () => {
+  const slow = slowRead();
+  const store = source(slow.read);
+  const start = (type: string | undefined, more: Partial<ReadCursor>) => {
+    const started = new PromisedPoll({ timeoutMs: 10_000 });
+    started.start(store, { channel: 'a', type }, { ...cursor, ...more });
+    return started.page;
+  };
+  const asked: [string | undefined, Partial<ReadCursor>][] = [
+    [undefined, {}],
+    ['add', {}],
+    [undefined, { epoch: '1-1-a-0-0' }],
+    [undefined, { limit: 11 }],
+    [undefined, { after: 4 }],
+  ];
+  const polls = [...asked, ...asked].map(([type, more]) => start(type, more));
+  await turn();
+  expect(store.reads).toBe(asked.length);
+  slow.answer(await something());
+  await Promise.all(polls);
 });
 
 it('does not join a read that began before events may have been missed', async () => {

@@ -76,7 +76,7 @@ export function describeAppend(open: OpenStore): void {
       cycle.self = cycle;
       let deep: unknown[] = [];
       for (let i = 0; i < 100_000; i++) deep = [deep];
-      for (const data of [cycle, { big: 1n }, deep]) {
+      for (const data of [cycle, { big: 1n }, deep].filter(hasNoText)) {
         const bad = { from: 'test', type: 'add', data } as EventInput;
         await expect(store.append(channel, [event(1), bad, event(2)])).rejects.toMatchObject({
           name: 'EventsError',
@@ -171,4 +171,14 @@ export function describeAppend(open: OpenStore): void {
       );
     });
   });
+}
+
+/** What is nested deeply has a text where Node.js is new enough, from 26 on. */
+function hasNoText(data: unknown): boolean {
+  try {
+    JSON.stringify(data);
+    return false;
+  } catch {
+    return true;
+  }
 }

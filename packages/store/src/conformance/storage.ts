@@ -108,6 +108,12 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         storage.cursors.setEpoch(other, 1, 'c'),
       ]);
       expect(await storage.cursors.load(other)).toMatchObject({ after: 2, epoch: 'a' });
+      await Promise.all([
+        storage.cursors.setEpoch(other, 1, 'd'),
+        storage.cursors.save(other, 3, undefined),
+        storage.cursors.setEpoch(other, 2, 'e'),
+      ]);
+      expect(await storage.cursors.load(other)).toMatchObject({ after: 3, epoch: 'a' });
     });
 
     it('keeps one epoch while it is sure of itself, and tells it with its pages', async () => {

@@ -4,14 +4,19 @@ import { inRepository } from '../repository.js';
 export interface ServerProcessOptions extends Pick<ProcessOptions, 'env' | 'cwd'> {
   /** A program to run in place of the server that was built in this repository. */
   readonly bin?: string;
+  /** The program of the Node.js that runs what was built; default: the one that runs here. */
+  readonly node?: string;
 }
 
 /** The server in a process of its own. It stops without a drain, which few tests are about, unless `DRAIN_MS` is set. */
 export class ServerProcess extends Process {
-  constructor(args: readonly string[] = [], { bin, env, ...rest }: ServerProcessOptions = {}) {
+  constructor(
+    args: readonly string[] = [],
+    { bin, node = process.execPath, env, ...rest }: ServerProcessOptions = {},
+  ) {
     const options = { ...rest, env: { DRAIN_MS: '0', ...env } };
     if (bin !== undefined) super(bin, args, options);
-    else super(process.execPath, [inRepository('apps/server/dist/bin.js'), ...args], options);
+    else super(node, [inRepository('apps/server/dist/bin.js'), ...args], options);
   }
 
   /** The lines of its log. */
