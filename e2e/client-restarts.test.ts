@@ -130,6 +130,23 @@ describe('two servers on one Redis, behind a balancer', () => {
     load.expectAll();
   });
 
+  it('one of them from before there were shared requests, and kill -9 of either: nothing is lost, nothing is stored twice', async () => {
+    await using setup = await setUp();
+    const { servers } = setup;
+    await using balancer = await Balancer.before(servers, { older: servers.slice(0, 1) });
+    await using load = new Load(balancer.url);
+    for (const server of servers) {
+      await load.more(100);
+      await server.stop('SIGKILL');
+      await load.more(50);
+      await server.start();
+    }
+    await load.more(100);
+    await load.finish();
+    expect(load.sendErrors).toEqual([]);
+    load.expectAll();
+  });
+
   it('kill -9, and answers that are lost: nothing is lost, nothing is stored twice', async () => {
     await using setup = await setUp();
     const { servers } = setup;

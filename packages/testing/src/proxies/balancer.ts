@@ -1,6 +1,16 @@
 import http from 'node:http';
 import { ProxyServer } from './proxy-server.js';
 
+/** Requests that many sends, channels and acknowledgements share. */
+const SHARED_REQUESTS = /\/(appends|streams|cursors)$/;
+
+export interface BalancerOptions {
+  /** Of every so many POSTs, the answer of one is lost on its way; 0: of none. */
+  readonly losesOneIn?: number;
+  /** Of the servers: those that are to look as they were before there were shared requests. */
+  readonly older?: readonly { readonly port: number }[];
+}
+
 /**
  * Passes requests on to servers in turn, as proxies do by default: one that cannot be connected to is skipped; a GET whose
  * server breaks off before it answers goes to the next one; a POST in the same place is answered with 502, since it may
@@ -9,23 +19,28 @@ import { ProxyServer } from './proxy-server.js';
 export class Balancer extends ProxyServer {
   readonly #ports: readonly number[];
   readonly #losesOneIn: number;
+  readonly #older: ReadonlySet<number>;
   #turn = 0;
   #publishes = 0;
 
-  private constructor(ports: readonly number[], losesOneIn: number) {
+  private constructor(ports: readonly number[], { losesOneIn = 0, older = [] }: BalancerOptions) {
     super();
     this.#ports = ports;
     this.#losesOneIn = losesOneIn;
+    this.#older = new Set(older.map(({ port }) => port));
   }
 
-  /** @param losesOneIn  of every so many POSTs, the answer of one is lost on its way; 0: of none */
   static async before(
     servers: readonly { readonly port: number }[],
-    { losesOneIn = 0 } = {},
+    options: BalancerOptions = {},
   ): Promise<Balancer> {
     const ports = servers.map(({ port }) => port);
-    const balancer = new Balancer(ports, losesOneIn);
+    const balancer = new Balancer(ports, options);
     return balancer.listen(http.createServer((request, reply) => void balancer.#pass(request, reply)));
+  }
+
+  #isUnknown(port: number, path = ''): boolean {
+    return this.#older.has(port) && SHARED_REQUESTS.test(path);
   }
 
   async #pass(request: http.IncomingMessage, reply: http.ServerResponse): Promise<void> {
@@ -38,6 +53,11 @@ export class Balancer extends ProxyServer {
     const turn = this.#turn++;
     for (let n = 0; n < this.#ports.length; n += 1) {
       const port = this.#ports[(turn + n) % this.#ports.length] ?? 0;
+      if (this.#isUnknown(port, request.url)) {
+        reply.writeHead(404, { 'Content-Type': 'application/json' });
+        reply.end('{"code":"ResourceNotFound","message":"does not exist"}');
+        return;
+      }
       const outcome = await this.#tryOne(port, request, Buffer.concat(chunks), reply);
       if (outcome === 'answered') return;
       if (outcome === 'broken' && request.method !== 'GET') break;
