@@ -105,7 +105,7 @@ describe('POST /streams', () => {
     await lines.events(a, 22);
     await lines.events(b, 20);
     await lines.events(`${a}:add`, 23);
-    expect(lines.all[0]).toEqual({ heartbeatMs: 5_000 });
+    expect(lines.all[0]).toEqual({ heartbeatMs: 4_000 });
     expect(lines.ids(a)).toEqual(upTo(23).slice(1));
     expect(lines.ids(b)).toEqual(upTo(20));
     expect(lines.ids(`${a}:add`)).toEqual(upTo(23));

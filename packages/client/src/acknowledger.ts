@@ -120,7 +120,7 @@ export class Acknowledger {
     try {
       return await acknowledgeAll(this.#options, { ...call, cursors });
     } catch (error) {
-      if (!(error instanceof RequestError) || !isUnknown(error)) throw error;
+      if (!(error instanceof RequestError) || !isUnknownPath(error)) throw error;
     }
     const errors: (RequestError | undefined)[] = [];
     for (const { channel, after, epoch } of cursors) {
@@ -136,6 +136,6 @@ export class Acknowledger {
 }
 
 /** Whether the server does not know the path. */
-export function isUnknown({ statusCode }: RequestError): boolean {
+export function isUnknownPath({ statusCode }: RequestError): boolean {
   return statusCode === 404 || statusCode === 405 || statusCode === 501;
 }

@@ -1,5 +1,5 @@
 import type { Event } from '@ganomede/events-protocol';
-import { isUnknown } from './acknowledger.js';
+import { isUnknownPath } from './acknowledger.js';
 import { Backoff } from './backoff.js';
 import { Cursor } from './cursor.js';
 import { mayYetSucceed, RequestError } from './errors.js';
@@ -333,7 +333,8 @@ export class SharedStream {
 
   #ended(connection: StreamConnection, end: StreamEnd): void {
     const lost = this.#detach(connection);
-    if (!connection.isOpen && (end.kind === 'silent' || (end.kind === 'failed' && isNoStream(end.error)))) {
+    const isUnknown = !connection.isOpen && end.kind === 'failed' && isNoStream(end.error);
+    if (end.kind === 'silent' || isUnknown) {
       this.#goAlone();
       return;
     }
@@ -403,7 +404,7 @@ function endOf({ events, rewind }: EventPage, before: number | undefined): numbe
 
 /** Whether the server, or what answers instead of it, knows no streams. */
 function isNoStream(error: RequestError): boolean {
-  return isUnknown(error) || (error.statusCode === 200 && error.code === 'InvalidReply');
+  return isUnknownPath(error) || (error.statusCode === 200 && error.code === 'InvalidReply');
 }
 
 function closed(): RequestError {

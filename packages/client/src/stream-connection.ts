@@ -7,8 +7,8 @@ import type { Server } from './options.js';
 
 /** The first line of a stream comes within this time, milliseconds; else something on the way holds it back. */
 const FIRST_LINE_MS = 3_000;
-/** A server is heard of at least once in so many of its heartbeats. */
-const MISSED_HEARTBEATS = 2.5;
+/** A server that was not heard of for so many of its heartbeats is not there, or something on the way holds it back. */
+const MISSED_HEARTBEATS = 2;
 
 /** Why a stream has ended. */
 export type StreamEnd =

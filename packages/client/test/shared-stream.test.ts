@@ -259,18 +259,18 @@ describe('a stream that does not come through', () => {
     expect(record.filter((line) => !line.startsWith('cycle'))).toEqual(['1 a', '2 a']);
   });
 
-  test('since it falls silent: it begins again, and then channels are polled', async () => {
+  test('since it falls silent: channels are polled', async () => {
     const quick = ({ response }: Received) => {
       response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
       write(response, { heartbeatMs: 20 }, page('a', 0, 1));
     };
-    const server = await startStreams(quick, ({ response }) => void response);
+    const server = await startStreams(quick);
     server.scriptOf('a', events(2));
     const client = clientOf(server);
     const record = recordOf(client, 'a');
     await server.until(() => of(server, '/events').length === 2);
     expect(record.filter((line) => !line.startsWith('cycle'))).toEqual(['1 a', '2 a']);
-    expect(cursorsOf(streams(server)[1] as Received)).toMatchObject([{ channel: 'a', after: 1 }]);
+    expect(streams(server)).toHaveLength(1);
   });
 
   test('of an agent with few connections: channels are polled, since nothing else could be sent', async () => {

@@ -8,7 +8,7 @@ import type { Reader, Untaken } from './untaken.js';
 import type { Waiting, WaitingRequest, WaitingRequests } from './waiting-requests.js';
 
 /** Something is sent at least this often, so that a client that hears nothing knows that the connection is dead. Milliseconds. */
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 4_000;
 /** Channels that begin to read at a time. */
 const READ_AT_ONCE = 100;
 /** Longest wait at the store; it then waits again. Milliseconds. */
@@ -75,7 +75,7 @@ export class PageStream implements WaitingRequest, Reader {
       return;
     }
     this.#write(HEARTBEAT);
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS / 2);
     for (const [i, cursor] of cursors.entries()) {
       if ('channel' in cursor) this.#channels.push(new StreamedChannel(this, i, cursor));
       else this.refuse(i, cursor);
