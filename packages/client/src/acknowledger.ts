@@ -2,7 +2,7 @@ import { MAX_CURSORS } from '@ganomede/events-protocol';
 import { acknowledge, acknowledgeAll } from './api.js';
 import { Backoff, sleep } from './backoff.js';
 import type { Cursor } from './cursor.js';
-import { RequestError } from './errors.js';
+import { mayYetSucceed, RequestError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 
 /** The pause after a request, so that what is acknowledged meanwhile shares the next one, milliseconds. */
@@ -27,7 +27,10 @@ export class Acknowledger {
   readonly #failures = new Map<string, RequestError>();
   #started = false;
   #running: Promise<void> | undefined;
-  #hurry = new AbortController();
+  /** The last of what is told one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Most cursors of one request; fewer if the server takes less. */
+  #most = MAX_CURSORS;
 
   /** When `signal` aborts only `flush` sends anything. */
   constructor(options: ResolvedOptions, clientId: string, signal: AbortSignal) {
@@ -35,7 +38,6 @@ export class Acknowledger {
     this.#clientId = clientId;
     this.#signal = signal;
     this.#backoff = new Backoff(options.backoff);
-    signal.addEventListener('abort', () => this.#hurry.abort(), { once: true });
   }
 
   /** Nothing is told before: the server may not know grouped acknowledgements, nor streams. */
@@ -67,65 +69,84 @@ export class Acknowledger {
   /** Resolves once the server was told everything, or could not be within `timeoutMs`. Never rejects. */
   async flush(timeoutMs: number): Promise<void> {
     if (timeoutMs === 0) return;
-    const deadline = performance.now() + timeoutMs;
-    this.#hurry.abort();
     const over = new AbortController();
-    await Promise.race([this.#running, sleep(timeoutMs, over.signal)]);
+    await Promise.race([this.#tell(timeoutMs, undefined), sleep(timeoutMs, over.signal)]);
     over.abort();
-    const leftMs = Math.ceil(deadline - performance.now());
-    if (this.#pending.size > 0 && this.#signal.aborted && leftMs > 0) await this.#tell(leftMs, undefined);
   }
 
   async #run(): Promise<void> {
     // What is acknowledged in this turn shares the request.
     await undefined;
     while (this.#pending.size > 0 && !this.#signal.aborted) {
-      this.#hurry = new AbortController();
       const failure = await this.#tell(TIMEOUT_MS, this.#signal);
       if (failure === undefined) this.#backoff.reset();
-      await sleep(failure === undefined ? PAUSE_MS : this.#backoff.next(failure), this.#hurry.signal);
+      await sleep(failure === undefined ? PAUSE_MS : this.#backoff.next(failure), this.#signal);
     }
     this.#running = undefined;
   }
 
-  /** Resolves with the error of a request that has failed. */
-  async #tell(timeoutMs: number, signal: AbortSignal | undefined): Promise<RequestError | undefined> {
-    const cursors = [...this.#pending.values()].slice(0, MAX_CURSORS);
-    for (const { channel } of cursors) this.#pending.delete(channel);
-    let errors: (RequestError | undefined)[];
-    try {
-      errors = await this.#attempt(cursors, timeoutMs, signal);
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      errors = cursors.map(() => error);
-    }
-    for (const [i, cursor] of cursors.entries()) {
-      const error = errors[i];
-      if (error === undefined) continue;
-      if (!this.#pending.has(cursor.channel) && this.#newest.get(cursor.channel) === cursor) {
-        this.#pending.set(cursor.channel, cursor);
-      }
-      if (error.code !== 'Closed') this.#failures.set(cursor.channel, error);
-    }
-    return errors.find((error) => error !== undefined);
+  /** Tells what is pending, after what is being told. Resolves with the error of what has failed. */
+  #tell(timeoutMs: number, signal: AbortSignal | undefined): Promise<RequestError | undefined> {
+    const deadline = performance.now() + timeoutMs;
+    const told = this.#turn.then(() => this.#tellPending(deadline, signal));
+    this.#turn = told.then(() => undefined);
+    return told;
   }
 
-  /** A server that knows no grouped acknowledgements (behind a balancer, say) gets single ones. */
+  async #tellPending(deadline: number, signal: AbortSignal | undefined): Promise<RequestError | undefined> {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    let failure: RequestError | undefined;
+    for (let i = 0; i < pending.length; ) {
+      const cursors = pending.slice(i, i + this.#most);
+      const errors = await this.#attempt(cursors, deadline, signal);
+      // The next one is another request.
+      if (errors === 'too large') continue;
+      i += cursors.length;
+      for (const [n, cursor] of cursors.entries()) {
+        const error = errors[n];
+        if (error === undefined) continue;
+        failure ??= error;
+        this.#failed(cursor, error);
+      }
+    }
+    return failure;
+  }
+
+  /** It is tried again, unless something newer is known. */
+  #failed(cursor: Cursor, error: RequestError): void {
+    const { channel } = cursor;
+    if (this.#newest.get(channel) !== cursor) return;
+    this.#pending.set(channel, cursor);
+    if (error.code !== 'Closed') this.#failures.set(channel, error);
+  }
+
+  /** What became of each. A server that takes no grouped acknowledgements (behind a balancer, say) gets single ones. */
   async #attempt(
     cursors: readonly Cursor[],
-    timeoutMs: number,
+    deadline: number,
     signal: AbortSignal | undefined,
-  ): Promise<(RequestError | undefined)[]> {
-    const call = { clientId: this.#clientId, timeoutMs, signal };
+  ): Promise<(RequestError | undefined)[] | 'too large'> {
+    const call = () => {
+      const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
+      return { clientId: this.#clientId, timeoutMs, signal };
+    };
     try {
-      return await acknowledgeAll(this.#options, { ...call, cursors });
+      return await acknowledgeAll(this.#options, { ...call(), cursors });
     } catch (error) {
-      if (!(error instanceof RequestError) || !isUnknownPath(error)) throw error;
+      if (!(error instanceof RequestError)) throw error;
+      if (error.statusCode === 413 && cursors.length > 1) {
+        this.#most = Math.ceil(cursors.length / 2);
+        return 'too large';
+      }
+      if (mayYetSucceed(error) || error.code === 'Closed' || error.statusCode === 401) {
+        return cursors.map(() => error);
+      }
     }
     const errors: (RequestError | undefined)[] = [];
     for (const { channel, after, epoch } of cursors) {
       errors.push(
-        await acknowledge(this.#options, { ...call, channel, after, epoch }).then(
+        await acknowledge(this.#options, { ...call(), channel, after, epoch }).then(
           () => undefined,
           (error: RequestError) => error,
         ),
@@ -133,9 +154,4 @@ export class Acknowledger {
     }
     return errors;
   }
-}
-
-/** Whether the server does not know the path. */
-export function isUnknownPath({ statusCode }: RequestError): boolean {
-  return statusCode === 404 || statusCode === 405 || statusCode === 501;
 }

@@ -206,6 +206,9 @@ export class ChannelReaders {
     const timeoutMs = options.closeTimeoutMs;
     if (timeoutMs === 0) return;
     if (this.#shared.takes(channel)) this.#acknowledger.acknowledge(cursor);
-    else await acknowledge(options, { clientId, channel, after, epoch, timeoutMs });
+    else {
+      this.#acknowledger.forget(channel);
+      await acknowledge(options, { clientId, channel, after, epoch, timeoutMs });
+    }
   }
 }

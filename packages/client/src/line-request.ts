@@ -23,7 +23,7 @@ export class LineRequest {
   readonly #server: Server;
   readonly #path: string;
   readonly #listener: LineListener;
-  readonly #request: http.ClientRequest;
+  #request: http.ClientRequest | undefined;
   #response: http.IncomingMessage | undefined;
   /** The beginning of a line, or of a reply that is an error. */
   #chunks: Buffer[] = [];
@@ -34,12 +34,21 @@ export class LineRequest {
     this.#server = server;
     this.#path = path;
     this.#listener = listener;
-    const client = server.protocol === 'https:' ? https : http;
-    this.#request = client.request(optionsOf(server, this.#message(body)));
-    this.#request.on('response', (response) => this.#replyBegins(response));
-    this.#request.on('error', (cause) => this.#failBy(cause));
-    this.#request.on('close', () => this.#failBy(new Error('the connection was closed')));
-    this.#request.end(body);
+    try {
+      this.#request = this.#begun(body);
+    } catch (cause) {
+      queueMicrotask(() => this.#failBy(cause as Error));
+    }
+  }
+
+  /** An agent may throw. */
+  #begun(body: string): http.ClientRequest {
+    const client = this.#server.protocol === 'https:' ? https : http;
+    const request = client.request(optionsOf(this.#server, this.#message(body)));
+    request.on('response', (response) => this.#replyBegins(response));
+    request.on('error', (cause) => this.#failBy(cause));
+    request.on('close', () => this.#failBy(new Error('the connection was closed')));
+    return request.end(body);
   }
 
   /** Reads on after a pause. */
@@ -61,7 +70,7 @@ export class LineRequest {
   close(): void {
     this.#ended = true;
     this.#chunks = [];
-    this.#request.destroy();
+    this.#request?.destroy();
   }
 
   #message(body: string) {
@@ -123,7 +132,7 @@ export class LineRequest {
 
   #failBy(cause: Error): void {
     // A connection that breaks before any reply on its second or later use was most likely dead before.
-    const isStale = this.#response === undefined && this.#request.reusedSocket && isReset(cause);
+    const isStale = this.#response === undefined && this.#request?.reusedSocket === true && isReset(cause);
     if (isStale) this.#end(undefined);
     else if (this.#response === undefined) this.#fail(messageOf(cause), codeOf(cause), cause);
     else this.#fail('the reply was cut off', 'ReplyCut', cause);

@@ -21,7 +21,7 @@ export interface PollerHost {
 }
 
 /**
- * Reads one channel for as long as it has handlers, one request at a time, and remembers how far it came.
+ * Reads one channel for as long as it has handlers, a page at a time, and remembers how far it came.
  *
  * The cursor is behind the last event that was emitted, and moves with each of them. Whatever happens to the rest of a
  * reply (no handler is left, the client is closed), the next request brings it again.
@@ -31,7 +31,7 @@ export class Poller {
   readonly #pace: Pace;
   readonly #losses = new LossDetector();
   #cursor: Cursor;
-  /** The `after` that the server has certainly saved. */
+  /** The `after` that the server was told, or is about to be. */
   #acknowledged: number | undefined;
   #run: Promise<void> | undefined;
   #pause = new AbortController();

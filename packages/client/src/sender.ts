@@ -5,7 +5,7 @@ import { Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
 import type { Server } from './options.js';
 import { attemptMs, gaveUp } from './retry.js';
-import { arranged, SendGroup, Sending } from './sending.js';
+import { arranged, SharedAppend, Sending } from './sending.js';
 
 /** Bounds of what shares a request: those of a server that is set up as it comes, with room for the rest of the body. */
 const MAX_EVENTS = 1_000;
@@ -21,7 +21,7 @@ interface Held {
 }
 
 /** What is sent as one append. */
-type Queued = Sending | SendGroup;
+type Queued = Sending | SharedAppend;
 
 /**
  * The sends of one client, in the order of their calls: one request at a time, with everything that has come while the one
@@ -152,7 +152,9 @@ export class Sender {
   /** Settles what can be settled, and puts back what is to be sent again; resolves with how long to wait before that, milliseconds. */
   async #exchange(taken: readonly Queued[]): Promise<number> {
     const { outcomes, failure } = await this.#attempt(taken);
-    const isShared = taken.length > 1 || taken[0] instanceof SendGroup;
+    const [first] = taken;
+    // What may be stored stays what it is: sent again it would be the same request.
+    const isShared = taken.length > 1 || (first instanceof SharedAppend && !first.maybeProcessed);
     if (failure && isShared && this.#isNotGrouped(failure)) {
       this.#putBack(taken);
       return 0;
@@ -175,7 +177,7 @@ export class Sender {
         for (const sending of queued.sendings)
           if (this.#isOver(sending, delayMs)) this.#giveUp(sending, error);
         again.push(queued);
-      } else if (queued instanceof SendGroup && failure === undefined && !error.maybeProcessed) {
+      } else if (queued instanceof SharedAppend && failure === undefined && !error.maybeProcessed) {
         // Nothing of it is stored, and nothing behind it: an append of several is the last of its lane in a request.
         for (const sending of queued.sendings) sending.key = randomUUID();
         again.push(queued);

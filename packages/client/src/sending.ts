@@ -67,7 +67,7 @@ export class Sending {
 }
 
 /** Several sends to one channel as one append: stored all or none, under one key. */
-export class SendGroup {
+export class SharedAppend {
   readonly sendings: readonly Sending[];
   readonly append: Append;
   readonly lane: string;
@@ -110,13 +110,13 @@ export class SendGroup {
  * What a request is made of: sends that have no key yet share an append if they are all that the request has for their channel
  * behind what is sent again. So nothing stands behind an append of several that could be stored if it is refused.
  */
-export function arranged(taken: readonly (Sending | SendGroup)[]): (Sending | SendGroup)[] {
+export function arranged(taken: readonly (Sending | SharedAppend)[]): (Sending | SharedAppend)[] {
   const keyless = new Map<string, Sending[]>();
   const mixed = new Set<string>();
   for (const queued of taken) {
     const { lane } = queued;
     const others = keyless.get(lane);
-    if (queued instanceof SendGroup || queued.key !== undefined) {
+    if (queued instanceof SharedAppend || queued.key !== undefined) {
       if (others) mixed.add(lane);
     } else if (others === undefined) keyless.set(lane, [queued]);
     else {
@@ -124,12 +124,12 @@ export function arranged(taken: readonly (Sending | SendGroup)[]): (Sending | Se
       others.push(queued);
     }
   }
-  const all: (Sending | SendGroup)[] = [];
+  const all: (Sending | SharedAppend)[] = [];
   for (const queued of taken) {
     const isFree = queued instanceof Sending && queued.key === undefined && !mixed.has(queued.lane);
     const others = isFree ? keyless.get(queued.lane) : undefined;
     if (others === undefined || others.length === 1) all.push(queued);
-    else if (others[0] === queued) all.push(new SendGroup(others));
+    else if (others[0] === queued) all.push(new SharedAppend(others));
   }
   return all;
 }

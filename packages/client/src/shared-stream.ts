@@ -1,13 +1,13 @@
 import type { Event } from '@ganomede/events-protocol';
-import { isUnknownPath } from './acknowledger.js';
 import { Backoff } from './backoff.js';
 import { Cursor } from './cursor.js';
-import { mayYetSucceed, RequestError } from './errors.js';
+import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
+import { isRefusal } from './pace.js';
 import { StreamConnection, type StreamEnd } from './stream-connection.js';
 
-/** Most channels in one connection. */
+/** Most channels in one connection; fewer if the server takes less. */
 const MAX_CHANNELS = 5_000;
 /** Connections begin at least so far apart, milliseconds. */
 const BETWEEN_MS = 50;
@@ -31,8 +31,12 @@ interface Subscription {
   readonly limit: number | undefined;
   /** Behind the last event that has come. */
   arrived: Cursor;
-  /** Where the reader is once it has finished what it was given last. */
-  given: number | undefined;
+  /** Where the reader was when it was given the last page. */
+  givenAfter: number | undefined;
+  /** The last page that it was given. */
+  given: EventPage;
+  /** Counts the calls of `read` and `leave`. */
+  turns: number;
   readonly pages: EventPage[];
   /** Events in `pages`. */
   held: number;
@@ -76,6 +80,7 @@ export class SharedStream {
   /** Of channels whose readers are slower than their events. On the clock of `performance.now()`, as are the others. */
   readonly #slowUntil = new Map<string, number>();
   #notBefore = 0;
+  #maxChannels = MAX_CHANNELS;
   #timer: NodeJS.Timeout | undefined;
   /** Until when everybody reads alone. */
   #aloneUntil = 0;
@@ -104,14 +109,14 @@ export class SharedStream {
 
   release(): void {
     this.#users -= 1;
-    if (this.#users === 0) this.#linger = setTimeout(() => this.#reset(), LINGER_MS);
+    if (this.#users === 0 && !this.#signal.aborted) this.#linger = setTimeout(() => this.#reset(), LINGER_MS);
   }
 
   /** Whether the channel is read here now, and not alone. */
   takes(channel: string): boolean {
     const now = performance.now();
     if (this.#aloneUntil > 0) {
-      if (now >= this.#aloneUntil) this.#probeWith(channel);
+      if (now >= this.#aloneUntil && !this.#signal.aborted) this.#probeWith(channel);
       return false;
     }
     if ((this.#slowUntil.get(channel) ?? 0) > now) return false;
@@ -128,9 +133,11 @@ export class SharedStream {
     if (this.#signal.aborted) throw closed();
     const subscription = this.#subscriptionAt(cursor);
     subscription.isLeft = false;
+    const turn = ++subscription.turns;
     // Between two pages whatever else there is to do has its turn: acknowledgements go out, too.
     if (subscription.pages.length > 0) await new Promise((resolve) => setImmediate(resolve));
     if (this.#signal.aborted) throw closed();
+    if (subscription.turns !== turn) return NOTHING;
     if (this.#subscriptions.get(cursor.channel) !== subscription) return undefined;
     return new Promise((resolve, reject) => {
       subscription.reader = { resolve, reject };
@@ -143,6 +150,7 @@ export class SharedStream {
     const subscription = this.#subscriptions.get(channel);
     if (subscription === undefined) return;
     subscription.isLeft = true;
+    subscription.turns += 1;
     this.#takeReader(subscription)?.resolve(NOTHING);
   }
 
@@ -156,13 +164,17 @@ export class SharedStream {
     for (const connection of this.#connections) connection.close();
     this.#settled = [];
     this.#young = undefined;
-    this.#probe?.close();
-    this.#probe = undefined;
+    this.#endProbe();
     this.#subscriptions.clear();
     clearTimeout(this.#timer);
     clearTimeout(this.#linger);
     this.#timer = undefined;
     this.#endHoldUp();
+  }
+
+  #endProbe(): void {
+    this.#probe?.close();
+    this.#probe = undefined;
   }
 
   get #connections(): StreamConnection[] {
@@ -172,12 +184,14 @@ export class SharedStream {
   #subscriptionAt(cursor: Cursor): Subscription {
     const { channel, after, limit } = cursor;
     const known = this.#subscriptions.get(channel);
-    if (known !== undefined && known.given === after && known.limit === limit) return known;
+    if (known !== undefined && known.limit === limit && goesOn(known, after)) return known;
     const subscription: Subscription = {
       channel,
       limit,
       arrived: cursor,
-      given: after,
+      givenAfter: after,
+      given: NOTHING,
+      turns: 0,
       pages: [],
       held: 0,
       hasTaken: false,
@@ -196,7 +210,8 @@ export class SharedStream {
     const page = joined(subscription.pages, subscription.limit ?? this.#options.limit);
     subscription.held -= page.events.length;
     subscription.hasTaken = true;
-    subscription.given = endOf(page, subscription.given);
+    subscription.givenAfter = endOf(subscription.given, subscription.givenAfter);
+    subscription.given = page;
     this.#takeReader(subscription)?.resolve(page);
     if (this.#holdUp !== undefined && this.#overfull().length === 0) this.#endHoldUp();
   }
@@ -227,6 +242,7 @@ export class SharedStream {
    * they are many compared with it: a thousand channels that are added one by one begin a few times each, not a thousand times.
    */
   #open(): void {
+    for (const [channel, { isLeft }] of this.#subscriptions) if (isLeft) this.#subscriptions.delete(channel);
     const ended = new Set<StreamConnection | undefined>([undefined, this.#young]);
     const inEnded = () => [...this.#subscriptions.values()].filter(({ connection }) => ended.has(connection));
     let begun = inEnded();
@@ -234,21 +250,24 @@ export class SharedStream {
     this.#notBefore = performance.now() + BETWEEN_MS;
     this.#young?.close();
     this.#young = undefined;
-    const settled = this.#settled.reduce((sum, { size }) => sum + size, 0);
-    if (begun.length ** 2 <= settled) {
+    if (begun.length ** 2 <= this.#subscriptions.size - begun.length) {
       this.#young = this.#connect(begun);
       return;
     }
     const last = this.#settled.at(-1);
-    if (last !== undefined && last.size + begun.length <= MAX_CHANNELS) {
+    if (last !== undefined && this.#channelsOf(last).length + begun.length <= this.#maxChannels) {
       ended.add(last);
       begun = inEnded();
       last.close();
       this.#settled.pop();
     }
-    for (let i = 0; i < begun.length; i += MAX_CHANNELS) {
-      this.#settled.push(this.#connect(begun.slice(i, i + MAX_CHANNELS)));
+    for (let i = 0; i < begun.length; i += this.#maxChannels) {
+      this.#settled.push(this.#connect(begun.slice(i, i + this.#maxChannels)));
     }
+  }
+
+  #channelsOf(connection: StreamConnection): Subscription[] {
+    return [...this.#subscriptions.values()].filter((each) => each.connection === connection);
   }
 
   #connect(subscriptions: readonly Subscription[]): StreamConnection {
@@ -287,7 +306,7 @@ export class SharedStream {
   #detach(connection: StreamConnection): Subscription[] {
     this.#settled = this.#settled.filter((each) => each !== connection);
     if (this.#young === connection) this.#young = undefined;
-    const detached = [...this.#subscriptions.values()].filter((each) => each.connection === connection);
+    const detached = this.#channelsOf(connection);
     for (const subscription of detached) subscription.connection = undefined;
     return detached;
   }
@@ -306,11 +325,7 @@ export class SharedStream {
     for (const connection of this.#connections) connection.pause();
     for (const subscription of this.#subscriptions.values()) subscription.hasTaken = false;
     this.#holdUp = setTimeout(() => {
-      for (const { channel, hasTaken } of this.#overfull()) {
-        if (hasTaken) continue;
-        this.#slowUntil.set(channel, performance.now() + SLOW_MS);
-        this.#subscriptions.delete(channel);
-      }
+      for (const subscription of this.#overfull()) if (!subscription.hasTaken) this.#readAlone(subscription);
       this.#endHoldUp();
       if (this.#overfull().length > 0) this.#holdEverythingUp();
     }, HOLD_UP_MS);
@@ -328,57 +343,101 @@ export class SharedStream {
     if (subscription?.connection !== connection) return;
     // What has come before and was not given comes again: who reads on begins anew.
     this.#subscriptions.delete(channel);
+    if (this.#channelsOf(connection).length === 0) {
+      this.#detach(connection);
+      connection.close();
+    }
     this.#takeReader(subscription)?.reject(error);
   }
 
   #ended(connection: StreamConnection, end: StreamEnd): void {
     const lost = this.#detach(connection);
-    const isUnknown = !connection.isOpen && end.kind === 'failed' && isNoStream(end.error);
-    if (end.kind === 'silent' || isUnknown) {
+    const isRefused = !connection.isOpen && end.kind === 'failed' && isNoStream(end.error);
+    if (isRefused && end.error.statusCode === 413 && lost.length > 1) {
+      this.#maxChannels = Math.ceil(lost.length / 2);
+    } else if (isRefused || (end.kind === 'silent' && this.#connections.length === 0)) {
       this.#goAlone();
       return;
-    }
-    const isShort = performance.now() - connection.startedAt < SHORT_MS;
-    if (!isShort) this.#backoff.reset();
-    if (end.kind === 'failed') {
-      this.#pauseAfter(end.error);
-      for (const subscription of lost) this.#takeReader(subscription)?.reject(end.error);
-    } else if (isShort) this.#pauseAfter(undefined);
+    } else if (end.kind === 'silent') {
+      // Others are heard of: it is not the way that is bad.
+      for (const subscription of lost) this.#readAlone(subscription);
+    } else this.#pauseAfter(connection, end, lost);
     this.#schedule();
   }
 
-  #pauseAfter(error: RequestError | undefined): void {
-    const hint = { retryAfterMs: error?.retryAfterMs, slow: error !== undefined && !mayYetSucceed(error) };
-    this.#notBefore = Math.max(this.#notBefore, performance.now() + this.#backoff.next(hint));
+  /** What has worked for a while begins again without a word, and without a pause. */
+  #pauseAfter(
+    { startedAt, isOpen }: StreamConnection,
+    end: Exclude<StreamEnd, { kind: 'silent' }>,
+    lost: readonly Subscription[],
+  ): void {
+    const now = performance.now();
+    const isShort = now - startedAt < SHORT_MS;
+    if (!isShort) this.#backoff.reset();
+    if (isOpen && !isShort) return;
+    const error = end.kind === 'failed' ? end.error : undefined;
+    const pauseMs = this.#backoff.next({ retryAfterMs: error?.retryAfterMs, slow: isRefusal(error) });
+    this.#notBefore = Math.max(this.#notBefore, now + pauseMs);
+    if (error === undefined) return;
+    for (const subscription of lost) this.#takeReader(subscription)?.reject(error);
+  }
+
+  /** For a while. */
+  #readAlone(subscription: Subscription): void {
+    const { channel } = subscription;
+    this.#slowUntil.set(channel, performance.now() + SLOW_MS);
+    this.#subscriptions.delete(channel);
+    this.#takeReader(subscription)?.resolve(undefined);
   }
 
   /** Streams do not come through. */
   #goAlone(): void {
-    this.#aloneUntil = performance.now() + this.#aloneMs;
-    this.#aloneMs = Math.min(2 * this.#aloneMs, MAX_RETRY_MS);
+    this.#stayAlone(2);
     const readers = this.#takeReaders();
     this.#reset();
     for (const reader of readers) reader.resolve(undefined);
   }
 
+  #stayAlone(growth: number): void {
+    this.#aloneUntil = performance.now() + this.#aloneMs;
+    this.#aloneMs = Math.min(growth * this.#aloneMs, MAX_RETRY_MS);
+  }
+
   /** Whether streams come through by now is found out beside what is read, which goes on alone until then. */
   #probeWith(channel: string): void {
     if (this.#probe !== undefined) return;
-    const end = (isThrough: boolean) => {
-      this.#probe?.close();
-      this.#probe = undefined;
-      if (isThrough) {
+    this.#probe = new StreamConnection(this.#options, this.#clientId, [new Cursor(channel)], {
+      opened: () => {
+        this.#endProbe();
         this.#aloneUntil = 0;
         this.#aloneMs = RETRY_MS;
-      } else this.#goAlone();
-    };
-    this.#probe = new StreamConnection(this.#options, this.#clientId, [new Cursor(channel)], {
-      opened: () => end(true),
+      },
       page: () => {},
       refused: () => {},
-      ended: () => end(false),
+      ended: (end) => {
+        this.#endProbe();
+        // A server that is away says nothing about it.
+        this.#stayAlone(end.kind === 'silent' || (end.kind === 'failed' && isNoStream(end.error)) ? 2 : 1);
+      },
     });
   }
+}
+
+/**
+ * Whether a reader at this cursor is behind what it was given last, or in the midst of that: then what it has not finished comes
+ * again. If it is somewhere else it begins anew.
+ */
+function goesOn(subscription: Subscription, after: number | undefined): boolean {
+  const { given, givenAfter, pages } = subscription;
+  if (endOf(given, givenAfter) === after) return true;
+  const finished = given.events.findIndex(({ id }) => id === after) + 1;
+  if (given.rewind !== undefined || (finished === 0 && after !== givenAfter)) return false;
+  const events = given.events.slice(finished);
+  pages.unshift({ ...given, events });
+  subscription.held += events.length;
+  subscription.given = NOTHING;
+  subscription.givenAfter = after;
+  return true;
 }
 
 /** Takes the first of these pages, with what follows it without a rewind, up to `limit` events. */
@@ -386,7 +445,7 @@ function joined(pages: EventPage[], limit: number): EventPage {
   const first = pages.shift() as EventPage;
   let [last, events] = [first, first.events];
   for (let next = pages[0]; next !== undefined && next.rewind === undefined; next = pages[0]) {
-    if (next.epoch !== first.epoch || events.length + next.events.length > limit) break;
+    if (next.epoch !== first.epoch || events.length + next.events.length > limit || isMissing(next)) break;
     if (last === first) events = [...events];
     (events as Event[]).push(...next.events);
     last = next;
@@ -397,14 +456,19 @@ function joined(pages: EventPage[], limit: number): EventPage {
   return { ...first, events, bounds, epoch: last.epoch };
 }
 
+/** Whether what it tells is that events before it are no longer kept. */
+function isMissing({ bounds, lookedThrough = 0 }: EventPage): boolean {
+  return bounds !== undefined && bounds.firstId > lookedThrough + 1;
+}
+
 /** Where a reader is that has finished the page. */
 function endOf({ events, rewind }: EventPage, before: number | undefined): number | undefined {
   return events.at(-1)?.id ?? rewind?.to ?? before;
 }
 
-/** Whether the server, or what answers instead of it, knows no streams. */
+/** Whether the server, or what answers instead of it, takes no streams. What is wrong with the client shows when it reads alone. */
 function isNoStream(error: RequestError): boolean {
-  return isUnknownPath(error) || (error.statusCode === 200 && error.code === 'InvalidReply');
+  return isRefusal(error) || (error.statusCode === 200 && error.code === 'InvalidReply');
 }
 
 function closed(): RequestError {

@@ -7,6 +7,8 @@ import type { Server } from './options.js';
 
 /** The first line of a stream comes within this time, milliseconds; else something on the way holds it back. */
 const FIRST_LINE_MS = 3_000;
+/** How long what has come takes to be read, milliseconds. */
+const READ_MS = 100;
 /** A server that was not heard of for so many of its heartbeats is not there, or something on the way holds it back. */
 const MISSED_HEARTBEATS = 2;
 
@@ -40,6 +42,7 @@ export class StreamConnection {
   #isOpen = false;
   #isPaused = false;
   #timer: NodeJS.Timeout;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(
     server: Server,
@@ -50,7 +53,7 @@ export class StreamConnection {
     this.#server = server;
     this.#channels = cursors.map(({ channel }) => channel);
     this.#listener = listener;
-    this.#timer = setTimeout(() => this.#end({ kind: 'silent' }), FIRST_LINE_MS);
+    this.#timer = setTimeout(() => this.#lookAgain(), FIRST_LINE_MS);
     this.#lines = streamPages(
       server,
       { clientId, cursors },
@@ -89,6 +92,7 @@ export class StreamConnection {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#lines.close();
   }
 
@@ -99,9 +103,17 @@ export class StreamConnection {
     const longestMs = heartbeatMs * MISSED_HEARTBEATS;
     this.#timer = setInterval(() => {
       const isSilent = !this.#isPaused && performance.now() - this.#heardAt > longestMs;
-      if (isSilent) this.#end({ kind: 'silent' });
+      if (isSilent) this.#lookAgain();
     }, heartbeatMs / 2);
     this.#listener.opened();
+  }
+
+  /** A process that was busy for so long has not read yet what came meanwhile: it is given a moment for that. */
+  #lookAgain(): void {
+    const heardAt = this.#heardAt;
+    this.#again = setTimeout(() => {
+      if (this.#heardAt === heardAt) this.#end({ kind: 'silent' });
+    }, READ_MS);
   }
 
   #refused(cursor: number, error: { code: string; message: string }): void {

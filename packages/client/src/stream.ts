@@ -12,7 +12,7 @@ export interface StreamOptions {
    * with the first event.
    */
   after?: number | undefined;
-  /** The most events that one request brings, and that are held in memory. Default: the client's `limit`. */
+  /** The most events that it is given at a time; about as many more may be waiting for it. Default: the client's `limit`. */
   limit?: number | undefined;
   /** Ends the stream when it aborts: the loop is over when it comes back for the next event. */
   signal?: AbortSignal | undefined;
@@ -43,8 +43,8 @@ const DONE = { done: true, value: undefined } as const;
  * The events of a channel, one after the other, for one `for await` loop.
  *
  * An event is finished when the loop comes back for the next one; only then may the server learn that it was read. So
- * there is one page at a time: the request for the next one acknowledges everything before it, and begins when the loop
- * has finished all of it. A slow loop makes no requests and holds no more than `limit` events.
+ * it is given one page at a time: asking for the next one acknowledges everything before it, and happens when the loop
+ * has finished all of it.
  */
 export interface EventStream<E> extends AsyncIterableIterator<E>, AsyncDisposable {
   readonly channel: string;

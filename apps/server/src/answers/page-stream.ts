@@ -9,8 +9,12 @@ import type { Waiting, WaitingRequest, WaitingRequests } from './waiting-request
 
 /** Something is sent at least this often, so that a client that hears nothing knows that the connection is dead. Milliseconds. */
 const HEARTBEAT_MS = 4_000;
-/** Channels that begin to read at a time. */
-const READ_AT_ONCE = 100;
+/** Channels that begin to read at a time, and lines that are sent in one turn. */
+const AT_ONCE = 100;
+/** Events that are read of a channel at first, when it is not known yet how large they are. */
+const FIRST_LIMIT = 8;
+/** What those are taken for, bytes. */
+const FIRST_BYTES = 2_048;
 /** Longest wait at the store; it then waits again. Milliseconds. */
 const WAIT_MS = 24 * 3_600_000;
 
@@ -50,7 +54,8 @@ export class PageStream implements WaitingRequest, Reader {
   #channels: StreamedChannel[] = [];
   /** Those that have to wait until there is room, or until others have begun. */
   #queue: StreamedChannel[] = [];
-  #isReading = false;
+  /** Whether the queue is looked at in the next turn. */
+  #isSoon = false;
   /** Lines of this turn. */
   #lines: Buffer[] = [];
   /** When the reader last took something, or had taken everything, on the clock of `performance.now()`. */
@@ -71,6 +76,7 @@ export class PageStream implements WaitingRequest, Reader {
     this.#waiting = this.context.waitingRequests.enter(this, this.#reply);
     sendStreamHead(this.#reply, 'application/x-ndjson');
     if (this.#ended) {
+      this.#waiting.leave();
       this.#reply.raw.end();
       return;
     }
@@ -87,7 +93,7 @@ export class PageStream implements WaitingRequest, Reader {
   stop(): void {
     if (this.#ended) return;
     this.#finish();
-    this.#reply.raw.end();
+    if (this.#reply.raw.headersSent) this.#reply.raw.end();
   }
 
   cutOff(reason: string): void {
@@ -101,9 +107,9 @@ export class PageStream implements WaitingRequest, Reader {
     return this.#ended;
   }
 
-  /** How many bytes may be sent now; 0 or less if none. */
+  /** How many bytes may be sent now; 0 or less if none, or if others have to have their turn first. */
   get room(): number {
-    return this.context.untaken.share(this);
+    return this.#lines.length < AT_ONCE ? this.context.untaken.share(this) : 0;
   }
 
   /** A channel has found a page. */
@@ -115,6 +121,7 @@ export class PageStream implements WaitingRequest, Reader {
   /** There was no room for what the channel has found. */
   readLater(channel: StreamedChannel): void {
     this.#queue.push(channel);
+    this.#readQueuedSoon();
   }
 
   /** A channel is not read, or not any more. */
@@ -134,20 +141,27 @@ export class PageStream implements WaitingRequest, Reader {
     this.#lines = [];
   }
 
-  /** In small steps: ten thousand channels are not to hold up others. */
+  /** As many as there is room for, by what is known of them; in small steps: ten thousand channels are not to hold up others. */
   #readQueued(): void {
-    if (this.#isReading || this.#ended) return;
-    for (let n = 0; this.#queue.length > 0 && this.room > 0; n++) {
-      if (n === READ_AT_ONCE) {
-        this.#isReading = true;
-        setImmediate(() => {
-          this.#isReading = false;
-          this.#readQueued();
-        });
-        return;
-      }
-      this.#queue.shift()?.read();
+    if (this.#isSoon || this.#ended) return;
+    let left = this.room;
+    let next = 0;
+    for (; next < this.#queue.length && next < AT_ONCE && left > 0; next++) {
+      const channel = this.#queue[next] as StreamedChannel;
+      left -= channel.expectedBytes;
+      channel.read();
     }
+    this.#queue.splice(0, next);
+    if (this.#queue.length > 0 && this.room > 0) this.#readQueuedSoon();
+  }
+
+  #readQueuedSoon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    setImmediate(() => {
+      this.#isSoon = false;
+      this.#readQueued();
+    });
   }
 
   #beat(): void {
@@ -199,6 +213,8 @@ class StreamedChannel extends Poll {
   #limit: number;
   /** What the reader was told to be the oldest event kept. */
   #toldFirstId = 0;
+  /** How large its next page may be. */
+  #expectedBytes = FIRST_BYTES;
 
   /** `index`: which one of the request. */
   constructor(stream: PageStream, index: number, { channel, after, epoch, limit }: PageCursor) {
@@ -209,7 +225,11 @@ class StreamedChannel extends Poll {
     this.#seen = after;
     this.#epoch = epoch;
     this.#mostEvents = limit;
-    this.#limit = limit;
+    this.#limit = Math.min(limit, FIRST_LIMIT);
+  }
+
+  get expectedBytes(): number {
+    return this.#expectedBytes;
   }
 
   read(): void {
@@ -240,7 +260,7 @@ class StreamedChannel extends Poll {
   }
 
   #isMissed({ firstId }: EventPage): boolean {
-    return firstId > Math.max((this.#seen ?? 0) + 1, this.#toldFirstId);
+    return firstId > Math.max(this.lookedThrough + 1, this.#toldFirstId);
   }
 
   override found(page: EventPage): void {
@@ -248,6 +268,7 @@ class StreamedChannel extends Poll {
     if (this.isFound(page)) {
       const { room } = this.#stream;
       if (room <= 0) {
+        this.#expect(page.json.length, page.count);
         this.#stream.readLater(this);
         return;
       }
@@ -263,11 +284,16 @@ class StreamedChannel extends Poll {
     const last = page.texts.at(-1);
     this.#seen = last === undefined ? (page.rewoundTo ?? seen) : headerOf(last).id;
     if (last !== undefined || page.rewoundTo !== undefined) this.#epoch = page.epoch || this.#epoch;
-    // As many as fit, if the next are like these.
-    const { readerBytes } = this.#stream.context.untaken.limits;
-    const perEvent = line.length / Math.max(page.count, 1);
-    this.#limit = Math.max(1, Math.min(this.#mostEvents, Math.floor(readerBytes / perEvent)));
+    this.#expect(line.length, page.count);
     this.#stream.deliver(line, page.count);
+  }
+
+  /** Its next events may be like these, which have so many bytes: as many are read as fit. */
+  #expect(bytes: number, count: number): void {
+    const { readerBytes } = this.#stream.context.untaken.limits;
+    const perEvent = bytes / Math.max(count, 1);
+    this.#limit = Math.max(1, Math.min(this.#mostEvents, Math.floor(readerBytes / perEvent)));
+    this.#expectedBytes = this.#limit * perEvent;
   }
 
   #lineOf(page: EventPage): Buffer {

@@ -25,18 +25,20 @@ interface SharedPage {
  */
 export class LiveTail {
   /** `#events[i]` has id `#base + i + 1`. */
-  readonly #events: Omit<TailEvent, 'id'>[] = [];
+  readonly #events: TailEvent[] = [];
   #base = 0;
   /** Of events up to here the type is not known: they were read from the store. */
   #untyped = 0;
   #bytes = 0;
-  /** Undefined until a read of the store has told it, and all epochs. */
+  /** Undefined until a read of the store has told it. */
   #firstId: number | undefined;
   /** The oldest id that it heard to be kept before it has started. */
   #dropped = 0;
   #started = false;
-  /** Of what is held; those before too if `#firstId` is known. */
+  /** Of what is held. */
   #epochs = Epochs.NONE;
+  /** Whether those before are known too. */
+  #epochsKnown = false;
   /** Newest id at the last `age`. */
   #aged = 0;
   /** Not a Map, which is cleared too often: see `Roster`. */
@@ -72,8 +74,9 @@ export class LiveTail {
     if (!this.#started || bounds.lastId > this.lastId) this.#clear(bounds.lastId);
     this.#started = true;
     this.#epochs = epochs;
+    this.#epochsKnown = true;
     // If the store was still empty, the first event that was pushed since is the oldest.
-    const firstId = bounds.firstId || (this.#events.length > 0 ? this.#base + 1 : 0);
+    const firstId = bounds.firstId || (this.#events[0]?.id ?? 0);
     // A read may be older than what was dropped since.
     const dropped = this.#firstId ?? this.#dropped;
     this.#firstId = dropped > this.lastId ? firstId : Math.max(firstId, dropped);
@@ -88,6 +91,7 @@ export class LiveTail {
       this.#dropped = firstId;
       return true;
     }
+    if (firstId === this.#firstId) return true;
     if (firstId > this.lastId + 1) {
       this.reset();
       return false;
@@ -109,12 +113,12 @@ export class LiveTail {
    * is ignored.
    */
   push(event: TailEvent, epoch: string): void {
-    if (epoch !== this.epoch) this.#beginEpoch(epoch);
+    if (epoch !== this.epoch) this.#beginEpoch(event.id, epoch);
     if (this.#started && event.id <= this.lastId) return;
     if (!this.#started || event.id !== this.lastId + 1) this.#clear(event.id - 1);
     this.#started = true;
     if (this.#firstId === 0) this.#firstId = event.id;
-    this.#events.push({ type: event.type, json: this.#copyOf(event.json) });
+    this.#events.push({ ...event, json: this.#copyOf(event.json) });
     this.#bytes += event.json.length;
     this.#pages.length = 0;
     this.#trim();
@@ -131,8 +135,16 @@ export class LiveTail {
     if (Math.max(firstId, this.#firstId ?? 0) > after + 1) return;
     const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);
     if (this.#events.length + older > MAX_EVENTS || this.#bytes + bytes > MAX_BYTES) return;
-    const events = texts.slice(0, older).map((text) => ({ type: '', json: this.#copyOf(text) }));
+    const events = texts.slice(0, older).map(
+      (text, i): TailEvent => ({
+        id: after + 1 + i,
+        type: '',
+        json: this.#copyOf(text),
+      }),
+    );
     this.#untyped = Math.max(this.#untyped, this.#base);
+    this.#epochs = epochs;
+    this.#epochsKnown = true;
     this.#events.unshift(...events);
     this.#base = after;
     this.#bytes += bytes;
@@ -158,10 +170,10 @@ export class LiveTail {
     limit: number,
     type: string | undefined,
   ): EventPage | undefined {
-    if (this.#firstId === undefined) return undefined;
-    if (epoch !== undefined && after > (this.#epochs.endOf(epoch) ?? -1)) return undefined;
+    if (epoch !== undefined && !this.#reaches(after, epoch)) return undefined;
     const base = type === undefined ? this.#base : Math.max(this.#base, this.#untyped);
-    if (after < base || after > this.lastId) return undefined;
+    if (!this.#started || this.#firstId === undefined || after < base || after > this.lastId)
+      return undefined;
     const shared = this.#pages.find(
       (page) => page.after === after && page.limit === limit && page.type === type,
     );
@@ -201,21 +213,32 @@ export class LiveTail {
   }
 
   /** What came before may be what the store no longer has. */
-  #beginEpoch(epoch: string): void {
-    if (!this.#isEmptyChannel()) this.reset();
+  #beginEpoch(id: number, epoch: string): void {
+    if (!this.#isEmptyChannel()) {
+      this.reset();
+      this.#clear(id - 1);
+      this.#started = true;
+      this.#epochsKnown = false;
+    }
     this.#epochs = new Epochs(epoch, '');
+  }
+
+  /** Whether a cursor of the epoch is known to have seen nothing but what the channel has. */
+  #reaches(after: number, epoch: string): boolean {
+    if (epoch === this.epoch) return true;
+    return this.#epochsKnown && after <= (this.#epochs.endOf(epoch) ?? -1);
   }
 
   /** Whether the store was read when nothing had ever been appended: the first append is no change. */
   #isEmptyChannel(): boolean {
-    return this.#firstId === 0 && this.lastId === 0;
+    return this.#started && this.#firstId === 0 && this.lastId === 0;
   }
 
   /** Drops the older half at a time, so that the cost of dropping is spread. */
   #trim(): void {
     if (this.#events.length <= MAX_EVENTS && this.#bytes <= MAX_BYTES) return;
     this.#forget(Math.ceil(this.#events.length / 2));
-    this.#trim();
+    if (this.#bytes > MAX_BYTES) this.#trim();
   }
 
   #forget(count: number): void {
