@@ -5,7 +5,7 @@ import { Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
 import type { Server } from './options.js';
 import { attemptMs, gaveUp } from './retry.js';
-import { arranged, SharedAppend, Sending } from './sending.js';
+import { arranged, Sending, SharedAppend } from './sending.js';
 
 /** Bounds of what shares a request: those of a server that is set up as it comes, with room for the rest of the body. */
 const MAX_EVENTS = 1_000;

@@ -132,6 +132,82 @@ test('handlers that come and go read on with the same connection', async () => {
   expect(streams(server)).toHaveLength(1);
 });
 
+test('a loop that begins in the midst of what waits for a handler gets all that the handler did not', async () => {
+  const server = await startStreams();
+  const client = clientOf(server, { limit: 2 });
+  const got: number[] = [];
+  const read = new Promise<void>((resolve) => {
+    client.on('a', ({ id }) => {
+      got.push(id);
+      if (id !== 2) return;
+      // While its next read has its turn still before it.
+      setImmediate(async () => {
+        client.removeAllListeners('a');
+        for await (const event of client.stream('a', { limit: 2 })) {
+          got.push(event.id);
+          if (event.id === 8) break;
+        }
+        resolve();
+      });
+    });
+  });
+  const { response } = await nth(server, '/streams', 1);
+  const all = [1, 2, 3, 4, 5, 6, 7, 8];
+  server.scriptOf('a', events(3, 4), events(5, 6), events(7, 8));
+  write(response, ...all.map((id) => page('a', id - 1, id)));
+  await read;
+  expect(got).toEqual(all);
+});
+
+test('a handler for one event at a time gets each, from one connection', async () => {
+  const server = await startStreams();
+  const client = clientOf(server);
+  const first = emitted(client, 'a');
+  const { response } = await nth(server, '/streams', 1);
+  write(response, page('a', 0, 1, 2, 3), page('a', 3, 4));
+  expect(((await first)[0] as { id: number }).id).toBe(1);
+  for (const id of [2, 3, 4]) expect(((await emitted(client, 'a'))[0] as { id: number }).id).toBe(id);
+  expect(streams(server)).toHaveLength(1);
+});
+
+test('what is no longer kept between two pages that wait is reported', async () => {
+  const server = await startStreams();
+  const client = clientOf(server);
+  const record = recordOf(client, 'a');
+  const { response } = await nth(server, '/streams', 1);
+  write(response, page('a', 0, 1), page('a', 1, 2), { ...page('a', 2, 20, 21), firstId: 20 });
+  await server.until(() => of(server, '/cursors').some((request) => cursorsOf(request)[0]?.after === 21));
+  expect(record.filter((line) => !line.startsWith('cycle'))).toEqual([
+    ...['1 a', '2 a', 'error EventsMissed a', '20 a', '21 a'],
+  ]);
+});
+
+test('a server that takes smaller requests gets several', async () => {
+  const refused = json({ code: 'PayloadTooLarge', message: 'too large' }, 413);
+  const server = await startStreams(refused, refused);
+  const { answer } = server;
+  server.answer = (request) => {
+    const isLarge = request.pathname.endsWith('/cursors') && cursorsOf(request).length > 2;
+    return isLarge ? refused(request) : answer?.(request);
+  };
+  const client = clientOf(server);
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  for (const name of names) client.on(name, () => {});
+  await server.until(() => streams(server).length === 5);
+  const accepted = streams(server).slice(2);
+  expect(accepted.map((request) => cursorsOf(request).length)).toEqual([2, 2, 1]);
+  for (const { response, body } of accepted) {
+    const { cursors } = JSON.parse(body) as { cursors: { channel: string }[] };
+    write(response, ...cursors.map(({ channel }) => page(channel, 0, 1)));
+  }
+  const told = () =>
+    of(server, '/cursors')
+      .map(cursorsOf)
+      .filter(({ length }) => length <= 2)
+      .flat();
+  await server.until(() => new Set(told().map(({ channel }) => channel)).size === 5);
+});
+
 test('drain comes once the last handler is gone, and the connection ends', async () => {
   const server = await startStreams();
   const client = clientOf(server);
@@ -240,6 +316,8 @@ describe('a stream that does not come through', () => {
   test.each([
     ['is unknown', text('', 404)],
     ['has no such method', text('', 405)],
+    ['is not allowed by what is in between', text('no', 403)],
+    ['is elsewhere', text('', 302, { Location: '/' })],
     ['is something else', text('<html>', 200, { 'Content-Type': 'text/html' })],
   ])('since it %s: channels are polled', async (_what, reply) => {
     const server = poll(await startStreams(reply));
