@@ -7,6 +7,10 @@ import { eventsPlugin } from '@ganomede/events-server';
 import { Value } from '@sinclair/typebox/value';
 import Fastify from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { PageStream } from '../src/answers/page-stream.js';
+import { Untaken } from '../src/answers/untaken.js';
+import { WaitingRequests } from '../src/answers/waiting-requests.js';
+import { Metrics } from '../src/metrics/metrics.js';
 import {
   BEARER,
   json,
@@ -210,8 +214,16 @@ describe('POST /streams', () => {
     expect(lines.pages[0]).toMatchObject({ after: 3, lastId: 9, events: [] });
     await server.publish(`${channel}:other`);
     await lines.events(`${channel}:other`, 1);
+    // Nor is it said again with each event of other types.
+    for (let n = 0; n < 5; n++) await server.publish(channel);
+    await server.publish(`${channel}:other`);
+    await lines.events(`${channel}:other`, 2);
+    expect(lines.pages).toHaveLength(3);
     // What was looked through meanwhile was not missed.
-    expect(lines.pages.slice(1)).toMatchObject([{ after: 9, events: [{ id: 10 }] }]);
+    expect(lines.pages.slice(1)).toMatchObject([
+      { after: 9, events: [{ id: 10 }] },
+      { after: 15, events: [{ id: 16 }] },
+    ]);
   });
 
   it('ends with the server, complete', async () => {
@@ -273,6 +285,30 @@ describe('POST /cursors', () => {
     expect(await server.store.loadCursor('c', `${channel}:add`)).toMatchObject({ after: 1 });
     expect(await server.store.loadCursor('d', channel)).toMatchObject({ after: 0 });
   });
+});
+
+it('a stream of a server that stops already is complete, and nothing is left of it', async () => {
+  const { store } = await startServer();
+  const waitingRequests = new WaitingRequests(1);
+  waitingRequests.stop();
+  const context = {
+    ...{ store, untaken: new Untaken(), waitingRequests, metrics: new Metrics(store) },
+    takeError: (error: Error) => error as EventsError,
+  };
+  const app = Fastify();
+  app.post('/events/v1/streams', (_request, reply) => {
+    new PageStream('c', reply, context).send([{ channel: 'a', after: 0, epoch: undefined, limit: 1 }]);
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  onTestFinished(() => app.close());
+  const { port } = app.server.address() as AddressInfo;
+  // One may wait at a time: the second one finds room if nothing is left of the first one.
+  for (let n = 0; n < 2; n++) {
+    const lines = await Lines.open({ port }, []);
+    expect(lines.response.headers['content-type']).toMatch('application/x-ndjson');
+    await expect.poll(() => lines.isComplete).toBe(true);
+  }
+  expect(store.waiting).toBe(0);
 });
 
 it('whoever may not read a channel is told so in its stream', async () => {
