@@ -152,10 +152,10 @@ export class Sender {
   /** Settles what can be settled, and puts back what is to be sent again; resolves with how long to wait before that, milliseconds. */
   async #exchange(taken: readonly Queued[]): Promise<number> {
     const { outcomes, failure } = await this.#attempt(taken);
-    const [first] = taken;
-    // What may be stored stays what it is: sent again it would be the same request.
-    const isShared = taken.length > 1 || (first instanceof SharedAppend && !first.maybeProcessed);
-    if (failure && isShared && this.#isNotGrouped(failure)) {
+    const isShared = taken.length > 1 || taken[0] instanceof SharedAppend;
+    // What may be stored stays what it is: sent again it would be as large.
+    const isDivisible = taken.length > 1 || taken[0]?.maybeProcessed === false;
+    if (failure && isShared && this.#isNotGrouped(failure, isDivisible)) {
       this.#putBack(taken);
       return 0;
     }
@@ -220,13 +220,13 @@ export class Sender {
   }
 
   /** Whether the server takes no grouped request, or none of this size: then the next one is another one. */
-  #isNotGrouped({ statusCode, code }: RequestError): boolean {
+  #isNotGrouped({ statusCode, code }: RequestError, isDivisible: boolean): boolean {
     if (this.#isSingle) return false;
     if (statusCode === 404 || statusCode === 405) {
       this.#singleUntil = performance.now() + SINGLE_MS;
       return true;
     }
-    if (statusCode !== 413 && code !== 'PayloadTooLarge') return false;
+    if (!isDivisible || (statusCode !== 413 && code !== 'PayloadTooLarge')) return false;
     this.#maxText = Math.max(1, Math.floor(this.#maxText / 2));
     return true;
   }
