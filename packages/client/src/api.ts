@@ -201,16 +201,7 @@ export function streamPages(
 
 /** What an error inside a line of a stream stands for. */
 export function refusalInStream(server: Server, error: ErrorBody): RequestError {
-  return refusalIn(
-    error,
-    labelOf(server, {
-      method: 'POST',
-      path: `${server.prefix}/streams`,
-      body: '',
-      timeoutMs: 0,
-      signal: undefined,
-    }),
-  );
+  return refusalIn(error, labelOf(server, { method: 'POST', path: `${server.prefix}/streams` }));
 }
 
 async function once<Content>(server: Server, options: ReadOptions, expected: Expected<Content>) {

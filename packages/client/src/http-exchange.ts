@@ -43,7 +43,10 @@ export interface Reply {
 export type Outcome = { readonly reply: Reply } | { readonly failure: RequestError; readonly stale: boolean };
 
 /** What messages about a request begin with: no query, since it says who reads what, and no secret. */
-export function labelOf({ protocol, hostname, port }: Server, { method, path }: HttpRequest): string {
+export function labelOf(
+  { protocol, hostname, port }: Server,
+  { method, path }: Pick<HttpRequest, 'method' | 'path'>,
+): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;
   return `${method} ${protocol}//${host}:${port}${path}`;
 }

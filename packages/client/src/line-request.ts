@@ -44,7 +44,8 @@ export class LineRequest {
   /** An agent may throw. */
   #begun(body: string): http.ClientRequest {
     const client = this.#server.protocol === 'https:' ? https : http;
-    const request = client.request(optionsOf(this.#server, this.#message(body)));
+    const message = { method: 'POST' as const, path: this.#path, body, timeoutMs: 0, signal: undefined };
+    const request = client.request(optionsOf(this.#server, message));
     request.on('response', (response) => this.#replyBegins(response));
     request.on('error', (cause) => this.#failBy(cause));
     request.on('close', () => this.#failBy(new Error('the connection was closed')));
@@ -71,10 +72,6 @@ export class LineRequest {
     this.#ended = true;
     this.#chunks = [];
     this.#request?.destroy();
-  }
-
-  #message(body: string) {
-    return { method: 'POST' as const, path: this.#path, body, timeoutMs: 0, signal: undefined };
   }
 
   #replyBegins(response: http.IncomingMessage): void {
@@ -151,7 +148,7 @@ export class LineRequest {
   }
 
   get #label(): string {
-    return labelOf(this.#server, this.#message(''));
+    return labelOf(this.#server, { method: 'POST', path: this.#path });
   }
 
   #end(error: RequestError | undefined): void {

@@ -132,8 +132,7 @@ export class EventStream implements WaitingRequest, Reader {
       this.#write(piece);
       metrics.delivered.inc(count);
       // As many as fit, if the next are like these.
-      const perEvent = piece.length / Math.max(count, 1);
-      limit = Math.max(1, Math.min(most, Math.floor(untaken.limits.readerBytes / perEvent)));
+      limit = untaken.eventsThatFit(piece.length, count, most);
     }
   }
 

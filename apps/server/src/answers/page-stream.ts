@@ -288,12 +288,10 @@ class StreamedChannel extends Poll {
     this.#stream.deliver(line, page.count);
   }
 
-  /** Its next events may be like these, which have so many bytes: as many are read as fit. */
+  /** Its next events may be like these, which have so many bytes. */
   #expect(bytes: number, count: number): void {
-    const { readerBytes } = this.#stream.context.untaken.limits;
-    const perEvent = bytes / Math.max(count, 1);
-    this.#limit = Math.max(1, Math.min(this.#mostEvents, Math.floor(readerBytes / perEvent)));
-    this.#expectedBytes = this.#limit * perEvent;
+    this.#limit = this.#stream.context.untaken.eventsThatFit(bytes, count, this.#mostEvents);
+    this.#expectedBytes = (this.#limit * bytes) / Math.max(count, 1);
   }
 
   #lineOf(page: EventPage): Buffer {

@@ -52,6 +52,12 @@ export class Untaken {
     return Math.min(own, (totalBytes - this.#bytes) * SHARE);
   }
 
+  /** How many events like these, of so many bytes, are to be read at a time, `most` at most: what one reader may be held for. */
+  eventsThatFit(bytes: number, count: number, most: number): number {
+    const perEvent = bytes / Math.max(count, 1);
+    return Math.max(1, Math.min(most, Math.floor(this.limits.readerBytes / perEvent)));
+  }
+
   hold(reader: Reader, bytes: number): void {
     this.#held.set(reader, (this.#held.get(reader) ?? 0) + bytes);
     this.#bytes += bytes;
