@@ -4,6 +4,7 @@ import { Backoff, sleep } from './backoff.js';
 import type { Cursor } from './cursor.js';
 import { mayYetSucceed, RequestError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
+import { isRefusal } from './pace.js';
 
 /** The pause after a request, so that what is acknowledged meanwhile shares the next one, milliseconds. */
 const PAUSE_MS = 50;
@@ -26,6 +27,8 @@ export class Acknowledger {
   /** By channel: why the last attempt has failed. */
   readonly #failures = new Map<string, RequestError>();
   #started = false;
+  /** Whether the last round has. */
+  #hasFailed = false;
   #running: Promise<void> | undefined;
   /** The last of what is told one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -79,6 +82,7 @@ export class Acknowledger {
     await undefined;
     while (this.#pending.size > 0 && !this.#signal.aborted) {
       const failure = await this.#tell(TIMEOUT_MS, this.#signal);
+      this.#hasFailed = failure !== undefined;
       if (failure === undefined) this.#backoff.reset();
       await sleep(failure === undefined ? PAUSE_MS : this.#backoff.next(failure), this.#signal);
     }
@@ -118,7 +122,8 @@ export class Acknowledger {
     const { channel } = cursor;
     if (this.#newest.get(channel) !== cursor) return;
     this.#pending.set(channel, cursor);
-    if (error.code !== 'Closed') this.#failures.set(channel, error);
+    // One failure is no news: a server that stops or a balancer may cause it.
+    if (this.#hasFailed || isRefusal(error)) this.#failures.set(channel, error);
   }
 
   /** What became of each. A server that takes no grouped acknowledgements (behind a balancer, say) gets single ones. */

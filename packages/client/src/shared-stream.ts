@@ -80,6 +80,8 @@ export class SharedStream {
   /** Of channels whose readers are slower than their events. On the clock of `performance.now()`, as are the others. */
   readonly #slowUntil = new Map<string, number>();
   #notBefore = 0;
+  /** In a row. */
+  #failures = 0;
   #maxChannels = MAX_CHANNELS;
   #timer: NodeJS.Timeout | undefined;
   /** Until when everybody reads alone. */
@@ -365,7 +367,10 @@ export class SharedStream {
     this.#schedule();
   }
 
-  /** What has worked for a while begins again without a word, and without a pause. */
+  /**
+   * What has worked for a while begins again without a pause. One failure is no news: a server that stops or a balancer may
+   * cause it, and nothing is lost by it; what fails again is told.
+   */
   #pauseAfter(
     { startedAt, isOpen }: StreamConnection,
     end: Exclude<StreamEnd, { kind: 'silent' }>,
@@ -373,12 +378,17 @@ export class SharedStream {
   ): void {
     const now = performance.now();
     const isShort = now - startedAt < SHORT_MS;
-    if (!isShort) this.#backoff.reset();
+    if (!isShort) {
+      this.#backoff.reset();
+      this.#failures = 0;
+    }
     if (isOpen && !isShort) return;
     const error = end.kind === 'failed' ? end.error : undefined;
     const pauseMs = this.#backoff.next({ retryAfterMs: error?.retryAfterMs, slow: isRefusal(error) });
     this.#notBefore = Math.max(this.#notBefore, now + pauseMs);
     if (error === undefined) return;
+    this.#failures += 1;
+    if (this.#failures === 1 && !isRefusal(error)) return;
     for (const subscription of lost) this.#takeReader(subscription)?.reject(error);
   }
 

@@ -258,14 +258,14 @@ describe('a connection that ends', () => {
     expect(record).toEqual(['1 a', '2 a', 'cycle saved-2 a', '3 a', 'cycle 2-3 a']);
   });
 
-  test('in the middle of a line is an error of every channel, and nothing is lost or repeated', async () => {
-    const server = await startStreams();
+  test('in the middle of a line begins again; if that fails too it is an error of every channel; nothing is lost or repeated', async () => {
+    const server = await startStreams(stream, text('', 503));
     const client = clientOf(server);
     const record = recordOf(client, 'a', 'b');
     const { response, socket } = await nth(server, '/streams', 1);
     write(response, page('a', 0, 1));
     response.write(JSON.stringify(page('a', 1, 2)).slice(0, 60), () => socket.destroySoon());
-    const next = await nth(server, '/streams', 2);
+    const next = await nth(server, '/streams', 3);
     expect(cursorsOf(next)).toEqual([
       { channel: 'a', after: 1, epoch: 'e1', limit: 100 },
       { channel: 'b', limit: 100 },
@@ -275,8 +275,8 @@ describe('a connection that ends', () => {
     expect(record.filter((line) => !line.startsWith('cycle')).sort()).toEqual([
       '1 a',
       '2 a',
-      'error ReplyCut a',
-      'error ReplyCut b',
+      'error UnexpectedStatus a',
+      'error UnexpectedStatus b',
     ]);
   });
 
@@ -298,13 +298,15 @@ describe('a connection that ends', () => {
     ['a line that is no JSON', '{"channel"\n'],
     ['a line of something else', '{"channel":"a","events":[]}\n'],
     ['ids that go backward', `${JSON.stringify(page('a', 0, 2, 1))}\n`],
-  ])('with %s is an error, and begins again', async (_what, line) => {
-    const server = await startStreams();
+  ])('with %s is an error if it does so again, and begins again', async (_what, line) => {
+    const bad = (request: Received) => {
+      stream(request);
+      request.response.write(line);
+    };
+    const server = await startStreams(bad, bad);
     const client = clientOf(server);
     const record = recordOf(client, 'a');
-    const { response } = await nth(server, '/streams', 1);
-    response.write(line);
-    write((await nth(server, '/streams', 2)).response, page('a', 0, 1));
+    write((await nth(server, '/streams', 3)).response, page('a', 0, 1));
     await server.until(() => record.includes('1 a'));
     expect(record[0]).toBe('error InvalidReply a');
   });
@@ -365,9 +367,9 @@ describe('a stream that does not come through', () => {
 });
 
 describe('acknowledgements', () => {
-  test('that fail are reported, and made again', async () => {
+  test('that fail twice are reported, and made again', async () => {
     const server = await startStreams();
-    let refusals = 1;
+    let refusals = 2;
     const { answer } = server;
     server.answer = (request) => {
       if (!request.pathname.endsWith('/cursors') || refusals-- <= 0) return answer?.(request);
@@ -379,7 +381,7 @@ describe('acknowledgements', () => {
     client.on('a', () => {});
     const { response } = await nth(server, '/streams', 1);
     write(response, page('a', 0, 1));
-    expect(cursorsOf(await nth(server, '/cursors', 2))).toMatchObject([{ channel: 'a', after: 1 }]);
+    expect(cursorsOf(await nth(server, '/cursors', 3))).toMatchObject([{ channel: 'a', after: 1 }]);
     write(response, page('a', 1, 2));
     await server.until(() => errors.length > 0);
     expect(errors).toEqual(['ServiceUnavailable a']);
