@@ -51,10 +51,11 @@ export class Acknowledger {
 
   /** The server is to save this cursor, soon. @throws RequestError if that has failed for the channel since the last call */
   acknowledge(cursor: Cursor): void {
-    const { channel, after } = cursor;
+    const { channel, after, epoch } = cursor;
+    const newest = this.#newest.get(channel);
     const failure = this.#failures.get(channel);
     this.#failures.delete(channel);
-    if (after !== undefined && this.#newest.get(channel)?.after !== after) {
+    if (after !== undefined && (newest?.after !== after || newest.epoch !== epoch)) {
       this.#newest.set(channel, cursor);
       this.#pending.set(channel, cursor);
       if (this.#started) this.#running ??= this.#run();

@@ -440,6 +440,8 @@ test('a rewind is told, and reading goes on where the store is', async () => {
     ...['1 a', '2 a', '3 a'],
     ...['error StoreRewound a', '2 a', '3 a'],
   ]);
+  // The same id, of another epoch: else the next process would be told once more.
+  await server.until(() => of(server, '/cursors').some((request) => cursorsOf(request)[0]?.epoch === 'e2'));
   response.end();
   expect(cursorsOf(await nth(server, '/streams', 2))).toMatchObject([{ after: 3, epoch: 'e2' }]);
 });
