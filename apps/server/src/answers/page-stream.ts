@@ -169,6 +169,8 @@ export class PageStream implements WaitingRequest, Reader {
     if (this.#untakenBytes === 0) {
       if (this.#wasQuiet) this.#write(HEARTBEAT);
       this.#wasQuiet = true;
+      // There may be room now that others have taken what was held for them.
+      this.#readQueued();
     } else if (performance.now() - this.#takenAt > takeWithinMs) {
       this.cutOff(`nothing was taken for ${takeWithinMs} ms`);
     }
