@@ -205,7 +205,8 @@ class Exchange {
   }
 }
 
-function send(server: Server, message: HttpRequest): http.ClientRequest {
+/** Begins a request. @throws what its agent throws */
+export function send(server: Server, message: HttpRequest): http.ClientRequest {
   const client = server.protocol === 'https:' ? https : http;
   const request = client.request(optionsOf(server, message));
   request.end(message.method === 'POST' ? message.body : undefined);
@@ -213,7 +214,7 @@ function send(server: Server, message: HttpRequest): http.ClientRequest {
 }
 
 /** What Node.js is to be told of a request. */
-export function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
+function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
   return {
     protocol: server.protocol,
     hostname: server.hostname,
@@ -254,7 +255,8 @@ class ReplyBody {
   }
 }
 
-function retryAfterOf(response: http.IncomingMessage | undefined): number | undefined {
+/** The server's `Retry-After`, in milliseconds from now; undefined if there is none. */
+export function retryAfterOf(response: http.IncomingMessage | undefined): number | undefined {
   return parseRetryAfter(response?.headers['retry-after'], Date.now());
 }
 

@@ -1,8 +1,6 @@
-import http from 'node:http';
-import https from 'node:https';
-import { parseRetryAfter } from './backoff.js';
+import type http from 'node:http';
 import { MAX_ERROR_BODY_BYTES, RequestError } from './errors.js';
-import { codeOf, isReset, labelOf, messageOf, optionsOf } from './http-exchange.js';
+import { codeOf, isReset, labelOf, messageOf, retryAfterOf, send } from './http-exchange.js';
 import type { Server } from './options.js';
 import { refusalOf } from './request.js';
 
@@ -43,13 +41,12 @@ export class LineRequest {
 
   /** An agent may throw. */
   #begun(body: string): http.ClientRequest {
-    const client = this.#server.protocol === 'https:' ? https : http;
     const message = { method: 'POST' as const, path: this.#path, body, timeoutMs: 0, signal: undefined };
-    const request = client.request(optionsOf(this.#server, message));
+    const request = send(this.#server, message);
     request.on('response', (response) => this.#replyBegins(response));
     request.on('error', (cause) => this.#failBy(cause));
     request.on('close', () => this.#failBy(new Error('the connection was closed')));
-    return request.end(body);
+    return request;
   }
 
   /** Reads on after a pause. */
@@ -121,8 +118,9 @@ export class LineRequest {
     if (this.#bytes >= MAX_ERROR_BODY_BYTES) this.#refused(this.#response as http.IncomingMessage);
   };
 
-  #refused({ statusCode = 0, headers }: http.IncomingMessage): void {
-    const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.now());
+  #refused(response: http.IncomingMessage): void {
+    const { statusCode = 0, headers } = response;
+    const retryAfterMs = retryAfterOf(response);
     const reply = { statusCode, headers, retryAfterMs, body: Buffer.concat(this.#chunks) };
     this.#end(refusalOf(reply, this.#label, 'lines of application/x-ndjson'));
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EventHeader } from '@ganomede/events-protocol';
+import { type EventHeader, parseChannel } from '@ganomede/events-protocol';
 import type { Append } from './api.js';
 import type { RequestError } from './errors.js';
 
@@ -25,7 +25,8 @@ export class Sending {
     reject: (error: RequestError) => void,
   ) {
     this.channel = append.channel;
-    this.lane = laneOf(append.channel);
+    // What is sent to `orders` and to `orders:paid` is stored in one channel.
+    this.lane = parseChannel(append.channel, true).channel;
     this.count = append.count;
     this.key = append.key;
     this.#append = append;
@@ -132,10 +133,4 @@ export function arranged(taken: readonly (Sending | SharedAppend)[]): (Sending |
     else if (others[0] === queued) all.push(new SharedAppend(others));
   }
   return all;
-}
-
-/** The channel without a type: what is sent to `orders` and to `orders:paid` is stored in one channel. */
-function laneOf(channel: string): string {
-  const end = channel.indexOf(':', 1);
-  return end === -1 ? channel : channel.slice(0, end);
 }

@@ -69,11 +69,6 @@ export class StreamConnection {
     );
   }
 
-  /** The number of channels that it began with. */
-  get size(): number {
-    return this.#channels.length;
-  }
-
   /** Whether its first line has come. */
   get isOpen(): boolean {
     return this.#isOpen;

@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type EventHeader, EventsError, MAX_BATCH_EVENTS } from '@ganomede/events-protocol';
 import { Append, AppendsBody, AppendsReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
+import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
-import { errorBody } from '../answers/errors.js';
 import { sendJson } from '../answers/json.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
@@ -41,13 +41,14 @@ export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify
     );
     // The store has its JSON text: objects that need not be kept while it writes.
     (request as { body: unknown }).body = undefined;
-    const results: AppendsReply['results'] = [];
-    for (const outcome of await Promise.allSettled(appending)) {
-      if (outcome.status === 'fulfilled') {
-        metrics.published.inc(outcome.value.length);
-        results.push({ headers: outcome.value });
-      } else results.push({ error: errorBody(fastify.takeError(outcome.reason, request.log)) });
-    }
+    const results: AppendsReply['results'] = await eachResult(
+      appending,
+      (headers) => {
+        metrics.published.inc(headers.length);
+        return { headers };
+      },
+      (error) => fastify.takeError(error, request.log),
+    );
     return sendJson(reply, JSON.stringify({ results }));
   });
 

@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CursorsBody, CursorsReply, SeenCursor } from '@ganomede/events-protocol/schemas';
 import { type EventStore, epochAt } from '@ganomede/events-store';
 import { checkCursorCount } from '../answers/cursor-count.js';
+import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
-import { errorBody } from '../answers/errors.js';
 import { sendJson } from '../answers/json.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
@@ -47,11 +47,11 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
       );
       return saved;
     });
-    const results: CursorsReply['results'] = [];
-    for (const outcome of await Promise.allSettled(saving)) {
-      if (outcome.status === 'fulfilled') results.push({ after: outcome.value });
-      else results.push({ error: errorBody(fastify.takeError(outcome.reason, request.log)) });
-    }
+    const results: CursorsReply['results'] = await eachResult(
+      saving,
+      (after) => ({ after }),
+      (error) => fastify.takeError(error, request.log),
+    );
     return sendJson(reply, JSON.stringify({ results }));
   });
 

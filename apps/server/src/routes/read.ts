@@ -3,6 +3,7 @@ import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
+import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
@@ -69,10 +70,4 @@ function poll(
     epoch,
     limit: Math.min(limit, maxLimit),
   });
-}
-
-/** @throws EventsError `InvalidContent` if there is an epoch, but no id that it belongs to */
-function checkEpoch({ after, epoch }: Pick<ReadQuery, 'after' | 'epoch'>): void {
-  if (epoch === undefined || after !== undefined) return;
-  throw new EventsError('InvalidContent', 'Invalid epoch: expected after beside it, got none');
 }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { StreamCursor, StreamLine, StreamsBody } from '@ganomede/events-protocol/schemas';
 import { checkCursorCount } from '../answers/cursor-count.js';
+import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import { type PageCursor, PageStream, type PageStreamContext } from '../answers/page-stream.js';
 import type { Access } from '../plugins/access.js';
@@ -60,10 +61,11 @@ export const streams: FastifyPluginAsyncTypebox<StreamsOptions> = async (
     try {
       const invalid = checkCursor(entry);
       if (invalid) throw invalid;
-      const { channel, after, epoch, limit = DEFAULT_LIMIT } = entry as StreamCursor;
+      const cursor = entry as StreamCursor;
+      const { channel, after, epoch, limit = DEFAULT_LIMIT } = cursor;
       checkAccess(channel);
       if (channels.has(channel)) throw repeated(channel);
-      if (epoch !== undefined && after === undefined) throw epochAlone();
+      checkEpoch(cursor);
       channels.add(channel);
       return { channel, after, epoch, limit: Math.min(limit, maxLimit) };
     } catch (error) {
@@ -78,8 +80,4 @@ function repeated(channel: string): EventsError {
     'InvalidContent',
     `Invalid Channel: expected each once, got another cursor for ${JSON.stringify(channel)}`,
   );
-}
-
-function epochAlone(): EventsError {
-  return new EventsError('InvalidContent', 'Invalid epoch: expected after beside it, got none');
 }

@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { MAX_CURSORS } from '../limits.js';
 import { ErrorBody } from './error-body.js';
 import { ChannelName, ClientId } from './names.js';
@@ -13,16 +13,20 @@ export const SeenCursor = Type.Object({
 });
 export type SeenCursor = Static<typeof SeenCursor>;
 
-/** Body of `POST /cursors`: what is no `SeenCursor` is refused by itself. */
-export const CursorsBody = Type.Object({
-  clientId: ClientId,
-  secret: Type.Optional(Secret),
-  cursors: Type.Array(Type.Unknown({ ...SeenCursor, title: 'cursor' }), {
-    title: 'cursors',
-    description: `an array of 1 to ${MAX_CURSORS} cursors`,
-    minItems: 1,
-  }),
-});
+/** A body with cursors: what is none of these is refused by itself. */
+export const cursorsBody = (cursor: TObject) =>
+  Type.Object({
+    clientId: ClientId,
+    secret: Type.Optional(Secret),
+    cursors: Type.Array(Type.Unknown({ ...cursor, title: 'cursor' }), {
+      title: 'cursors',
+      description: `an array of 1 to ${MAX_CURSORS} cursors`,
+      minItems: 1,
+    }),
+  });
+
+/** Body of `POST /cursors`. */
+export const CursorsBody = cursorsBody(SeenCursor);
 export type CursorsBody = Static<typeof CursorsBody>;
 
 /** What became of each cursor, in the order of the request. */

@@ -1,10 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { MAX_CURSORS } from '../limits.js';
+import { cursorsBody } from './cursors.js';
 import { ErrorBody } from './error-body.js';
 import { Event } from './event.js';
-import { ChannelName, ClientId } from './names.js';
+import { ChannelName } from './names.js';
 import { After, Epoch, Limit } from './read.js';
-import { Secret } from './secret.js';
 
 /** Where a stream begins in one of its channels; without `after` behind the saved cursor. */
 export const StreamCursor = Type.Object({
@@ -15,16 +14,8 @@ export const StreamCursor = Type.Object({
 });
 export type StreamCursor = Static<typeof StreamCursor>;
 
-/** Body of `POST /streams`: what is no `StreamCursor` is refused by itself. */
-export const StreamsBody = Type.Object({
-  clientId: ClientId,
-  secret: Type.Optional(Secret),
-  cursors: Type.Array(Type.Unknown({ ...StreamCursor, title: 'cursor' }), {
-    title: 'cursors',
-    description: `an array of 1 to ${MAX_CURSORS} cursors`,
-    minItems: 1,
-  }),
-});
+/** Body of `POST /streams`. */
+export const StreamsBody = cursorsBody(StreamCursor);
 export type StreamsBody = Static<typeof StreamsBody>;
 
 /** One line of the answer of `POST /streams`. */
