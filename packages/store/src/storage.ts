@@ -1,6 +1,7 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
+import type { GroupStorage } from './groups/group-storage.js';
 
 /**
  * What an engine has to do so that an `EventStore` can be built on it: what differs between Redis, LMDB and memory, and
@@ -12,6 +13,8 @@ export interface Storage {
   readonly cursors: CursorStorage;
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
+  /** Absent: the store has no groups. */
+  readonly groups?: GroupStorage;
   /** Only of an engine that several processes share: how it hears what the others append. */
   readonly subscriptions?: Subscriptions;
 
@@ -216,6 +219,8 @@ export interface StorageListener {
   appended(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void;
   /** The oldest events were dropped. */
   trimmed(channel: string, firstId: number): void;
+  /** Events of a group became due before their time, or a group was changed or removed. */
+  released(channel: string): void;
   /** Events may have been appended that are not told. */
   missed(channel: string): void;
 }

@@ -140,6 +140,11 @@ export class LiveChannels {
     live.waiters.wakeAll();
   }
 
+  /** Events of a group are due: those who wait look again. */
+  wake(channel: string): void {
+    this.#channels.get(channel)?.waiters.wakeAll();
+  }
+
   /** Events of a channel may have been missed: those who wait on it read the store again. */
   reset(channel: string): void {
     this.#channels.get(channel)?.reset();

@@ -1,0 +1,180 @@
+import type { ChannelScope } from '../storage.js';
+
+/** A group on a channel name. Its state lies with the channel. */
+export interface GroupScope extends ChannelScope {
+  readonly group: string;
+}
+
+/** How a group hands out its events. Durations are milliseconds. */
+export interface GroupSettings {
+  /** How long a worker has for an event unless it asks for another time. */
+  readonly leaseMs: number;
+  /** After so many deliveries that were not acknowledged an event is a dead letter. */
+  readonly maxDeliveries: number;
+  /** How long an event waits after its first delivery, its second, and so on; the last step goes on. */
+  readonly backoffMs: readonly number[];
+  /** Most events that are out: leased, waiting for their next delivery, or on their way to the dead letters. */
+  readonly maxPending: number;
+  /** Path of a field: of events with the same value one is out at a time, in order. `*`: all have the same. Absent: no order. */
+  readonly order?: string | undefined;
+  /** Channel name that dead letters are published to. Absent: `<channel>.dead-letters`; `none`: they are only counted. */
+  readonly deadLetters?: string | undefined;
+}
+
+/** What an engine does for groups. Each call is one atomic step; its times are those of the engine's clock. */
+export interface GroupStorage {
+  /**
+   * Creates the group if there is none, to begin behind `after`; otherwise changes its settings, if `changes` and its order
+   * stays what it was. Resolves with the settings that it has then.
+   */
+  save(
+    scope: GroupScope,
+    settings: GroupSettings,
+    options: { readonly after: number; readonly changes: boolean },
+  ): Promise<{ readonly isNew: boolean; readonly settings: GroupSettings }>;
+
+  /** Settles, then hands out. Undefined if there is no such group. */
+  work(scope: GroupScope, work: GroupWork): Promise<GroupWorked | undefined>;
+
+  /** The group is done with events that were told as dying. */
+  bury(scope: GroupScope, buried: readonly BuriedEvent[]): Promise<void>;
+
+  /**
+   * Dead letters of the group, those of `ids` or the oldest, become due again, as if they had not been delivered yet; at most
+   * `limit`. Resolves with their ids; undefined if there is no such group. Those that wait are told.
+   */
+  redrive(
+    scope: GroupScope,
+    range: { readonly ids: readonly number[] | undefined; readonly limit: number },
+  ): Promise<readonly number[] | undefined>;
+
+  /** Every group of the channel and of its types, in any order. */
+  list(channel: string): Promise<readonly GroupState[]>;
+
+  /** Removes it with everything of it. Whether there was one. Those that wait are told. */
+  delete(scope: GroupScope): Promise<boolean>;
+}
+
+export interface GroupWork {
+  /** In this order, before anything is handed out. */
+  readonly settle: readonly Settlement[];
+  /** Events of the scope that may be new to the group; undefined if none were looked for. */
+  readonly found: FoundEvents | undefined;
+  /** Those that are due come first, then new ones; the first take gets as many as it can. */
+  readonly takes: readonly Take[];
+}
+
+/** All events of the scope with `from` < id ≤ `to`. */
+export interface FoundEvents {
+  readonly from: number;
+  readonly to: number;
+  /** Ascending by id. */
+  readonly events: readonly {
+    readonly id: number;
+    /** Stands for the value of the order's field; empty if the group has no order or the event no such value. */
+    readonly value: string;
+  }[];
+  /** The epoch of the channel when they were read: if it is another one now they are not looked at. */
+  readonly epoch: string;
+}
+
+export interface Take {
+  readonly clientId: string;
+  readonly limit: number;
+  /** Undefined: that of the group. */
+  readonly leaseMs: number | undefined;
+  /** Random: knows each of its events again together with the id. */
+  readonly token: string;
+}
+
+/**
+ * What a worker says of an event that it was given. Holds if `token` is that of the latest delivery of the event; if its lease has
+ * ended `acknowledge` and `reject` still do until the event is handed out again or is dying, the others do not.
+ */
+export type Settlement = { readonly id: number; readonly token: string } & (
+  | { readonly kind: 'acknowledge' }
+  | {
+      readonly kind: 'release';
+      /** Undefined: the next step of the back-off. */
+      readonly delayMs: number | undefined;
+      readonly reason: string | undefined;
+      /** The delivery is taken back, and the event is due at once. */
+      readonly uncounted: boolean;
+    }
+  | { readonly kind: 'reject'; readonly reason: string }
+  | { readonly kind: 'extend'; readonly leaseMs: number | undefined }
+  /** The event is gone: it was dropped by retention before it was handed out again. Counts as missed. */
+  | { readonly kind: 'missed' }
+);
+
+export interface GroupWorked {
+  readonly settings: GroupSettings;
+  /** Of each settlement whether it held. */
+  readonly settled: readonly boolean[];
+  /** Of each take what it was given, ascending by id. */
+  readonly taken: readonly (readonly TakenEvent[])[];
+  /** Events whose dead letters this caller is to write now; for others that call they are out for `BURIAL_MS`. */
+  readonly dying: readonly DyingEvent[];
+  /** Id of the last event that was handed out or is held back by the order. */
+  readonly after: number;
+  /** Milliseconds until an event becomes due or a lease ends; undefined if none will. */
+  readonly dueInMs: number | undefined;
+  /** Whether `maxPending` (or `MAX_HELD_BACK`) keeps events from being handed out. */
+  readonly isFull: boolean;
+}
+
+export interface TakenEvent {
+  readonly id: number;
+  /** Which delivery this is, from 1. */
+  readonly count: number;
+  readonly leaseMs: number;
+  /** Of a dead letter that was handed out again and whose event may be gone: the id in the channel of dead letters. */
+  readonly deadLetterId: number | undefined;
+}
+
+export interface DyingEvent {
+  readonly id: number;
+  readonly count: number;
+  /** Why the last worker gave it up; that its lease ended if nobody said. */
+  readonly reason: string;
+  /** When it was first handed out, and when its turn ended. */
+  readonly firstDeliveredAt: number;
+  readonly endedAt: number;
+  /** The worker that had it last. */
+  readonly clientId: string;
+}
+
+export interface BuriedEvent {
+  readonly id: number;
+  /** Its id in the channel of dead letters; undefined if none was written. */
+  readonly deadLetterId: number | undefined;
+}
+
+export interface GroupState {
+  readonly scope: GroupScope;
+  readonly settings: GroupSettings;
+  /** Id of the last event that was handed out or is held back by the order. */
+  readonly after: number;
+  /** Events that are out: leased, waiting for their next delivery, or on their way to the dead letters. */
+  readonly pending: number;
+  /** Events that wait behind another of their value. */
+  readonly heldBack: number;
+  /** How many deliveries were not the first, since the group began. */
+  readonly redelivered: number;
+  /** Dead letters that were written and not handed out again. */
+  readonly deadLetters: number;
+  /** Events that were dropped before they were delivered, as far as is known. */
+  readonly missed: number;
+  /** When the oldest event that is out was first handed out; undefined if none is out. */
+  readonly oldestPendingAt: number | undefined;
+  readonly isFull: boolean;
+  /** Of each worker that has a lease how many it has. */
+  readonly workers: readonly { readonly clientId: string; readonly pending: number }[];
+  readonly createdAt: number;
+}
+
+/** Most events of a group that wait behind others of their value. */
+export const MAX_HELD_BACK = 10_000;
+
+/** How long a caller has to write the dead letters that it was told of, milliseconds. */
+export const BURIAL_MS = 10_000;
