@@ -78,6 +78,7 @@ export class SharedMemory {
         history.trimmed(channel, firstId);
         this.#notify(channel, (listener) => listener.trimmed(channel, firstId));
       },
+      released: () => {},
       missed: () => {},
     });
   }
