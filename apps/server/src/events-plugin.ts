@@ -21,6 +21,7 @@ import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
+import { findCursor } from './routes/find-cursor.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
@@ -153,6 +154,7 @@ async function protocolRoutes(
   await fastify.register(read, { store, metrics, answers, untaken, pollTimeoutMs, maxLimit });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
   await fastify.register(cursors, { store });
+  await fastify.register(findCursor, { store });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(createIndex, { store });
   await fastify.register(listIndices, { store });

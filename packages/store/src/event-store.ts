@@ -5,11 +5,13 @@ import {
   type IndexDefinition,
   MAX_NAME_LENGTH,
   parseChannel,
+  type Start,
 } from '@ganomede/events-protocol';
 import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
+import { type FoundStart, findStart } from './find-start.js';
 import { checkSameIndex, sortIndices } from './indices/index-definition.js';
 import {
   type IndexCursor,
@@ -38,6 +40,8 @@ export interface LatestCursor {
 export interface AppendOptions {
   /** Default: sending the append again stores the events again. */
   readonly idempotency?: Idempotency | undefined;
+  /** The events are stored only if this is the newest id of the channel name, 0 if it has none. Default: whatever it is. */
+  readonly expectedLastId?: number | undefined;
 }
 
 /** The calls that an observer is told of. */
@@ -47,6 +51,7 @@ export const STORE_CALLS = [
   'latest',
   'loadCursor',
   'saveCursor',
+  'findStart',
   'createIndex',
   'indices',
   'readIndex',
@@ -133,14 +138,19 @@ export class EventStore {
    * with the headers of the first append and stores nothing, wherever and however often it is sent, at the same
    * time too. An append that was rejected and not stored does not use its key up. Rejects with EventsError
    * `IdempotencyKeyReused` if the key was used for other events.
+   *
+   * With `expectedLastId` nothing is stored unless that is the newest id of the channel, or, of `channel:type`, the newest
+   * that is kept of the type (0 if none is); under any number of writers one of those who expect the same id succeeds. Others
+   * are rejected with EventsError `UnexpectedLastId`, which has the `lastId` that there is. An append that is known again by
+   * its idempotency resolves before that is looked at.
    */
   append(
     name: string,
     inputs: readonly EventInput[],
-    { idempotency }: AppendOptions = {},
+    { idempotency, expectedLastId }: AppendOptions = {},
   ): Promise<EventHeader[]> {
     return this.#run('append', async () => {
-      const { channel } = this.#scope(name);
+      const { channel, type } = this.#scope(name);
       const { typedChannels, maxEvents, idempotencyWindowMs } = this.#settings;
       // Serialised before it is queued: what has no JSON text fails alone.
       const events = serialiseEvents(name, inputs, typedChannels);
@@ -153,8 +163,10 @@ export class EventStore {
         bytes,
         maxEvents,
         idempotency: idempotency && idempotencyRecord(name, idempotency, events, idempotencyWindowMs),
+        condition: expectedLastId === undefined ? undefined : { lastId: expectedLastId, type },
       });
       if (outcome.kind === 'key-reused') throw idempotencyKeyReused(idempotency as Idempotency);
+      if (outcome.kind === 'unexpected-last-id') throw unexpectedLastId(name, expectedLastId, outcome.lastId);
       const { firstId, timestamp } = outcome;
       return events.map((_, i) => ({ id: firstId + i, timestamp }));
     });
@@ -209,12 +221,29 @@ export class EventStore {
     }
   }
 
-  /** The saved cursor of a consumer on a channel name; at 0 if none was saved. */
-  loadCursor(clientId: string, name: string): Promise<ConsumerCursor> {
+  /**
+   * The saved cursor of a consumer on a channel name. If none was saved it is at `start`: at 0, or at a place that is saved in
+   * the same step as it is found that there is none, so that all who look at once begin at one place and miss nothing behind it.
+   */
+  loadCursor(clientId: string, name: string, start: Start = 'first'): Promise<ConsumerCursor> {
     return this.#run('loadCursor', async () => {
-      const saved = await this.#storage.cursors.load(this.#consumer(clientId, name));
+      const consumer = this.#consumer(clientId, name);
+      let saved = await this.#storage.cursors.load(consumer);
+      if (saved === undefined && start !== 'first') {
+        const { after, epoch } = await findStart(this.#storage, consumer.channel, start);
+        saved = await this.#storage.cursors.create(consumer, after, epoch);
+      }
       return { after: saved?.after ?? 0, ...parseEpochText(saved?.epoch) };
     });
+  }
+
+  /**
+   * Where a start is in a channel now: 0, behind the newest event, or before the first one that has this timestamp or a later
+   * one; behind the newest if there is none, as for a time to come. For `channel:type` it is an id of the channel, which
+   * serves there as well. A time costs a read of one event for each power of two that the channel holds.
+   */
+  cursorAt(name: string, start: Start): Promise<FoundStart> {
+    return this.#run('findStart', async () => findStart(this.#storage, this.#scope(name).channel, start));
   }
 
   /**
@@ -345,6 +374,11 @@ export class EventStore {
 /** What every method of a closed store rejects with. */
 export function storeClosed(): EventsError {
   return new EventsError('ServiceUnavailable', 'The event store is closed');
+}
+
+function unexpectedLastId(name: string, expected: number | undefined, lastId: number): EventsError {
+  const message = `Invalid expectedLastId: expected the newest id of ${JSON.stringify(name)}, which is ${lastId}, got ${expected}`;
+  return new EventsError('UnexpectedLastId', message, { lastId });
 }
 
 /** Engines make keys of names, and not all of them take any length. */

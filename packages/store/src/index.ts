@@ -24,6 +24,7 @@ export {
 export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
+export type { FoundStart } from './find-start.js';
 export {
   INDEX_STEP,
   type IndexCursor,
@@ -35,6 +36,7 @@ export { excess } from './retention/excess.js';
 export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
 export type {
   Append,
+  AppendCondition,
   AppendOutcome,
   ChannelEnd,
   ChannelScope,
