@@ -32,6 +32,7 @@ const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefine
   ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
   ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
   ['GET', '/latest?channel=a', undefined, 'read', ['a']],
+  ['GET', '/cursors?channel=a:b&time=1', undefined, 'read', ['a:b']],
   ['POST', '/indices', index, 'manage', ['indexed']],
   ['GET', '/indices', undefined, 'observe', []],
   ['GET', '/indices/i/x', undefined, 'read', ['indexed']],
