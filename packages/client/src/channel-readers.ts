@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { Acknowledger } from './acknowledger.js';
 import { acknowledge, read } from './api.js';
 import { Backoff } from './backoff.js';
+import { callHandlers } from './call-handlers.js';
 import { checkAfter, checkLimit } from './checks.js';
 import { Cursor } from './cursor.js';
 import { emitSafely } from './emit-safely.js';
@@ -93,11 +94,16 @@ export class ChannelReaders {
 
   /** Ends streams, waits for pollers to stop, and tells the server how far each came. */
   async close(): Promise<void> {
+    const { closeTimeoutMs } = this.#host.options;
+    const patience = setTimeout(() => {
+      for (const poller of this.#pollers.values()) poller.giveUp();
+    }, closeTimeoutMs);
     await Promise.all([
       ...[...this.#streams.values()].map((stream) => stream.close()),
       ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
     ]);
-    await this.#acknowledger.flush(this.#host.options.closeTimeoutMs);
+    clearTimeout(patience);
+    await this.#acknowledger.flush(closeTimeoutMs);
   }
 
   #handlersRemoved(channel: string): void {
@@ -113,8 +119,13 @@ export class ChannelReaders {
   #poller(channel: string): Poller {
     let poller = this.#pollers.get(channel);
     if (!poller) {
-      const { limit } = this.#host.options;
-      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit }), this.#pace());
+      const { limit, backoff } = this.#host.options;
+      poller = new Poller(
+        this.#pollerHost,
+        new Cursor(channel, { limit }),
+        this.#pace(),
+        new Backoff(backoff),
+      );
       this.#pollers.set(channel, poller);
     }
     return poller;
@@ -125,7 +136,7 @@ export class ChannelReaders {
   }
 
   #makePollerHost(): PollerHost {
-    const { emitter, activity, signal, isClosed, listened } = this.#host;
+    const { emitter, activity, options, signal, isClosed, listened } = this.#host;
     return {
       get closed() {
         return isClosed();
@@ -133,6 +144,8 @@ export class ChannelReaders {
       isListening: (channel) => !isClosed() && emitter.listenerCount(channel) > 0,
       read: (cursor) => this.#read(cursor, signal),
       emitSafely: (name, ...args) => emitSafely(emitter, name, ...args),
+      callHandlers: (channel, event) => callHandlers(emitter, channel, event, channel),
+      whenRejected: options.whenRejected,
       started: () => {
         listened();
         activity.begin();
