@@ -6,6 +6,7 @@ import { callHandlers } from './call-handlers.js';
 import { checkAfter, checkLimit } from './checks.js';
 import { Cursor } from './cursor.js';
 import { emitSafely } from './emit-safely.js';
+import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
 import { Pace } from './pace.js';
@@ -46,11 +47,13 @@ export class ChannelReaders {
   readonly #streamHost: StreamHost;
   readonly #shared: SharedStream;
   readonly #acknowledger: Acknowledger;
+  /** Channels of which other processes move the saved cursor too. */
+  readonly #warned = new Set<string>();
 
   constructor(host: ReadersHost) {
     this.#host = host;
     const { options, clientId, signal } = host;
-    this.#acknowledger = new Acknowledger(options, clientId, signal);
+    this.#acknowledger = new Acknowledger(options, clientId, signal, (channel) => this.#warnShared(channel));
     this.#shared = new SharedStream(options, clientId, signal, () => this.#acknowledger.start());
     this.#pollerHost = this.#makePollerHost();
     this.#streamHost = this.#makeStreamHost();
@@ -204,12 +207,28 @@ export class ChannelReaders {
     return this.#readAlone(cursor, signal);
   }
 
-  #readAlone({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+  async #readAlone({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
     this.#acknowledger.forget(channel);
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
-    return read(options, { clientId, channel, after, epoch, limit, waitMs, timeoutMs, signal });
+    const page = await read(options, { clientId, channel, after, epoch, limit, waitMs, timeoutMs, signal });
+    if (page.isShared) this.#warnShared(channel);
+    return page;
+  }
+
+  /** Once for each channel. Events come all the same, so that it ends no process that does not listen to errors. */
+  #warnShared(channel: string): void {
+    if (this.#warned.has(channel)) return;
+    this.#warned.add(channel);
+    const { clientId, emitter } = this.#host;
+    const message =
+      `Several processes read ${JSON.stringify(channel)} as ${JSON.stringify(clientId)}: each gets every event, and they move one ` +
+      'saved cursor. To share the work use a group; otherwise give each a clientId of its own';
+    const code = 'CursorShared';
+    if (emitter.listenerCount('error') === 0) process.emitWarning(message, { code });
+    else
+      void emitSafely(emitter, 'error', new RequestError(message, { code, maybeProcessed: true }), channel);
   }
 
   /** Only says how far this client has come, many channels together once that is flushed; if it fails, events come again another time. */

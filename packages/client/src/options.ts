@@ -69,6 +69,8 @@ export interface Server extends ServerAddress {
   /** Undefined: the global agent. */
   readonly agent: HttpAgent | undefined;
   readonly backoff: BackoffBounds;
+  /** Tells this client from others of the same `clientId`. Undefined: it reads nothing as a consumer. */
+  readonly instance?: string | undefined;
   /** When a request that is tried again and again gives up, in milliseconds. */
   readonly sendTimeoutMs: number;
 }
