@@ -1,8 +1,15 @@
 import cors from '@fastify/cors';
-import { EPOCH_HEADER, FIRST_ID_HEADER, LAST_ID_HEADER, REWOUND_HEADER } from '@ganomede/events-protocol';
+import {
+  CURSOR_SHARED_HEADER,
+  EPOCH_HEADER,
+  FIRST_ID_HEADER,
+  LAST_ID_HEADER,
+  REWOUND_HEADER,
+} from '@ganomede/events-protocol';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { DirectAnswers } from './answers/direct-answers.js';
+import { SharedCursors } from './answers/shared-cursors.js';
 import { Untaken } from './answers/untaken.js';
 import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
 import { access } from './plugins/access.js';
@@ -124,7 +131,7 @@ async function requestPlugins(
       origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
       exposedHeaders: [
         ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
-        ...['X-Request-Id', 'Retry-After'],
+        ...[CURSOR_SHARED_HEADER, 'X-Request-Id', 'Retry-After'],
       ],
       maxAge: 600,
     });
@@ -151,9 +158,13 @@ async function protocolRoutes(
   await fastify.register(publish, { store, metrics, answers });
   await fastify.register(appends, { store, metrics });
   const untaken = new Untaken();
-  await fastify.register(read, { store, metrics, answers, untaken, pollTimeoutMs, maxLimit });
+  const sharedCursors = new SharedCursors(metrics);
+  await fastify.register(read, {
+    ...{ store, metrics, answers, untaken, sharedCursors },
+    ...{ pollTimeoutMs, maxLimit },
+  });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
-  await fastify.register(cursors, { store });
+  await fastify.register(cursors, { store, sharedCursors });
   await fastify.register(findCursor, { store });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(createIndex, { store });

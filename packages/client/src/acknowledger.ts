@@ -19,6 +19,7 @@ export class Acknowledger {
   readonly #options: ResolvedOptions;
   readonly #clientId: string;
   readonly #signal: AbortSignal;
+  readonly #shared: (channel: string) => void;
   readonly #backoff: Backoff;
   /** By channel: what the server has not been told, or not with success. */
   readonly #pending = new Map<string, Cursor>();
@@ -35,8 +36,16 @@ export class Acknowledger {
   /** Most cursors of one request; fewer if the server takes less. */
   #most = MAX_CURSORS;
 
-  /** When `signal` aborts only `flush` sends anything. */
-  constructor(options: ResolvedOptions, clientId: string, signal: AbortSignal) {
+  /**
+   * When `signal` aborts only `flush` sends anything. `shared` is told of channels of which other processes move the same cursor.
+   */
+  constructor(
+    options: ResolvedOptions,
+    clientId: string,
+    signal: AbortSignal,
+    shared: (channel: string) => void,
+  ) {
+    this.#shared = shared;
     this.#options = options;
     this.#clientId = clientId;
     this.#signal = signal;
@@ -138,7 +147,12 @@ export class Acknowledger {
       return { clientId: this.#clientId, timeoutMs, signal };
     };
     try {
-      return await acknowledgeAll(this.#options, { ...call(), cursors });
+      const results = await acknowledgeAll(this.#options, { ...call(), cursors });
+      return results.map((result, i) => {
+        if (result instanceof RequestError) return result;
+        if (result.isShared) this.#shared((cursors[i] as Cursor).channel);
+        return undefined;
+      });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       if (error.statusCode === 413 && cursors.length > 1) {

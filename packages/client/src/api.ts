@@ -181,11 +181,11 @@ export interface AcknowledgeAllOptions extends CallOptions {
   readonly timeoutMs: number;
 }
 
-/** `POST /cursors`: for each of them undefined, or why it is not saved, in their order. One attempt. */
+/** `POST /cursors`: for each of them whether others move it too, or why it is not saved, in their order. One attempt. */
 export async function acknowledgeAll(
   server: Server,
   { clientId, cursors, timeoutMs, signal }: AcknowledgeAllOptions,
-): Promise<(RequestError | undefined)[]> {
+): Promise<(RequestError | { readonly isShared: boolean })[]> {
   const body = JSON.stringify({
     clientId,
     cursors: cursors.map(({ channel, after, epoch }) => ({ channel, after, epoch })),
@@ -193,7 +193,9 @@ export async function acknowledgeAll(
   const message = { method: 'POST' as const, path: `${server.prefix}/cursors`, body, timeoutMs, signal };
   const results = await request(server, message, replies.cursorResults(cursors.length));
   const label = labelOf(server, message);
-  return results.map((result) => ('error' in result ? refusalIn(result.error, label) : undefined));
+  return results.map((result) =>
+    'error' in result ? refusalIn(result.error, label) : { isShared: result.shared === true },
+  );
 }
 
 export interface StreamListener {

@@ -2,9 +2,11 @@ import type { EventEmitter } from 'node:events';
 import { Acknowledger } from './acknowledger.js';
 import { acknowledge, read } from './api.js';
 import { Backoff } from './backoff.js';
+import { callHandlers } from './call-handlers.js';
 import { checkAfter, checkLimit, checkStart, wrong } from './checks.js';
 import { Cursor } from './cursor.js';
 import { emitSafely } from './emit-safely.js';
+import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
 import { Pace } from './pace.js';
@@ -45,11 +47,13 @@ export class ChannelReaders {
   readonly #streamHost: StreamHost;
   readonly #shared: SharedStream;
   readonly #acknowledger: Acknowledger;
+  /** Channels of which other processes move the saved cursor too. */
+  readonly #warned = new Set<string>();
 
   constructor(host: ReadersHost) {
     this.#host = host;
     const { options, clientId, signal } = host;
-    this.#acknowledger = new Acknowledger(options, clientId, signal);
+    this.#acknowledger = new Acknowledger(options, clientId, signal, (channel) => this.#warnShared(channel));
     this.#shared = new SharedStream(options, clientId, signal, () => this.#acknowledger.start());
     this.#pollerHost = this.#makePollerHost();
     this.#streamHost = this.#makeStreamHost();
@@ -95,11 +99,16 @@ export class ChannelReaders {
 
   /** Ends streams, waits for pollers to stop, and tells the server how far each came. */
   async close(): Promise<void> {
+    const { closeTimeoutMs } = this.#host.options;
+    const patience = setTimeout(() => {
+      for (const poller of this.#pollers.values()) poller.giveUp();
+    }, closeTimeoutMs);
     await Promise.all([
       ...[...this.#streams.values()].map((stream) => stream.close()),
       ...[...this.#pollers.values()].map((poller) => this.#acknowledgeLast(poller)),
     ]);
-    await this.#acknowledger.flush(this.#host.options.closeTimeoutMs);
+    clearTimeout(patience);
+    await this.#acknowledger.flush(closeTimeoutMs);
   }
 
   #handlersRemoved(channel: string): void {
@@ -115,8 +124,13 @@ export class ChannelReaders {
   #poller(channel: string): Poller {
     let poller = this.#pollers.get(channel);
     if (!poller) {
-      const { limit, start } = this.#host.options;
-      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit, start }), this.#pace());
+      const { limit, start, backoff } = this.#host.options;
+      poller = new Poller(
+        this.#pollerHost,
+        new Cursor(channel, { limit, start }),
+        this.#pace(),
+        new Backoff(backoff),
+      );
       this.#pollers.set(channel, poller);
     }
     return poller;
@@ -127,7 +141,7 @@ export class ChannelReaders {
   }
 
   #makePollerHost(): PollerHost {
-    const { emitter, activity, signal, isClosed, listened } = this.#host;
+    const { emitter, activity, options, signal, isClosed, listened } = this.#host;
     return {
       get closed() {
         return isClosed();
@@ -135,6 +149,8 @@ export class ChannelReaders {
       isListening: (channel) => !isClosed() && emitter.listenerCount(channel) > 0,
       read: (cursor) => this.#read(cursor, signal),
       emitSafely: (name, ...args) => emitSafely(emitter, name, ...args),
+      callHandlers: (channel, event) => callHandlers(emitter, channel, event, channel),
+      whenRejected: options.whenRejected,
       started: () => {
         listened();
         activity.begin();
@@ -193,12 +209,28 @@ export class ChannelReaders {
     return this.#readAlone(cursor, signal);
   }
 
-  #readAlone({ channel, after, epoch, start, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+  async #readAlone({ channel, after, epoch, start, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
     this.#acknowledger.forget(channel);
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
-    return read(options, { clientId, channel, after, epoch, start, limit, waitMs, timeoutMs, signal });
+    const page = await read(options, { clientId, channel, after, epoch, start, limit, waitMs, timeoutMs, signal });
+    if (page.isShared) this.#warnShared(channel);
+    return page;
+  }
+
+  /** Once for each channel. Events come all the same, so that it ends no process that does not listen to errors. */
+  #warnShared(channel: string): void {
+    if (this.#warned.has(channel)) return;
+    this.#warned.add(channel);
+    const { clientId, emitter } = this.#host;
+    const message =
+      `Several processes read ${JSON.stringify(channel)} as ${JSON.stringify(clientId)}: each gets every event, and they move one ` +
+      'saved cursor. To share the work use a group; otherwise give each a clientId of its own';
+    const code = 'CursorShared';
+    if (emitter.listenerCount('error') === 0) process.emitWarning(message, { code });
+    else
+      void emitSafely(emitter, 'error', new RequestError(message, { code, maybeProcessed: true }), channel);
   }
 
   /** Only says how far this client has come, many channels together once that is flushed; if it fails, events come again another time. */

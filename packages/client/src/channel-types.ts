@@ -97,5 +97,5 @@ export type EventName<Channels> = SpecialName | ChannelOf<Channels> | symbol;
 export type ListenerOf<Channels, Name> = Name extends SpecialName
   ? SpecialListeners[Name]
   : Name extends ChannelOf<Channels>
-    ? (event: Incoming<Channels[Name]>, channel: Name) => void
+    ? (event: Incoming<Channels[Name]>, channel: Name) => unknown
     : PlainListener;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { EventEmitter, setMaxListeners } from 'node:events';
 import { appendOf, batchOf, latest } from './api.js';
 import { ChannelReaders } from './channel-readers.js';
@@ -70,7 +71,7 @@ export class Client<
   constructor(clientId: string, options: ClientOptions) {
     super();
     checkText('clientId', clientId);
-    this.#options = resolveOptions(options);
+    this.#options = { ...resolveOptions(options), instance: randomBytes(6).toString('base64url') };
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
     this.#sender = new Sender(this.#options, clientId, this.#abort.signal);

@@ -13,12 +13,17 @@ export function emitSafely(
     emitter.emit(name, ...args);
     return undefined;
   } catch (error) {
-    return new Promise((resolve) => {
-      process.nextTick(() => {
-        // Only reached if the process lives on.
-        setImmediate(resolve);
-        throw error;
-      });
-    });
+    return surface(error);
   }
+}
+
+/** Makes an error an uncaught exception. Resolves if the process lives on. */
+export function surface(error: unknown): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(() => {
+      // Only reached if the process lives on.
+      setImmediate(resolve);
+      throw error;
+    });
+  });
 }

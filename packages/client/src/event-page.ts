@@ -11,6 +11,8 @@ export interface EventPage {
   readonly lookedThrough?: number | undefined;
   /** To be sent with the cursor behind the last event; undefined if the server does not tell it. */
   readonly epoch?: string | undefined;
+  /** Whether the server has noticed that other processes move the saved cursor too. */
+  readonly isShared?: boolean | undefined;
   /** If the store no longer has all that the cursor had seen. */
   readonly rewind?: Rewind | undefined;
 }

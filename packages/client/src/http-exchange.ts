@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { INSTANCE_HEADER } from '@ganomede/events-protocol';
 import { parseRetryAfter } from './backoff.js';
 import { MAX_ERROR_BODY_BYTES, mayBeProcessed, RequestError } from './errors.js';
 import type { Server } from './options.js';
@@ -225,6 +226,7 @@ function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
     headers: {
       Accept: 'application/json',
       Authorization: `Bearer ${server.secret}`,
+      ...(server.instance !== undefined && { [INSTANCE_HEADER]: server.instance }),
       ...(message.method === 'POST' && {
         'Content-Type': 'application/json',
         'Content-Length': Buffer.byteLength(message.body),

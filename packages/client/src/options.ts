@@ -8,6 +8,9 @@ import { addressOf, type ServerAddress } from './server-address.js';
 /** What `setTimeout` can count. */
 const MAX_MS = 2 ** 31 - 1;
 
+/** `retry`: handlers are called again with the event, after a pause; `skip`: the next event follows. */
+export type WhenRejected = 'retry' | 'skip';
+
 /** Options of a `Client`. Times are in milliseconds. */
 export interface ClientOptions {
   /** The server's `API_SECRET`; required, non-empty. Sent in the `Authorization` header. */
@@ -55,6 +58,12 @@ export interface ClientOptions {
   /** When a `send`, `sendBatch` or `getLatestEvents` gives up, all of its attempts counted. Default 30 000. */
   sendTimeoutMs?: number | undefined;
   /**
+   * What becomes of an event if a promise that a handler of `on` has returned for it is rejected, which is reported as `error`.
+   * `'retry'`: the handlers of the channel are called with it again, with growing pauses, until their promises resolve; later events
+   * of the channel wait. `'skip'`: the next event follows. Default `'retry'`.
+   */
+  whenRejected?: WhenRejected | undefined;
+  /**
    * How long `close`, and the end of a stream, may take to tell the server what was received. 0: they do not, and the
    * last events come again the next time. Default 2000.
    */
@@ -67,6 +76,8 @@ export interface Server extends ServerAddress {
   /** Undefined: the global agent. */
   readonly agent: HttpAgent | undefined;
   readonly backoff: BackoffBounds;
+  /** Tells this client from others of the same `clientId`. Undefined: it reads nothing as a consumer. */
+  readonly instance?: string | undefined;
   /** When a request that is tried again and again gives up, in milliseconds. */
   readonly sendTimeoutMs: number;
 }
@@ -79,6 +90,7 @@ export interface ResolvedOptions extends Server {
   readonly pollTimeoutMs: number;
   readonly pollGraceMs: number;
   readonly closeTimeoutMs: number;
+  readonly whenRejected: WhenRejected;
 }
 
 /** What messages call the options that may come from somewhere else. */
@@ -110,7 +122,13 @@ export function resolveOptions(
     },
     sendTimeoutMs: integer('sendTimeoutMs', options.sendTimeoutMs, 30_000, 1, MAX_MS / 2),
     closeTimeoutMs: integer('closeTimeoutMs', options.closeTimeoutMs, 2000, 0, MAX_MS / 2),
+    whenRejected: whenRejectedOf(options.whenRejected),
   };
+}
+
+function whenRejectedOf(value: unknown = 'retry'): WhenRejected {
+  if (value === 'retry' || value === 'skip') return value;
+  throw wrong('whenRejected', "'retry' or 'skip'", value);
 }
 
 function secretOf(secret: unknown, name: string): string {

@@ -1,7 +1,10 @@
-import { sleep } from './backoff.js';
+import type { Event } from '@ganomede/events-protocol';
+import { type Backoff, sleep } from './backoff.js';
 import { Cursor } from './cursor.js';
+import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import { LossDetector } from './lost-events.js';
+import type { WhenRejected } from './options.js';
 import type { Pace } from './pace.js';
 
 /** What a poller needs from its client. */
@@ -14,6 +17,10 @@ export interface PollerHost {
   read(cursor: Cursor): Promise<EventPage>;
   /** Emits; if a handler threw, what is returned resolves once the error has surfaced. */
   emitSafely(name: string, ...args: unknown[]): Promise<void> | undefined;
+  /** Calls the handlers of a channel, see call-handlers.ts. */
+  callHandlers(channel: string, event: Event): Promise<unknown[]> | undefined;
+  /** What becomes of an event whose handlers' promises are rejected. */
+  readonly whenRejected: WhenRejected;
   /** The poller begins to run. */
   started(): void;
   /** The poller has stopped; no request of it is left. */
@@ -23,26 +30,31 @@ export interface PollerHost {
 /**
  * Reads one channel for as long as it has handlers, a page at a time, and remembers how far it came.
  *
- * The cursor is behind the last event that was emitted, and moves with each of them. Whatever happens to the rest of a
- * reply (no handler is left, the client is closed), the next request brings it again.
+ * The cursor is behind the last event that was received: its handlers have been called, and the promises that they returned have
+ * resolved. Whatever happens to the rest of a reply (no handler is left, the client is closed), the next request brings it again.
  */
 export class Poller {
   readonly #host: PollerHost;
   readonly #pace: Pace;
+  /** After rejections of handlers. */
+  readonly #handlerBackoff: Backoff;
   readonly #losses = new LossDetector();
   #cursor: Cursor;
   /** The `after` that the server was told, or is about to be. */
   #acknowledged: number | undefined;
   #run: Promise<void> | undefined;
   #pause = new AbortController();
+  /** Ends the wait for the promises of handlers. */
+  #giveUp: (() => void) | undefined;
 
-  constructor(host: PollerHost, cursor: Cursor, pace: Pace) {
+  constructor(host: PollerHost, cursor: Cursor, pace: Pace, handlerBackoff: Backoff) {
     this.#host = host;
     this.#cursor = cursor;
     this.#pace = pace;
+    this.#handlerBackoff = handlerBackoff;
   }
 
-  /** Behind the last event that was emitted. */
+  /** Behind the last event that was received. */
   get cursor(): Cursor {
     return this.#cursor;
   }
@@ -67,6 +79,11 @@ export class Poller {
   async unacknowledged(): Promise<Cursor | undefined> {
     await this.#run;
     return this.#cursor.after === this.#acknowledged ? undefined : this.#cursor;
+  }
+
+  /** The promises of handlers are not waited for any more: their event is not received. Only while nothing listens. */
+  giveUp(): void {
+    this.#giveUp?.();
   }
 
   #isListening(): boolean {
@@ -112,12 +129,46 @@ export class Poller {
     if (this.#isListening()) await this.#reportLoss(page, finished);
     for (const event of page.events) {
       if (!this.#isListening()) break;
+      const before = this.#cursor;
+      const behind = this.#at(event.id, page.epoch);
       // Before it is emitted: handlers that throw have seen it all the same.
-      this.#cursor = this.#at(event.id, page.epoch);
-      const surfaced = this.#host.emitSafely(finished.channel, event, finished.channel);
-      if (surfaced) await surfaced;
+      this.#cursor = behind;
+      const handled = this.#host.callHandlers(finished.channel, event);
+      if (handled === undefined) continue;
+      this.#cursor = before;
+      if (!(await this.#isReceived(event, handled))) break;
+      // Unless a stream has read the channel meanwhile.
+      if (this.#cursor === before) this.#cursor = behind;
     }
     await this.#emitCycle(finished);
+  }
+
+  /** Whether the promises of all handlers resolve in the end. `handled`: those of the first call. */
+  async #isReceived(event: Event, handled: Promise<unknown[]>): Promise<boolean> {
+    const { channel } = this.#cursor;
+    for (let running: typeof handled | undefined = handled; running !== undefined; ) {
+      const reasons = await this.#orGivenUp(running);
+      if (reasons === undefined) return false;
+      for (const reason of reasons) {
+        await this.#host.emitSafely('error', handlerRejected(channel, event, reason), channel);
+      }
+      if (reasons.length === 0 || this.#host.whenRejected === 'skip') break;
+      this.#pause = new AbortController();
+      if (this.#isListening()) await sleep(this.#handlerBackoff.next(), this.#pause.signal);
+      if (!this.#isListening()) return false;
+      running = this.#host.callHandlers(channel, event);
+    }
+    this.#handlerBackoff.reset();
+    return true;
+  }
+
+  async #orGivenUp(handled: Promise<unknown[]>): Promise<unknown[] | undefined> {
+    const givenUp = new Promise<undefined>((resolve) => {
+      this.#giveUp = () => resolve(undefined);
+    });
+    const reasons = await Promise.race([handled, givenUp]);
+    this.#giveUp = undefined;
+    return reasons;
   }
 
   async #reportLoss(page: EventPage, { channel, after }: Cursor): Promise<void> {
@@ -139,4 +190,13 @@ export class Poller {
     if (this.#host.closed) return;
     await this.#host.emitSafely('cycle', { finished, next: this.#cursor }, finished.channel);
   }
+}
+
+function handlerRejected(channel: string, { id }: Event, cause: unknown): RequestError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RequestError(`A handler of ${JSON.stringify(channel)} rejected event ${id}: ${why}`, {
+    code: 'HandlerRejected',
+    maybeProcessed: true,
+    cause,
+  });
 }

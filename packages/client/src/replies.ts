@@ -6,13 +6,14 @@ import type {
   IndexDefinition,
   ReadIndexReply,
 } from '@ganomede/events-protocol';
-import { EPOCH_HEADER } from '@ganomede/events-protocol';
+import { CURSOR_SHARED_HEADER, EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
+const CURSOR_SHARED = CURSOR_SHARED_HEADER.toLowerCase();
 
 /** Whatever it is: only that it came matters. */
 export const ANYTHING: Expected<true> = { what: 'anything', read: () => true };
@@ -57,7 +58,13 @@ export function eventsAfter(after: number | undefined): Expected<EventPage> {
       const rewind = rewindOf(headers) ?? rewindByBounds(after, bounds, json[0]?.id);
       if (!areAscending(json, rewind?.to ?? after)) return undefined;
       const epoch = headers[EPOCH];
-      return { events: json, bounds, epoch: typeof epoch === 'string' ? epoch : undefined, rewind };
+      return {
+        events: json,
+        bounds,
+        epoch: typeof epoch === 'string' ? epoch : undefined,
+        isShared: headers[CURSOR_SHARED] !== undefined,
+        rewind,
+      };
     },
   };
 }
@@ -96,7 +103,7 @@ function isRewind(json: unknown): json is Rewind {
 }
 
 /** What `POST /cursors` brings: for each cursor that it is saved, or an error. */
-export function cursorResults(count: number): Expected<({ after: number } | { error: ErrorBody })[]> {
+export function cursorResults(count: number): Expected<CursorResult[]> {
   return {
     what: `${count} results {after} or {error}`,
     read: (json) => {
@@ -110,6 +117,8 @@ export function cursorResults(count: number): Expected<({ after: number } | { er
     },
   };
 }
+
+export type CursorResult = { readonly after: number; readonly shared?: true } | { readonly error: ErrorBody };
 
 export const EVENTS: Expected<Event[]> = {
   what: 'events with ascending ids',

@@ -19,6 +19,8 @@ class Host implements PollerHost {
   answer: () => Promise<EventPage> = () => Promise.reject(failure({}));
   isListening = () => this.listening && !this.closed;
   emitSafely = (name: string) => void this.emitted.push(name);
+  callHandlers = (channel: string) => void this.emitted.push(channel);
+  whenRejected = 'retry' as const;
   started = () => {
     this.running += 1;
   };
@@ -42,8 +44,8 @@ function start(host: Host): Poller {
   startedAt = performance.now();
   const bounds = { baseMs: 100, maxMs: 1000, slowMs: 30_000 };
   // Always the longest delay.
-  const pace = new Pace(new Backoff(bounds, () => 1), new Backoff(bounds, () => 1));
-  const poller = new Poller(host, new Cursor('a'), pace);
+  const backoff = () => new Backoff(bounds, () => 1);
+  const poller = new Poller(host, new Cursor('a'), new Pace(backoff(), backoff()), backoff());
   poller.handlersChanged();
   return poller;
 }

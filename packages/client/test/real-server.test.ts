@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import { expect, test } from 'vitest';
 import { Client, type ClientOptions, IndexerClient, type RequestError } from '../src/index.js';
@@ -221,4 +222,28 @@ test('a wrong secret is an error with the code of the server', async () => {
   await expect(client.send('a', { from: 'x', type: 'y' })).rejects.toMatchObject({
     code: 'InvalidCredentialsError',
   });
+});
+
+test.each([
+  ['over the connection of all channels', undefined],
+  ['by long-polls', new http.Agent({ keepAlive: true, maxSockets: 4 })],
+])('two that read as one consumer, %s, are both told', async (_how, agent) => {
+  const url = await start();
+  const readers = [1, 2].map(() => clientOf('mailer', { url, secret, agent }));
+  const told = readers.map((reader) => emitted(reader, 'error'));
+  for (const reader of readers) reader.on('mails', () => {});
+  const publisher = clientOf('shop', { url, secret });
+  let isOver = false;
+  const over = Promise.all(told).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await publisher.send('mails', { from: 'shop', type: 'paid' });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  for (const [error, channel] of await over) {
+    expect(error).toMatchObject({ code: 'CursorShared' });
+    expect(channel).toBe('mails');
+  }
+  agent?.destroy();
 });

@@ -79,12 +79,14 @@ describe(`${CLIENTS} clients of a server that was away for ${AWAY_MS} ms`, SLOW,
         return waits;
       },
       emitSafely: () => undefined,
+      callHandlers: () => undefined,
+      whenRejected: 'retry',
       started: () => {},
       stopped: () => {},
     };
     for (let n = 0; n < CLIENTS; n += 1) {
-      const pace = new Pace(new Backoff(defaults, random), new Backoff(defaults, random));
-      new Poller(host, new Cursor('a'), pace).handlersChanged();
+      const backoff = () => new Backoff(defaults, random);
+      new Poller(host, new Cursor('a'), new Pace(backoff(), backoff()), backoff()).handlersChanged();
     }
     await vi.advanceTimersByTimeAsync(AWAY_MS + BACK_WITHIN_MS);
     server.expectSoonAndSpread();

@@ -25,5 +25,11 @@ export const REWOUND_HEADER = 'Events-Rewound';
 /** The name of the message of an event stream that says the same. */
 export const REWOUND_EVENT = 'events-rewound';
 
+/** On reads and acknowledgements: which of the processes of a `clientId` asks; any text that is its own. */
+export const INSTANCE_HEADER = 'Events-Instance';
+
+/** On a read: `true` if other processes move the saved cursor too. */
+export const CURSOR_SHARED_HEADER = 'Events-Cursor-Shared';
+
 /** On a publish that may be sent again: what has the same (clientId, channel, key) is stored once. */
 export const IDEMPOTENCY_KEY_HEADER = 'Idempotency-Key';

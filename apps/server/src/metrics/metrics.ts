@@ -18,6 +18,11 @@ export class Metrics {
     help: 'Events sent to consumers',
     registers: [this.#own],
   });
+  readonly sharedCursors = new Counter({
+    name: 'events_shared_cursors_total',
+    help: 'Consumers of which several processes were seen to move one saved cursor',
+    registers: [this.#own],
+  });
   readonly #storeCalls = new DurationHistogram({
     name: 'events_store_call_duration_seconds',
     help: 'Calls of the store in this process, by call and outcome',

@@ -5,11 +5,13 @@ import { checkCursorCount } from '../answers/cursor-count.js';
 import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import { sendJson } from '../answers/json.js';
+import type { SharedCursors } from '../answers/shared-cursors.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
 
 export interface CursorsOptions {
   readonly store: Pick<EventStore, 'loadCursor' | 'saveCursor'>;
+  readonly sharedCursors: SharedCursors;
 }
 
 const schema = {
@@ -28,7 +30,8 @@ const access: Access = { action: 'read', channelOf: 'looked up' };
 const checkCursor = checkOf(SeenCursor);
 
 /** `POST /cursors` */
-export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify, { store }) => {
+export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify, options) => {
+  const { store, sharedCursors } = options;
   fastify.post('/cursors', { config: { access }, schema }, async (request, reply) => {
     const { clientId, cursors: entries } = request.body;
     checkCursorCount(entries);
@@ -45,11 +48,14 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
         channel,
         saved.catch(() => {}),
       );
-      return saved;
+      return saved.then((after) => ({
+        after,
+        ...(sharedCursors.seen(request, clientId, channel) && { shared: true as const }),
+      }));
     });
     const results: CursorsReply['results'] = await eachResult(
       saving,
-      (after) => ({ after }),
+      (saved) => saved,
       (error) => fastify.takeError(error, request.log),
     );
     return sendJson(reply, JSON.stringify({ results }));

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
+import { CURSOR_SHARED_HEADER, DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
+import type { SharedCursors } from '../answers/shared-cursors.js';
 import { startOf } from '../answers/start-check.js';
 import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
@@ -19,6 +20,7 @@ export interface ReadOptions {
   readonly pollTimeoutMs: number;
   readonly maxLimit: number;
   readonly untaken: Untaken;
+  readonly sharedCursors: SharedCursors;
 }
 
 const schema = {
@@ -55,7 +57,7 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, opti
 function poll(
   query: ReadQuery,
   reply: FastifyReply,
-  context: PollContext & Pick<ReadOptions, 'pollTimeoutMs' | 'maxLimit'>,
+  context: PollContext & Pick<ReadOptions, 'pollTimeoutMs' | 'maxLimit' | 'sharedCursors'>,
 ): void {
   const { pollTimeoutMs, maxLimit } = context;
   const { clientId, channel, after, epoch, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = query;
@@ -64,6 +66,9 @@ function poll(
       'InvalidContent',
       `Invalid Channel: expected one channel (several only with Accept: text/event-stream), got ${channel.length}`,
     );
+  }
+  if (context.sharedCursors.seen(reply.request, clientId, channel)) {
+    reply.header(CURSOR_SHARED_HEADER, 'true');
   }
   new WaitingPoll(reply, context, Math.min(timeout, pollTimeoutMs)).answer({
     clientId,

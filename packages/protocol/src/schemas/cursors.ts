@@ -46,9 +46,18 @@ export const FindCursorReply = Type.Object({
   epoch: Type.Optional(Epoch),
 });
 export type FindCursorReply = Static<typeof FindCursorReply>;
+const SavedCursor = Type.Object({
+  after: After,
+  shared: Type.Optional(
+    Type.Literal(true, {
+      description:
+        'Other processes move this cursor too, as told by the header `Events-Instance`. Said once to each of them',
+    }),
+  ),
+});
 
 /** What became of each cursor, in the order of the request. */
 export const CursorsReply = Type.Object({
-  results: Type.Array(Type.Union([Type.Object({ after: After }), Type.Object({ error: ErrorBody })])),
+  results: Type.Array(Type.Union([SavedCursor, Type.Object({ error: ErrorBody })])),
 });
 export type CursorsReply = Static<typeof CursorsReply>;
