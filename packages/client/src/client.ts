@@ -7,6 +7,7 @@ import {
   checkNotSpecial,
   type EventHeader,
   type EventName,
+  type EventOf,
   type Incoming,
   isSpecial,
   type ListenerOf,
@@ -22,6 +23,7 @@ import { RunningWork } from './running-work.js';
 import { type Callback, checkCallback, settled } from './send-callback.js';
 import { Sender } from './sender.js';
 import type { EventStream, StreamOptions } from './stream.js';
+import { Worker, type WorkHandler, type WorkOptions } from './worker.js';
 
 /** Options of `send` and `sendBatch`. */
 export interface SendOptions {
@@ -47,11 +49,15 @@ export type SendCallback = Callback<EventHeader>;
 export class Client<
   Channels extends { [Name in keyof Channels]: object } = AnyChannels,
 > extends EventEmitter {
+  readonly #clientId: string;
   readonly #options: ResolvedOptions;
   readonly #work = new RunningWork(() => this.#idle());
   readonly #sender: Sender;
   readonly #readers: ChannelReaders;
+  readonly #workers = new Set<{ close(): Promise<void> }>();
   readonly #abort = new AbortController();
+  /** Nothing can be sent any more. */
+  #isClosed = false;
   /** Some channel was listened to since the last `drain`. */
   #listened = false;
   #closing: Promise<void> | undefined;
@@ -64,6 +70,7 @@ export class Client<
   constructor(clientId: string, options: ClientOptions) {
     super();
     checkText('clientId', clientId);
+    this.#clientId = clientId;
     this.#options = resolveOptions(options);
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
@@ -107,17 +114,17 @@ export class Client<
    */
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     options?: SendOptions,
   ): Promise<EventHeader>;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     callback: SendCallback | undefined,
   ): void;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     options: SendOptions,
     callback: SendCallback | undefined,
   ): void;
@@ -140,17 +147,17 @@ export class Client<
    */
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     options?: SendOptions,
   ): Promise<EventHeader[]>;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     callback: Callback<EventHeader[]> | undefined,
   ): void;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     options: SendOptions,
     callback: Callback<EventHeader[]> | undefined,
   ): void;
@@ -181,11 +188,38 @@ export class Client<
   stream<Name extends ChannelOf<Channels>>(
     channel: Name,
     options: StreamOptions = {},
-  ): EventStream<Incoming<Channels[Name]>> {
+  ): EventStream<Incoming<EventOf<Channels, Name>>> {
     checkText('channel', channel);
     checkNotSpecial(channel);
     // What the events of a channel hold is the caller's promise.
-    return this.#readers.stream(channel, options) as EventStream<Incoming<Channels[Name]>>;
+    return this.#readers.stream(channel, options) as EventStream<Incoming<EventOf<Channels, Name>>>;
+  }
+
+  /**
+   * One of the workers who share the events of a channel as a group. An event is acknowledged when the promise of the handler resolves;
+   * if it rejects, or the process is gone, the event is delivered again after a pause, to any worker of the group, and is a dead
+   * letter after `maxDeliveries`. The settings in the options are those of the group: what is not given there has its default; if
+   * none is given the group keeps those that it has.
+   *
+   * @throws TypeError if an argument is wrong
+   */
+  work<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    options: WorkOptions,
+    handler: WorkHandler<Incoming<EventOf<Channels, Name>>>,
+  ): Worker<Incoming<EventOf<Channels, Name>>> {
+    checkText('channel', channel);
+    checkNotSpecial(channel);
+    if (this.#closing) throw new Error(`Cannot work on ${JSON.stringify(channel)}: the client is closed`);
+    const host = {
+      clientId: this.#clientId,
+      options: this.#options,
+      activity: this.#work,
+      closed: () => this.#workers.delete(worker),
+    };
+    const worker: Worker<Incoming<EventOf<Channels, Name>>> = new Worker(host, channel, options, handler);
+    this.#workers.add(worker);
+    return worker;
   }
 
   /**
@@ -195,17 +229,17 @@ export class Client<
   getLatestEvents<Name extends ChannelOf<Channels>>(
     channel: Name,
     limit?: number,
-  ): Promise<Incoming<Channels[Name]>[]>;
+  ): Promise<Incoming<EventOf<Channels, Name>>[]>;
   getLatestEvents<Name extends ChannelOf<Channels>>(
     channel: Name,
     limit: number | undefined,
-    callback: Callback<Incoming<Channels[Name]>[]> | undefined,
+    callback: Callback<Incoming<EventOf<Channels, Name>>[]> | undefined,
   ): void;
   getLatestEvents(
     channel: string,
     limit?: number,
-    callback?: Callback<Incoming<Channels[ChannelOf<Channels>]>[]>,
-  ): Promise<Incoming<Channels[ChannelOf<Channels>]>[]> | undefined {
+    callback?: Callback<Incoming<EventOf<Channels, ChannelOf<Channels>>>[]>,
+  ): Promise<Incoming<EventOf<Channels, ChannelOf<Channels>>>[]> | undefined {
     checkCallback(callback);
     const { signal } = this.#abort;
     const events = this.#request(channel, () => latest(this.#options, { channel, limit, signal }));
@@ -213,8 +247,8 @@ export class Client<
   }
 
   /**
-   * Stops listening and aborts the requests that are running: those of channels silently, `send`s fail with the code
-   * `Closed`. Ends streams. Tells the server what was received, for at most `closeTimeoutMs`, so that another client with
+   * Closes the workers, whose handlers may go on sending until they have ended. Stops listening and aborts the requests that are
+   * running: those of channels silently, `send`s fail with the code `Closed`. Ends streams. Tells the server what was received, for at most `closeTimeoutMs`, so that another client with
    * this id does not get it again. Resolves when nothing is left; calling it again gives the same promise. Afterwards,
    * channels cannot be listened or sent to.
    */
@@ -296,7 +330,7 @@ export class Client<
 
   async #request<Result>(channel: string, run: () => Promise<Result>): Promise<Result> {
     checkNotSpecial(channel);
-    if (this.#closing) {
+    if (this.#isClosed) {
       throw new RequestError('Cannot send: the client is closed', { code: 'Closed', maybeProcessed: false });
     }
     return this.#work.during(run);
@@ -317,8 +351,10 @@ export class Client<
     });
     // Counts as activity itself, so that the client becomes idle, and says so, after this and not before.
     await this.#work.during(async () => {
+      this.#isClosed = this.#workers.size === 0;
       // Until here `#closing` is not set: pollers would believe that they go on.
-      await undefined;
+      await Promise.all([...this.#workers].map((worker) => worker.close()));
+      this.#isClosed = true;
       this.#abort.abort();
       this.#readers.allHandlersChanged();
       for (const channel of this.#readers.channels) super.removeAllListeners(channel);

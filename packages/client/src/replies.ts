@@ -11,6 +11,7 @@ import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
+import type { SettlementKind, SettlementLists } from './settlement.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
 
@@ -109,6 +110,62 @@ export function cursorResults(count: number): Expected<({ after: number } | { er
       return results.every(isResult) ? results : undefined;
     },
   };
+}
+
+/** An event that a worker is given. */
+export interface DeliveredEvent extends Event {
+  readonly delivery: {
+    readonly token: string;
+    readonly count: number;
+    readonly maxDeliveries: number;
+    readonly leaseMs: number;
+  };
+}
+
+export type SettledStatus = 'done' | 'stale';
+export type SettledLists = {
+  readonly [Kind in SettlementKind]?: readonly ({ status: SettledStatus } | { error: ErrorBody })[];
+};
+
+/** What `POST /groups/receive` brings; `settle`: what it has settled. */
+export function deliveries(
+  settle: SettlementLists | undefined,
+): Expected<{ events: DeliveredEvent[]; settled: SettledLists }> {
+  return {
+    what: 'events with a delivery',
+    read: (json) => {
+      const { events, settled = {} } = isObject(json) ? json : {};
+      if (!areAscending(events) || !events.every(isDelivered)) return undefined;
+      return isSettled(settled, settle ?? {}) ? { events, settled } : undefined;
+    },
+  };
+}
+
+/** What `POST /groups/settle` brings. */
+export function settledLists(lists: SettlementLists): Expected<SettledLists> {
+  return {
+    what: 'the status of each settlement, or an error',
+    read: (json) => (isSettled(json, lists) ? json : undefined),
+  };
+}
+
+function isDelivered(event: Event): event is DeliveredEvent {
+  const { delivery } = event as { delivery?: unknown };
+  if (!isObject(delivery) || typeof delivery.token !== 'string') return false;
+  return [delivery.count, delivery.maxDeliveries, delivery.leaseMs].every(Number.isSafeInteger);
+}
+
+function isSettled(json: unknown, lists: SettlementLists): json is SettledLists {
+  if (!isObject(json)) return false;
+  return Object.entries(lists).every(([kind, { length }]) => {
+    const results = json[kind];
+    const isResult = (result: unknown) =>
+      isObject(result) &&
+      (result.status === 'done' ||
+        result.status === 'stale' ||
+        (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+    return Array.isArray(results) && results.length === length && results.every(isResult);
+  });
 }
 
 export const EVENTS: Expected<Event[]> = {

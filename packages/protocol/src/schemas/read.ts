@@ -35,6 +35,14 @@ export const Epoch = Type.String({
   pattern: EPOCH_PATTERN.source,
 });
 
+export const Timeout = Type.Integer({
+  title: 'timeout',
+  description:
+    'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
 /** Query of `GET /events`. `channel` may be repeated only if the answer is an event stream. */
 export const ReadQuery = Type.Object({
   clientId: ClientId,
@@ -49,15 +57,7 @@ export const ReadQuery = Type.Object({
   after: Type.Optional(After),
   epoch: Type.Optional(Epoch),
   limit: Type.Optional(Limit),
-  timeout: Type.Optional(
-    Type.Integer({
-      title: 'timeout',
-      description:
-        'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
-    }),
-  ),
+  timeout: Type.Optional(Timeout),
 });
 export type ReadQuery = Static<typeof ReadQuery>;
 

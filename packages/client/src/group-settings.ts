@@ -1,0 +1,36 @@
+/**
+ * Where a group begins that there is not yet: with the first event of the channel, behind the newest, or with the first one of a
+ * time, in milliseconds since the Unix epoch or as ISO 8601.
+ */
+export type GroupStart = 'first' | 'new' | number | string;
+
+/** How a group hands out its events. Times are in milliseconds. */
+export interface GroupSettings {
+  /** How long a worker has for an event, until it asks for more time. Default 30 000. */
+  leaseMs?: number | undefined;
+  /** After so many deliveries without success an event is a dead letter. Default 10. */
+  maxDeliveries?: number | undefined;
+  /**
+   * How long an event waits after its first delivery without success, its second, and so on; the last step goes on. Default
+   * `[1000, 5000, 30000, 300000]`.
+   */
+  backoffMs?: readonly number[] | undefined;
+  /** The most events that are out at a time, for all workers together. Default 1000. */
+  maxPending?: number | undefined;
+  /**
+   * Path of a field, such as `data.userId`: of events with the same value there, one is out at a time, in the order of their
+   * ids, also if it is delivered again. `*`: all have the same value. Default: no order.
+   */
+  order?: string | undefined;
+  /** Channel of the dead letters, or `none`. Default: the name of the channel and `.dead-letters`. */
+  deadLetters?: string | undefined;
+}
+
+const NAMES = ['leaseMs', 'maxDeliveries', 'backoffMs', 'maxPending', 'order', 'deadLetters'] as const;
+
+/** Those that are given; undefined if none is. */
+export function givenSettings(options: GroupSettings): GroupSettings | undefined {
+  const given = NAMES.filter((name) => options[name] !== undefined);
+  if (given.length === 0) return undefined;
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
