@@ -1,0 +1,34 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { ListGroupsQuery, ListGroupsReply } from '@ganomede/events-protocol/schemas';
+import type { EventStore } from '@ganomede/events-store';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../../answers/error-schemas.js';
+import type { Access } from '../../plugins/access.js';
+
+const schema = {
+  operationId: 'groups',
+  summary: 'The groups of a channel',
+  description: 'Those of its types too, each with its settings and how it is.',
+  tags: ['groups'],
+  querystring: ListGroupsQuery,
+  response: { 200: ListGroupsReply, ...errorsOf(400, 401, 429, 503) },
+};
+
+const access: Access = {
+  action: 'observe',
+  channelOf: ({ query }: FastifyRequest<{ Querystring: ListGroupsQuery }>) => query.channel,
+};
+
+/** `GET /groups` */
+export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'groups'> }> = async (
+  fastify,
+  { store },
+) => {
+  fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }) => {
+    const now = Date.now();
+    return (await store.groups(query.channel)).map(({ oldestPendingAt, ...state }) => ({
+      ...state,
+      ...(oldestPendingAt !== undefined && { oldestPendingMs: Math.max(0, now - oldestPendingAt) }),
+    }));
+  });
+};

@@ -1,0 +1,37 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { SaveGroupBody, SaveGroupReply } from '@ganomede/events-protocol/schemas';
+import type { EventStore } from '@ganomede/events-store';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../../answers/error-schemas.js';
+import type { Access } from '../../plugins/access.js';
+
+const schema = {
+  operationId: 'saveGroup',
+  summary: 'Create a group of workers, or change its settings',
+  description:
+    'A group shares the events of a channel name among its workers. What is not given has its default. The order of a ' +
+    'group cannot be changed. `start` is only looked at if there is no such group.',
+  tags: ['groups'],
+  body: SaveGroupBody,
+  response: { 200: SaveGroupReply, 201: SaveGroupReply, ...errorsOf(400, 401, 409, 413, 415, 429, 503) },
+};
+
+const access: Access = {
+  action: 'manage',
+  // The server publishes to the channel of the dead letters.
+  channelOf: ({ body: { channel, deadLetters } }: FastifyRequest<{ Body: SaveGroupBody }>) =>
+    deadLetters === undefined || deadLetters === 'none' ? channel : [channel, deadLetters],
+};
+
+/** `PUT /groups` */
+export const saveGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'saveGroup'> }> = async (
+  fastify,
+  { store },
+) => {
+  fastify.put('/groups', { config: { access }, schema }, async (request, reply) => {
+    const { channel, group, secret: _, start, ...settings } = request.body;
+    const saved = await store.saveGroup(channel, group, settings, start);
+    reply.code(saved.isNew ? 201 : 200);
+    return { channel, group, settings: saved.settings };
+  });
+};
