@@ -85,6 +85,8 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   #isScheduled = false;
   #pause: NodeJS.Timeout | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
+  /** When the leases are looked after the next time, on the clock of `performance.now()`. */
+  #watchedAt = Number.POSITIVE_INFINITY;
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** Ends the request for events. */
@@ -318,14 +320,15 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
 
   /** Looks after the leases when it is time for that. */
   #watchLeases(): void {
-    if (this.#leaseTimer !== undefined) return;
     let next = Number.POSITIVE_INFINITY;
     for (const { heldSince } of this.#waiting) next = Math.min(next, heldSince + MAX_WAIT_MS);
     for (const held of this.#running) if (held.lost === undefined) next = Math.min(next, held.dueAt);
-    if (next === Number.POSITIVE_INFINITY) return;
+    if (next >= this.#watchedAt) return;
+    clearTimeout(this.#leaseTimer);
+    this.#watchedAt = next;
     const delayMs = Math.max(1, Math.ceil(next - performance.now()));
     this.#leaseTimer = setTimeout(() => {
-      this.#leaseTimer = undefined;
+      this.#watchedAt = Number.POSITIVE_INFINITY;
       this.#keepLeases();
       this.#watchLeases();
     }, delayMs);
