@@ -11,11 +11,12 @@ import { type ConsumerCursor, epochText, parseEpochText } from './consumer-curso
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
-import { Dispatcher } from './groups/dispatcher.js';
+import { Dispatcher, type GroupStart } from './groups/dispatcher.js';
 import {
   assertDelayMs,
   assertLeaseMs,
   checkSameOrder,
+  type GivenGroupSettings,
   resolveGroupSettings,
   unknownGroup,
 } from './groups/group-settings.js';
@@ -57,9 +58,6 @@ export interface AppendOptions {
   readonly idempotency?: Idempotency | undefined;
 }
 
-/** Where a group begins that is new: at the oldest event kept, behind the newest, or behind an id. */
-export type GroupStart = 'first' | 'new' | { readonly after: number };
-
 /** What a worker says of an event that it was given, see `Settlement`. */
 export type WorkerSettlement = Exclude<Settlement, { readonly kind: 'missed' }>;
 
@@ -70,6 +68,8 @@ export interface ReceiveOptions {
   readonly limit: number;
   /** How long they are the worker's, milliseconds; default: that of the group. */
   readonly leaseMs?: number | undefined;
+  /** Where the group begins if there is none. Default: at the first event. */
+  readonly start?: GroupStart | undefined;
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
   /** Ends the wait. What was handed out meanwhile is given back, uncounted. */
@@ -351,14 +351,14 @@ export class EventStore {
   saveGroup(
     name: string,
     group: string,
-    given: Partial<GroupSettings> = {},
+    given: GivenGroupSettings = {},
     start: GroupStart = 'first',
   ): Promise<{ readonly isNew: boolean; readonly settings: GroupSettings }> {
     return this.#run('saveGroup', async () => {
       const scope = this.#groupScope(name, group);
       const settings = resolveGroupSettings(scope, given, this.#settings.typedChannels);
       const { groups, dispatcher } = this.#groupParts();
-      const after = await this.#startOf(scope, start, dispatcher);
+      const after = await dispatcher.startOf(scope, start);
       const saved = await groups.save(scope, settings, { after, changes: true });
       checkSameOrder(group, saved.settings, settings);
       return saved;
@@ -366,7 +366,7 @@ export class EventStore {
   }
 
   /**
-   * Hands out events of a channel name to one worker of a group, which has the defaults and begins at the first event if there is
+   * Hands out events of a channel name to one worker of a group, which has the defaults and begins at `start` if there is
    * none. Each is leased: until it is settled, or its lease has ended, nobody else is given it. So an event is delivered at
    * least once; once it was acknowledged it is not again. Those whose turn has come again come first, then new ones.
    *
@@ -377,7 +377,7 @@ export class EventStore {
    * An event that was delivered too often is noticed, and its dead letter written, when somebody receives, whoever that is.
    */
   async receive(name: string, group: string, options: ReceiveOptions): Promise<Received> {
-    const { clientId, limit, leaseMs, timeoutMs, signal, settle = [] } = options;
+    const { clientId, limit, leaseMs, start, timeoutMs, signal, settle = [] } = options;
     const scope = this.#groupScope(name, group);
     assertLength('Client ID', clientId);
     assertLeaseMs(leaseMs);
@@ -385,7 +385,7 @@ export class EventStore {
     const { dispatcher } = this.#groupParts();
     this.#storage.assertReachable?.(scope.channel);
     const take = { clientId, limit, leaseMs, token: randomBytes(12).toString('base64url') };
-    const receive = new Receive({ scope, take, settle: settlements, timeoutMs, signal }, dispatcher);
+    const receive = new Receive({ scope, take, start, settle: settlements, timeoutMs, signal }, dispatcher);
     receive.start(this.#polls);
     return receive.received;
   }
@@ -497,13 +497,6 @@ export class EventStore {
     const { groups } = this.#storage;
     if (groups && this.#dispatcher) return { groups, dispatcher: this.#dispatcher };
     throw new EventsError('Internal', 'The storage has no groups');
-  }
-
-  async #startOf(scope: GroupScope, start: GroupStart, dispatcher: Dispatcher): Promise<number> {
-    if (start === 'first') return dispatcher.beginning(scope);
-    if (start !== 'new') return start.after;
-    const { channel, type } = scope;
-    return (await this.#storage.scan({ channel, type, before: undefined, limit: 1 })).lastId;
   }
 
   #assertOpen(): void {

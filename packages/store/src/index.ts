@@ -6,7 +6,6 @@ export {
   type AppendOptions,
   EventStore,
   type GroupDescription,
-  type GroupStart,
   type LatestCursor,
   openEventStore,
   type ReceiveOptions,
@@ -29,7 +28,7 @@ export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
-export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
+export type { Delivery, GroupStart, ReceivedEvent } from './groups/dispatcher.js';
 export type {
   EntryRecord,
   GroupOrder,
@@ -44,6 +43,7 @@ export {
   DEFAULT_GROUP_SETTINGS,
   GROUP_LIMITS,
   NO_DEAD_LETTERS,
+  unknownGroup,
 } from './groups/group-settings.js';
 export {
   buryInGroup,

@@ -1,6 +1,6 @@
 import { EventsError, MAX_SETTLEMENTS } from '@ganomede/events-protocol';
 import { Settlement, type SettleReply } from '@ganomede/events-protocol/schemas';
-import type { Settlement as StoreSettlement } from '@ganomede/events-store';
+import type { WorkerSettlement } from '@ganomede/events-store';
 import { checkOf } from '../plugins/validation.js';
 import { errorBody } from './errors.js';
 
@@ -12,13 +12,13 @@ const checks = new Map(KINDS.map((kind) => [kind, checkOf(Settlement[kind])]));
 /** The settlements of a request, of each kind in a list; what is none of its kind is refused by itself. */
 export class SettlementLists {
   /** Those that are not refused, in the order of the request. */
-  readonly settlements: readonly StoreSettlement[];
+  readonly settlements: readonly WorkerSettlement[];
   /** For each list, of each entry the id, or why it is refused. */
   readonly #entries: readonly (readonly [Kind, readonly (number | EventsError)[]])[];
 
   /** @throws EventsError `PayloadTooLarge` */
   constructor(lists: { readonly [K in Kind]?: readonly unknown[] }) {
-    const settlements: StoreSettlement[] = [];
+    const settlements: WorkerSettlement[] = [];
     let count = 0;
     this.#entries = KINDS.flatMap((kind) => {
       const list = lists[kind];
@@ -53,7 +53,7 @@ function checkCount(count: number): void {
 }
 
 /** Its id, or why it is refused. */
-function admitted(kind: Kind, entry: unknown, settlements: StoreSettlement[]): number | EventsError {
+function admitted(kind: Kind, entry: unknown, settlements: WorkerSettlement[]): number | EventsError {
   const invalid = checks.get(kind)?.(entry);
   if (invalid) return invalid;
   const settlement = settlementOf(kind, entry as Settlement);
@@ -62,7 +62,7 @@ function admitted(kind: Kind, entry: unknown, settlements: StoreSettlement[]): n
 }
 
 /** What the store takes: other fields are ignored. */
-function settlementOf(kind: Kind, entry: Settlement): StoreSettlement {
+function settlementOf(kind: Kind, entry: Settlement): WorkerSettlement {
   const { id, token } = entry;
   const {
     delayMs,

@@ -36,8 +36,13 @@ export interface Delivery {
   readonly token: string;
   /** Which delivery of the event this is, from 1. */
   readonly count: number;
+  /** How many there are at most, by the settings that the group has now. */
+  readonly maxDeliveries: number;
   readonly leaseMs: number;
 }
+
+/** Where a group begins that is new: at the oldest event kept, behind the newest, or behind an id. */
+export type GroupStart = 'first' | 'new' | { readonly after: number };
 
 /** What somebody wants of a group, all in one step. */
 export interface GroupRequest {
@@ -45,6 +50,8 @@ export interface GroupRequest {
   readonly settle: readonly Settlement[];
   /** Undefined: only to settle. */
   readonly take: Take | undefined;
+  /** Where the group begins if it is to be created. Default: at the first event. */
+  readonly start?: GroupStart | undefined;
   /** Where new events may be in memory; undefined if nowhere. */
   readonly live: LiveChannel | undefined;
   /** Whether more may have changed than that events were appended. */
@@ -114,17 +121,18 @@ export class Dispatcher {
     );
   }
 
-  /** Creates a group with the settings that it has if nobody says anything, to begin at the first event, unless there is one. */
-  async createDefault(scope: GroupScope): Promise<void> {
+  /** Creates a group with the settings that it has if nobody says anything, unless there is one. */
+  async createDefault(scope: GroupScope, start: GroupStart | undefined): Promise<void> {
     const { groups, typedChannels } = this.#options;
     const settings = resolveGroupSettings(scope, {}, typedChannels);
-    await groups.save(scope, settings, { after: await this.beginning(scope), changes: false });
+    await groups.save(scope, settings, { after: await this.startOf(scope, start), changes: false });
   }
 
-  /** Where a group begins whose first event is the oldest that the channel keeps. */
-  async beginning({ channel, type }: GroupScope): Promise<number> {
+  /** The id behind which a group begins that begins now. */
+  async startOf({ channel, type }: GroupScope, start: GroupStart = 'first'): Promise<number> {
+    if (typeof start === 'object') return start.after;
     const { firstId, lastId } = await this.#options.storage.scan({ channel, type, after: 0, limit: 1 });
-    return firstId === 0 ? lastId : firstId - 1;
+    return start === 'new' || firstId === 0 ? lastId : firstId - 1;
   }
 
   /** Resolves once nothing is asked for any more and no dead letter is being written. */
@@ -187,7 +195,7 @@ export class Dispatcher {
         known = undefined;
         if (waiting.length === 0) break;
         for (const request of requests) if (request.take === undefined) request.resolve(undefined);
-        await this.createDefault(scope);
+        await this.createDefault(scope, waiting[0]?.start);
         continue;
       }
       if (isFirst) share(worked.settled, requests, settled);
@@ -268,13 +276,14 @@ export class Dispatcher {
         if (text !== undefined) texts.set(id, text);
       }
     }
+    const { maxDeliveries } = settings;
     const gone: Settlement[] = [];
     for (const [i, request] of waiting.entries()) {
       const { token } = request.take as Take;
       const received: ReceivedEvent[] = [];
       for (const { id, count, leaseMs } of taken[i] as readonly TakenEvent[]) {
         const text = texts.get(id);
-        if (text) received.push({ id, text, delivery: { token, count, leaseMs } });
+        if (text) received.push({ id, text, delivery: { token, count, maxDeliveries, leaseMs } });
         else gone.push({ kind: 'missed', id, token });
       }
       if (received.length > 0) events.set(request, received);

@@ -21,6 +21,11 @@ export const GROUP_LIMITS = {
 /** Says in `deadLetters` that dead letters are only counted. */
 export const NO_DEAD_LETTERS = 'none';
 
+/** Settings that somebody gives: what is undefined has its default. */
+export type GivenGroupSettings = {
+  readonly [Name in keyof GroupSettings]?: GroupSettings[Name] | undefined;
+};
+
 /**
  * The settings with their defaults.
  *
@@ -28,7 +33,7 @@ export const NO_DEAD_LETTERS = 'none';
  */
 export function resolveGroupSettings(
   scope: GroupScope,
-  given: Partial<GroupSettings>,
+  given: GivenGroupSettings,
   typedChannels: boolean,
 ): GroupSettings {
   const settings: GroupSettings = { ...DEFAULT_GROUP_SETTINGS, ...withoutUndefined(given) };
@@ -104,6 +109,6 @@ function assertName(what: string, name: string): void {
   );
 }
 
-function withoutUndefined<T extends object>(values: T): T {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
+function withoutUndefined(given: GivenGroupSettings): Partial<GroupSettings> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

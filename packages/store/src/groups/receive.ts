@@ -1,6 +1,6 @@
 import type { LiveChannel } from '../waiting/live-channels.js';
 import { LookAndWait, type WaitingRoom } from '../waiting/look-and-wait.js';
-import type { Dispatcher, GroupAnswer, ReceivedEvent } from './dispatcher.js';
+import type { Dispatcher, GroupAnswer, GroupStart, ReceivedEvent } from './dispatcher.js';
 import type { GroupScope, Settlement, Take } from './group-storage.js';
 
 /** What a receive resolves with. */
@@ -14,6 +14,8 @@ export interface Received {
 export interface ReceiveRequest {
   readonly scope: GroupScope;
   readonly take: Take;
+  /** Where the group begins if there is none. */
+  readonly start: GroupStart | undefined;
   readonly settle: readonly Settlement[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
@@ -95,9 +97,9 @@ export class Receive extends LookAndWait<Received> {
   }
 
   async #ask(live: LiveChannel | undefined, isSure: boolean): Promise<Received | undefined> {
-    const { scope, take } = this.#request;
+    const { scope, take, start } = this.#request;
     const settle = this.#settled === undefined ? this.#request.settle : [];
-    const answer = await this.#dispatcher.ask({ scope, take, settle, live, isSure });
+    const answer = await this.#dispatcher.ask({ scope, take, start, settle, live, isSure });
     // Who takes creates the group.
     const { settled, events, dueInMs, seen, epoch } = answer as GroupAnswer;
     this.#settled ??= settled;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DeleteGroupQuery, DeleteGroupReply } from '@ganomede/events-protocol/schemas';
-import type { EventStore } from '@ganomede/events-store';
+import { type EventStore, unknownGroup } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
 import { sendJson } from '../../answers/json.js';
@@ -26,7 +26,8 @@ export const deleteGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'd
   { store },
 ) => {
   fastify.delete('/groups', { config: { access }, schema }, async ({ query }, reply) => {
-    await store.deleteGroup(query.channel, query.group);
+    const { channel, group } = query;
+    if (!(await store.deleteGroup(channel, group))) throw unknownGroup({ group }, channel);
     return sendJson(reply, '"OK"');
   });
 };

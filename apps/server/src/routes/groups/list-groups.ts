@@ -3,6 +3,7 @@ import { ListGroupsQuery, ListGroupsReply } from '@ganomede/events-protocol/sche
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
+import { sendJson } from '../../answers/json.js';
 import type { Access } from '../../plugins/access.js';
 
 const schema = {
@@ -24,11 +25,12 @@ export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'gr
   fastify,
   { store },
 ) => {
-  fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }) => {
+  fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }, reply) => {
     const now = Date.now();
-    return (await store.groups(query.channel)).map(({ oldestPendingAt, ...state }) => ({
+    const groups = (await store.groups(query.channel)).map(({ oldestPendingAt, ...state }) => ({
       ...state,
-      ...(oldestPendingAt !== undefined && { oldestPendingMs: Math.max(0, now - oldestPendingAt) }),
+      oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
     }));
+    return sendJson(reply, JSON.stringify(groups));
   });
 };

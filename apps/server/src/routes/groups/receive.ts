@@ -64,10 +64,9 @@ export const receive: FastifyPluginAsyncTypebox<ReceiveOptions> = async (
 
   /** If that fails their leases end. */
   function giveBack(channel: string, group: string, events: readonly ReceivedEvent[]): void {
-    const settlements = events.map(({ id, delivery: { token } }) => ({
-      ...{ kind: 'release' as const, id, token },
-      ...{ uncounted: true, delayMs: undefined, reason: undefined },
-    }));
+    const settlements = events.map(
+      ({ id, delivery: { token } }) => ({ kind: 'release', id, token, uncounted: true }) as const,
+    );
     store
       .settle(channel, group, settlements)
       .catch((error: unknown) => log.warn(error, 'cannot give back events'));
@@ -93,7 +92,7 @@ const [HEAD, COMMA] = [Buffer.from('{"events":['), Buffer.from(',')];
 
 /** The answer: the texts of the events as they were stored, each with its delivery. */
 function jsonOf(events: readonly ReceivedEvent[], settled: object | undefined): Buffer {
-  const pieces = [HEAD];
+  const pieces: Buffer[] = [HEAD];
   for (const { text, delivery } of events) {
     if (pieces.length > 1) pieces.push(COMMA);
     // In place of the last brace.

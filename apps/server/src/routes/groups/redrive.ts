@@ -4,6 +4,7 @@ import { RedriveBody, RedriveReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
+import { sendJson } from '../../answers/json.js';
 import type { Access } from '../../plugins/access.js';
 
 export interface RedriveOptions {
@@ -29,8 +30,9 @@ const access: Access = {
 
 /** `POST /groups/redrive` */
 export const redrive: FastifyPluginAsyncTypebox<RedriveOptions> = async (fastify, { store, maxLimit }) => {
-  fastify.post('/groups/redrive', { config: { access }, schema }, async ({ body }) => {
+  fastify.post('/groups/redrive', { config: { access }, schema }, async ({ body }, reply) => {
     const { channel, group, ids, limit = ids?.length ?? DEFAULT_LIMIT } = body;
-    return { ids: await store.redrive(channel, group, { ids, limit: Math.min(limit, maxLimit) }) };
+    const redriven = await store.redrive(channel, group, { ids, limit: Math.min(limit, maxLimit) });
+    return sendJson(reply, JSON.stringify({ ids: redriven }));
   });
 };

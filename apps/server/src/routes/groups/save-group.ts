@@ -3,6 +3,7 @@ import { SaveGroupBody, SaveGroupReply } from '@ganomede/events-protocol/schemas
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
+import { sendJson } from '../../answers/json.js';
 import type { Access } from '../../plugins/access.js';
 
 const schema = {
@@ -29,9 +30,10 @@ export const saveGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'sav
   { store },
 ) => {
   fastify.put('/groups', { config: { access }, schema }, async (request, reply) => {
-    const { channel, group, secret: _, start, ...settings } = request.body;
-    const saved = await store.saveGroup(channel, group, settings, start);
-    reply.code(saved.isNew ? 201 : 200);
-    return { channel, group, settings: saved.settings };
+    const { channel, group, start, ...body } = request.body;
+    const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = body;
+    const given = { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters };
+    const { isNew, settings } = await store.saveGroup(channel, group, given, start);
+    return sendJson(reply.code(isNew ? 201 : 200), JSON.stringify({ channel, group, settings }));
   });
 };
