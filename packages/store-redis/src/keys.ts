@@ -1,4 +1,4 @@
-import type { ChannelScope } from '@ganomede/events-store';
+import type { ChannelScope, GroupScope } from '@ganomede/events-store';
 
 /**
  * The keys of a store, layout 2. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
@@ -22,7 +22,16 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
- * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua and trim-channel.lua |
+ * | `events:{users/v1}:groups` | set | its groups and those of its types, as the keys below name them |
+ * | `events:{users/v1}:group:mailer` | hash | a group: settings, how far it is, what it has counted (see group-book.lua, for these too) |
+ * | `events:{users/v1}:group-entries:mailer` | hash | ids of the events that are out or held back, and what is known of each |
+ * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those that are out, by when something is to be done |
+ * | `events:{users/v1}:group-since:mailer` | sorted set | ids of those that were delivered, by when that was first |
+ * | `events:{users/v1}:group-queues:mailer` | hash | values of its order, and the first and the last event that has each |
+ * | `events:{users/v1}:group-workers:mailer` | hash | clientId to how many leases it has |
+ * | `events:{users/v1}:group-dead:mailer` | sorted set | dead letters, by the ids of their events |
+ * | `events:{users/v1}:group:add:mailer` | hash | the same for a group on `users/v1:add`, with the others |
+ * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua, trim-channel.lua and group-book.lua |
  *
  * Layout 1 had `events:channels`, a set, for `events:channel-list`; neither `events:layout` nor `consumer-types`; and in
  * `cursors` the id alone.
@@ -39,6 +48,17 @@ export interface IndexKeys {
   readonly order: string;
   /** `indexKey` stands for the value. */
   value(indexKey: string): string;
+}
+
+/** Keys of a group, in the order in which the scripts take them behind that of the channel. */
+export interface GroupKeys {
+  readonly group: string;
+  readonly entries: string;
+  readonly due: string;
+  readonly since: string;
+  readonly queues: string;
+  readonly workers: string;
+  readonly dead: string;
 }
 
 export class Keys {
@@ -119,6 +139,25 @@ export class Keys {
     };
   }
 
+  /** The groups of a channel and of its types. */
+  groups(channel: string): string {
+    return `${this.#base(channel)}:groups`;
+  }
+
+  group(scope: GroupScope): GroupKeys {
+    const base = this.#base(scope.channel);
+    const name = groupName(scope);
+    return {
+      group: `${base}:group:${name}`,
+      entries: `${base}:group-entries:${name}`,
+      due: `${base}:group-due:${name}`,
+      since: `${base}:group-since:${name}`,
+      queues: `${base}:group-queues:${name}`,
+      workers: `${base}:group-workers:${name}`,
+      dead: `${base}:group-dead:${name}`,
+    };
+  }
+
   /** The name of its pub/sub channel, which the scripts make of the key of its hash. */
   notifications(channel: string): string {
     return `${this.#base(channel)}:new`;
@@ -127,6 +166,17 @@ export class Keys {
   #base(channel: string): string {
     return `${this.#prefix}{${hashTag(channel)}}`;
   }
+}
+
+/** What stands for a group among those of its channel: type, if it is on one, and group are written as in a URL. */
+export function groupName({ type, group }: GroupScope): string {
+  return [...(type === undefined ? [] : [type]), group].map(encodeURIComponent).join(':');
+}
+
+/** The other way round. */
+export function parseGroupName(channel: string, name: string): GroupScope {
+  const [group = '', type] = name.split(':').map(decodeURIComponent).reverse();
+  return { channel, type, group };
 }
 
 /**

@@ -25,6 +25,22 @@ export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export {
+  BURIAL_MS,
+  type BuriedEvent,
+  type DyingEvent,
+  type FoundEvents,
+  type GroupScope,
+  type GroupSettings,
+  type GroupState,
+  type GroupStorage,
+  type GroupWork,
+  type GroupWorked,
+  MAX_HELD_BACK,
+  type Settlement,
+  type Take,
+  type TakenEvent,
+} from './groups/group-storage.js';
+export {
   INDEX_STEP,
   type IndexCursor,
   type IndexRows,

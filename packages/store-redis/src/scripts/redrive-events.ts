@@ -1,0 +1,25 @@
+import type { GroupScope } from '@ganomede/events-store';
+import type { Keys } from '../keys.js';
+import { groupKeys } from './group-keys.js';
+import type { Script } from './script.js';
+
+export interface RedriveEventsArgs {
+  readonly keys: Keys;
+  readonly scope: GroupScope;
+  /** Undefined: the oldest. */
+  readonly ids: readonly number[] | undefined;
+  readonly limit: number;
+}
+
+type Reply = readonly ['no-group'] | readonly ['redriven', ids: readonly number[]];
+
+/** The ids of those that are due or held back again, undefined if there is no such group. Notifies if some are due. */
+export const redriveEvents: Script<RedriveEventsArgs, readonly number[] | undefined> = {
+  name: 'redrive-events',
+  numberOfKeys: 8,
+  encode: ({ keys, scope, ids, limit }) => ({
+    keys: groupKeys(keys, scope),
+    args: [JSON.stringify({ ids, limit })],
+  }),
+  decode: (reply: Reply) => (reply[0] === 'no-group' ? undefined : reply[1]),
+};
