@@ -1,5 +1,6 @@
 import type { BuriedEvent, GroupScope } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
+import { groupId } from './group-id.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
 
@@ -15,7 +16,12 @@ export const buryEvents: Script<BuryEventsArgs, void> = {
   numberOfKeys: 8,
   encode: ({ keys, scope, buried }) => ({
     keys: groupKeys(keys, scope),
-    args: [JSON.stringify(buried.map(({ id, deadLetterId = 0 }) => [id, deadLetterId]))],
+    args: [
+      JSON.stringify({
+        ids: buried.map(({ id }) => groupId(id)),
+        dead_letters: buried.map(({ deadLetterId = 0 }) => String(deadLetterId)),
+      }),
+    ],
   }),
   decode: () => {},
 };

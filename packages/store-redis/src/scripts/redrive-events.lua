@@ -13,8 +13,8 @@ local found = {}
 if args.ids then
   for _, id in ipairs(args.ids) do
     if #found >= 2 * args.limit then break end
-    local letter = redis.call('ZRANGE', DEAD, digits(id), digits(id), 'BYSCORE', 'WITHSCORES')
-    if letter[1] then found[#found + 1], found[#found + 2] = letter[1], letter[2] end
+    local letter = redis.call('ZRANGE', DEAD, id, id, 'BYSCORE')[1]
+    if letter then found[#found + 1], found[#found + 2] = letter, id end
   end
 else
   found = redis.call('ZRANGE', DEAD, 0, args.limit - 1, 'WITHSCORES')
@@ -22,14 +22,13 @@ end
 
 local ids, no_longer_dead = {}, {}
 for i = 1, #found, 2 do
-  local id = tonumber(found[i + 1])
+  local id = string.format('%016.0f', found[i + 1])
   local dead_letter, value = string.match(found[i], '^(%d+) (.*)$')
   if not entry(id) then
     local e = new_entry(id, value, dead_letter)
     begin(e)
     if e.state == 'D' then e.due = now end
-    ids[#ids + 1] = id
-    no_longer_dead[#no_longer_dead + 1] = found[i]
+    ids[#ids + 1], no_longer_dead[#no_longer_dead + 1] = id, found[i]
   end
 end
 write({})

@@ -1,5 +1,6 @@
 import type { GroupScope } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
+import { groupId } from './group-id.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
 
@@ -11,7 +12,7 @@ export interface RedriveEventsArgs {
   readonly limit: number;
 }
 
-type Reply = readonly ['no-group'] | readonly ['redriven', ids: readonly number[]];
+type Reply = readonly ['no-group'] | readonly ['redriven', ids: readonly string[]];
 
 /** The ids of those that are due or held back again, undefined if there is no such group. Notifies if some are due. */
 export const redriveEvents: Script<RedriveEventsArgs, readonly number[] | undefined> = {
@@ -19,7 +20,7 @@ export const redriveEvents: Script<RedriveEventsArgs, readonly number[] | undefi
   numberOfKeys: 8,
   encode: ({ keys, scope, ids, limit }) => ({
     keys: groupKeys(keys, scope),
-    args: [JSON.stringify({ ids, limit })],
+    args: [JSON.stringify({ ids: ids?.map(groupId), limit })],
   }),
-  decode: (reply: Reply) => (reply[0] === 'no-group' ? undefined : reply[1]),
+  decode: (reply: Reply) => (reply[0] === 'no-group' ? undefined : reply[1].map(Number)),
 };

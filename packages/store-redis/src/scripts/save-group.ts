@@ -1,5 +1,6 @@
 import type { GroupScope, GroupSettings } from '@ganomede/events-store';
 import { groupName, type Keys } from '../keys.js';
+import { groupId } from './group-id.js';
 import type { Script } from './script.js';
 
 export interface SaveGroupArgs {
@@ -28,7 +29,7 @@ export const saveGroup: Script<SaveGroupArgs, SavedGroup> = {
       JSON.stringify({
         name: groupName(scope),
         settings: JSON.stringify(settings),
-        after: String(after),
+        after: groupId(after),
         changes,
       }),
     ],

@@ -9,6 +9,7 @@ import {
   type Settlement,
 } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
+import { groupId } from './group-id.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
 
@@ -23,21 +24,21 @@ type Reply =
   | readonly [
       'worked',
       settings: string,
-      after: number,
+      after: string,
       dueInMs: number,
       isFull: 0 | 1,
       settled: readonly (0 | 1)[],
       /** Of each take its lease, then id, count and dead letter of each event. */
-      taken: readonly (readonly number[])[],
+      taken: readonly (readonly [leaseMs: number, ...(string | number)[]])[],
       dying: readonly DyingReply[],
     ];
 
 type DyingReply = readonly [
-  id: number,
+  id: string,
   count: number,
   reason: string,
-  firstDeliveredAt: number,
-  endedAt: number,
+  firstDeliveredAt: string,
+  endedAt: string,
   clientId: string,
 ];
 
@@ -53,7 +54,7 @@ export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
     keys: groupKeys(keys, scope),
     args: [
       JSON.stringify({
-        settle: settle.map(encodeSettlement),
+        settle: encodeSettlements(settle),
         found: found && encodeFound(found),
         counts_gaps: scope.type === undefined,
         takes: takes.map(({ clientId, limit, leaseMs = NONE, token }) => [clientId, limit, leaseMs, token]),
@@ -71,49 +72,62 @@ export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
       settled: settled.map((held) => held === 1),
       taken: taken.map(decodeTaken),
       dying: dying.map(decodeDying),
-      after,
+      after: Number(after),
       dueInMs: dueInMs === NONE ? undefined : dueInMs,
       isFull: isFull === 1,
     };
   },
 };
 
-function encodeSettlement(settlement: Settlement) {
-  const { kind, id, token } = settlement;
-  switch (kind) {
-    case 'release': {
-      const { delayMs = NONE, reason = '', uncounted } = settlement;
-      return [kind, id, token, delayMs, reason, uncounted];
-    }
-    case 'reject':
-      return [kind, id, token, NONE, settlement.reason];
-    case 'extend':
-      return [kind, id, token, settlement.leaseMs ?? NONE];
-    default:
-      return [kind, id, token];
-  }
+function encodeSettlements(settlements: readonly Settlement[]) {
+  const isPlain = settlements.every(({ kind }) => kind === 'acknowledge' || kind === 'missed');
+  return {
+    kinds: settlements.map(({ kind }) => kind),
+    ids: settlements.map(({ id }) => groupId(id)),
+    tokens: settlements.map(({ token }) => token),
+    ...(!isPlain && {
+      ms: settlements.map(durationOf),
+      reasons: settlements.map((settlement) => ('reason' in settlement && settlement.reason) || ''),
+      uncounted: settlements.map((settlement) => settlement.kind === 'release' && settlement.uncounted),
+    }),
+  };
+}
+
+function durationOf(settlement: Settlement): number {
+  if (settlement.kind === 'release') return settlement.delayMs ?? NONE;
+  return (settlement.kind === 'extend' ? settlement.leaseMs : undefined) ?? NONE;
 }
 
 function encodeFound({ from, to, epoch, events }: FoundEvents) {
   return {
-    from,
-    to,
+    from: groupId(from),
+    to: groupId(to),
     epoch,
-    ids: events.map(({ id }) => id),
+    ids: events.map(({ id }) => groupId(id)),
     values: events.some(({ value }) => value !== '') ? events.map(({ value }) => value) : undefined,
   };
 }
 
-function decodeTaken([leaseMs = 0, ...events]: readonly number[]): GroupWorked['taken'][number] {
+function decodeTaken([leaseMs, ...events]: readonly [
+  leaseMs: number,
+  ...(string | number)[],
+]): GroupWorked['taken'][number] {
   const taken = [];
-  for (let i = 0; i + 2 < events.length; i += 3) {
-    const [id, count, deadLetterId] = events.slice(i, i + 3) as [number, number, number];
-    taken.push({ id, count, leaseMs, deadLetterId: deadLetterId || undefined });
+  for (let i = 0; i < events.length; i += 3) {
+    const deadLetterId = Number(events[i + 2]) || undefined;
+    taken.push({ id: Number(events[i]), count: Number(events[i + 1]), leaseMs, deadLetterId });
   }
   return taken.sort((a, b) => a.id - b.id);
 }
 
 function decodeDying(reply: DyingReply): GroupWorked['dying'][number] {
   const [id, count, reason, firstDeliveredAt, endedAt, clientId] = reply;
-  return { id, count, reason: reason || 'its lease ended', firstDeliveredAt, endedAt, clientId };
+  return {
+    id: Number(id),
+    count,
+    reason: reason || 'its lease ended',
+    firstDeliveredAt: Number(firstDeliveredAt),
+    endedAt: Number(endedAt),
+    clientId,
+  };
 }
