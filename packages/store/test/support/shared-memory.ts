@@ -79,6 +79,7 @@ export class SharedMemory {
         this.#notify(channel, (listener) => listener.trimmed(channel, firstId));
       },
       released: () => {},
+      released: () => {},
       missed: () => {},
     });
   }
