@@ -24,12 +24,13 @@ import type { ChannelScope, GroupScope } from '@ganomede/events-store';
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:groups` | set | its groups and those of its types, as the keys below name them |
  * | `events:{users/v1}:group:mailer` | hash | a group: settings, how far it is, what it has counted (see group-book.lua, for these too) |
- * | `events:{users/v1}:group-entries:mailer` | hash | ids of the events that are out or held back, and what is known of each |
- * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those that are out, by when something is to be done |
- * | `events:{users/v1}:group-since:mailer` | sorted set | ids of those that were delivered, by when that was first |
- * | `events:{users/v1}:group-queues:mailer` | hash | values of its order, and the first and the last event that has each |
+ * | `events:{users/v1}:group-entries:mailer` | hash | ids of the events that it is not done with or that are dead letters, and what is known of each |
+ * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those that are leased or wait for their next delivery, by when the lease ends or they are due |
+ * | `events:{users/v1}:group-dying:mailer` | sorted set | ids of those whose dead letters are to be written, by when somebody else may do that |
+ * | `events:{users/v1}:group-dead:mailer` | sorted set | ids of those whose dead letters are written, by when their turns ended |
+ * | `events:{users/v1}:group-since:mailer` | sorted set | ids of those that are out, by when they were handed out first |
+ * | `events:{users/v1}:group-queues:mailer` | hash | values of its order of which an event is out, and the first and the last event that waits for each |
  * | `events:{users/v1}:group-workers:mailer` | hash | clientId to how many leases it has |
- * | `events:{users/v1}:group-dead:mailer` | sorted set | dead letters, by the ids of their events |
  * | `events:{users/v1}:group:add:mailer` | hash | the same for a group on `users/v1:add`, with the others |
  * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua, trim-channel.lua and group-book.lua |
  *
@@ -55,10 +56,11 @@ export interface GroupKeys {
   readonly group: string;
   readonly entries: string;
   readonly due: string;
+  readonly dying: string;
+  readonly dead: string;
   readonly since: string;
   readonly queues: string;
   readonly workers: string;
-  readonly dead: string;
 }
 
 export class Keys {
@@ -151,10 +153,11 @@ export class Keys {
       group: `${base}:group:${name}`,
       entries: `${base}:group-entries:${name}`,
       due: `${base}:group-due:${name}`,
+      dying: `${base}:group-dying:${name}`,
+      dead: `${base}:group-dead:${name}`,
       since: `${base}:group-since:${name}`,
       queues: `${base}:group-queues:${name}`,
       workers: `${base}:group-workers:${name}`,
-      dead: `${base}:group-dead:${name}`,
     };
   }
 

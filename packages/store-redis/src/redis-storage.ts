@@ -40,6 +40,7 @@ export class RedisStorage implements Storage {
   readonly #keys: Keys;
   readonly #channelList: ChannelList;
   readonly #appender: Appender;
+  readonly #reader: EventReader;
   readonly #scanner: Scanner;
   readonly #subscriber: Subscriber;
   readonly #sweepLease: SweepLease;
@@ -58,7 +59,8 @@ export class RedisStorage implements Storage {
     this.#replicationWait = replicationWait;
     this.#channelList = new ChannelList(connection, keys);
     this.#appender = new Appender(connection, keys, replicationWait);
-    this.#scanner = new Scanner(connection, keys, new EventReader(connection, keys));
+    this.#reader = new EventReader(connection, keys);
+    this.#scanner = new Scanner(connection, keys, this.#reader);
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;
@@ -123,6 +125,10 @@ export class RedisStorage implements Storage {
 
   scan(scan: Scan): Promise<EventPage> {
     return this.#scanner.scan(scan);
+  }
+
+  eventsById(channel: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
+    return this.#reader.byId(channel, ids);
   }
 
   assertReachable(channel: string): void {

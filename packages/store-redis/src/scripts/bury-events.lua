@@ -3,20 +3,27 @@
 -- KEYS      see group-book.lua
 -- ARGV[1]   JSON: ids           of the events
 --                 dead_letters  of each the id in the channel of dead letters, as a string; 0 if none was written
+--                 most_held     see group-book.lua
 -- Reply     nothing
 --
 -- include group-book
-local args = cjson.decode(ARGV[1])
+if not settings then return end
+
+local more_forgotten = 0
 load_entries(args.ids)
-local dead, is_done = {}, false
 for i, id in ipairs(args.ids) do
   local e, dead_letter = entries[id], args.dead_letters[i]
-  if e and e.state == 'X' and not e.is_gone then
+  -- If its dead letter is the one that it had before it is that of an earlier turn.
+  if e and e.state == 'X' and (dead_letter == '0' or dead_letter ~= e.dead_letter) then
     finish(e)
-    is_done = true
-    if dead_letter ~= '0' then dead[#dead + 1], dead[#dead + 2] = id, dead_letter .. ' ' .. e.value end
+    if dead_letter == '0' then
+      more_forgotten = more_forgotten + 1
+    else
+      e.dead_letter = dead_letter
+      move(e, 'D', tonumber(e.ended))
+    end
   end
 end
-write({})
-call_with('ZADD', DEAD, dead)
-if is_done then tell_released() end
+if more_forgotten > 0 then set('forgotten', whole(redis.call('HGET', GROUP, 'forgotten') + more_forgotten)) end
+write()
+tell_if_released()

@@ -1,7 +1,7 @@
 -- Creates a group unless there is one, or changes its settings.
 --
 -- KEYS[1]  hash  the channel. The name of its pub/sub channel is that and ':new'
--- KEYS[2]  hash  the group: settings, after, created, redelivered, missed (see group-book.lua)
+-- KEYS[2]  hash  the group: settings, after, created, redelivered, missed, forgotten (see group-book.lua)
 -- KEYS[3]  set   the groups of the channel
 -- ARGV[1]  JSON: name      of the group among those of the channel
 --                settings  JSON
@@ -13,7 +13,8 @@ local known = redis.call('HGET', KEYS[2], 'settings')
 if not known then
   local clock = redis.call('TIME')
   local created = string.format('%d%03d', clock[1], math.floor(clock[2] / 1000))
-  redis.call('HSET', KEYS[2], 'settings', args.settings, 'after', args.after, 'created', created, 'redelivered', '0', 'missed', '0')
+  redis.call('HSET', KEYS[2], 'settings', args.settings, 'after', args.after, 'created', created)
+  redis.call('HSET', KEYS[2], 'redelivered', '0', 'missed', '0', 'forgotten', '0')
   redis.call('SADD', KEYS[3], args.name)
   return { 'created', args.settings }
 end

@@ -1,192 +1,174 @@
 -- Settles events of a group, then hands out those that are due and new ones. See GroupStorage of the store.
 --
 -- KEYS      see group-book.lua
--- ARGV[1]   JSON: settle       of the settlements kinds, ids, tokens; and if a kind has them ms (-1: not told), reasons (empty: none
---                              was told), uncounted
---                 found        from, to, epoch, ids (ascending), values (of each; left out if all are empty); left out if none were
---                              looked for
+-- ARGV[1]   JSON: settle       of the settlements kinds, ids, tokens; and if a kind has them ms (-1: not told), reasons, uncounted
+--                 found        from, to, epoch, order, ids (ascending), values (of each; left out if all are empty); left out if
+--                              none were looked for
 --                 counts_gaps  whether an id that is not among those found is that of an event that was dropped
 --                 takes        a list of { clientId, limit, milliseconds (-1: not told), token }
---                 burial_ms    how long somebody has to write dead letters
---                 most_held    most events that are held back
+--                 most_held    see group-book.lua
+--                 most_ended   most leases that end
+--                 most_dying   most events that are told as dying
+--                 burial_ms    how long somebody has to write their dead letters
+--                 lease_ended  the reason of an event whose last lease ended
 -- Reply     { 'no-group' }, or { 'worked', settings, after, milliseconds until something is due (-1: nothing is), 1 if the group is full
---           else 0, of each settlement 1 if it held else 0, of each take { milliseconds, id, deliveries, dead letter, id, … },
---           of each that is dying { id, deliveries, reason, first delivered at, ended at, clientId } }
+--           else 0, 1 if what was found could be looked at else 0, of each settlement 1 if it held else 0,
+--           of each take { milliseconds, id, deliveries, dead letter, id, … },
+--           of each that is dying { id, dead letter, deliveries, reason, first delivered at, ended at, clientId } }
 --
 -- include group-book
-local args = cjson.decode(ARGV[1])
-local settings_text, after, redelivered, missed = unpack(redis.call('HMGET', GROUP, 'settings', 'after', 'redelivered', 'missed'))
-if not settings_text then return { 'no-group' } end
-local settings = cjson.decode(settings_text)
-local known_after, more_redelivered, more_missed = after, 0, 0
-local out_before = redis.call('ZCARD', DUE)
-local held_before = redis.call('HLEN', ENTRIES) - out_before
-
-local function is_full(out, held) return out >= settings.maxPending or held >= args.most_held end
-local function is_full_now() return is_full(out_before + more_out, held_before + more_held) end
-
--- Most events that are due of which one call ends the leases: the next one goes on.
-local MOST_DUE = 1000
+if not settings then return { 'no-group' } end
+local after, redelivered, missed = unpack(redis.call('HMGET', GROUP, 'after', 'redelivered', 'missed'))
+local after_before, more_redelivered, more_missed = after, 0, 0
 
 local function backoff(count) return settings.backoffMs[math.min(count, #settings.backoffMs)] end
 
--- Whether somebody may wait for something later than what there is now.
-local is_earlier = false
-
-local function delay(e, due)
-  e.state, e.due, changed[e.id] = 'D', due, e
-  if due <= now then ready[#ready + 1] = e end
-end
-
-local dying = {}
-
-local function tell_dying(e)
-  e.due, changed[e.id] = now + args.burial_ms, e
-  dying[#dying + 1] = { e.id, e.count, e.reason, redis.call('ZSCORE', SINCE, e.id) or whole(now), e.ended, e.client }
-end
-
 local function die(e, ended, reason)
-  end_lease(e)
-  e.state, e.ended, e.reason, e.token = 'X', whole(ended), reason, ''
-  tell_dying(e)
-end
-
-local function lease_end(e) return e.due or tonumber(redis.call('ZSCORE', DUE, e.id)) end
-
-local function extend(e, due)
-  is_earlier = is_earlier or due < lease_end(e)
-  e.due, changed[e.id] = due, e
+  e.ended, e.reason, e.token = whole(ended), reason, ''
+  move(e, 'X', now)
 end
 
 local function release(e, ms, reason, uncounted)
-  if not uncounted and e.count >= settings.maxDeliveries then return die(e, now, reason) end
-  local due = now
   if uncounted then
     e.count = e.count - 1
-    if e.count == 0 then e.since = false end
+    make_due(e, now)
+  elseif e.count >= settings.maxDeliveries then
+    die(e, now, reason)
   else
-    due = now + (ms < 0 and backoff(e.count) or ms)
-    is_earlier = is_earlier or due < lease_end(e)
+    make_due(e, now + (ms < 0 and backoff(e.count) or ms))
   end
-  end_lease(e)
-  e.token = ''
-  delay(e, due)
 end
 
-local to_settle, settled = args.settle, {}
-load_entries(to_settle.ids)
-for i, id in ipairs(to_settle.ids) do
-  local e, kind = entries[id], to_settle.kinds[i]
-  local holds = e and not e.is_gone and e.token ~= '' and e.token == to_settle.tokens[i]
-  if holds and (kind == 'extend' or kind == 'release') then holds = e.state == 'L' and lease_end(e) > now end
+-- Also one that was leased by this script, or extended.
+local function is_leased(e) return e.state == 'L' and (e.time or tonumber(redis.call('ZSCORE', DUE, e.id) or 0)) > now end
+
+local settle, settled = args.settle, {}
+load_entries(settle.ids)
+for i, id in ipairs(settle.ids) do
+  local e, kind = entries[id], settle.kinds[i]
+  local holds = e and e.state and e.token ~= '' and e.token == settle.tokens[i]
+  if holds and (kind == 'extend' or kind == 'release') then holds = is_leased(e) end
   settled[i] = holds and 1 or 0
-  if holds then
-    local ms, reason = to_settle.ms and to_settle.ms[i], to_settle.reasons and to_settle.reasons[i]
-    if kind == 'reject' then
-      die(e, now, reason)
-    elseif kind == 'extend' then
-      extend(e, now + (ms < 0 and settings.leaseMs or ms))
-    elseif kind == 'release' then
-      release(e, ms, reason, to_settle.uncounted[i])
-    else
-      finish(e)
-      if kind == 'missed' then more_missed = more_missed + 1 end
-    end
+  if not holds then
+    -- It is another's by now, or nobody's.
+  elseif kind == 'reject' then
+    die(e, now, settle.reasons[i])
+  elseif kind == 'release' then
+    release(e, settle.ms[i], settle.reasons[i], settle.uncounted[i])
+  elseif kind == 'extend' then
+    move(e, 'L', now + (settle.ms[i] < 0 and settings.leaseMs or settle.ms[i]))
+  else
+    finish(e)
+    if kind == 'missed' then more_missed = more_missed + 1 end
   end
 end
+write()
 
 local taken, t, room = {}, 0, 0
-for i, take in ipairs(args.takes) do taken[i] = { take[3] < 0 and settings.leaseMs or take[3] } end
-
-local function has_room()
-  while room == 0 and t < #args.takes do
-    t = t + 1
-    room = args.takes[t][2]
-  end
-  return room > 0
+for i, take in ipairs(args.takes) do
+  taken[i] = { take[3] < 0 and settings.leaseMs or take[3] }
+  room = room + take[2]
 end
+-- How many more the take `t` gets.
+local wanted = 0
 
--- To who has room.
+-- There is room.
 local function hand_out(e)
+  while wanted == 0 do
+    t = t + 1
+    wanted = args.takes[t][2]
+  end
+  wanted, room = wanted - 1, room - 1
   local take, given = args.takes[t], taken[t]
-  if e.count == 0 then e.since = now else more_redelivered = more_redelivered + 1 end
-  e.state, e.count, e.token, e.client, e.due, changed[e.id] = 'L', e.count + 1, take[4], take[1], now + given[1], e
+  if e.count == 0 then e.since = true else more_redelivered = more_redelivered + 1 end
+  move(e, 'L', now + given[1])
+  e.count, e.token, e.client = e.count + 1, take[4], take[1]
   more_leases[e.client] = (more_leases[e.client] or 0) + 1
   local n = #given
   given[n + 1], given[n + 2], given[n + 3] = e.id, e.count, e.dead_letter
-  room = room - 1
 end
 
--- Those that were due before.
-local function hand_out_due()
-  local looked_at = 0
-  while has_room() and looked_at < MOST_DUE do
-    local page = redis.call('ZRANGE', DUE, '-inf', now, 'BYSCORE', 'LIMIT', looked_at, 100, 'WITHSCORES')
-    if #page == 0 then return end
-    local ids = {}
-    for i = 1, #page, 2 do ids[#ids + 1] = page[i] end
-    load_entries(ids)
-    for i, id in ipairs(ids) do
-      local e, due = entries[id], tonumber(page[2 * i])
-      if not e then
-        -- Somebody else has taken entries away.
-        changed[id] = { is_gone = true }
-        more_out = more_out - 1
-      elseif e.is_gone or e.due then
-        -- It was settled just now.
-      elseif e.state == 'X' then
-        tell_dying(e)
-      elseif e.state == 'L' and e.count >= settings.maxDeliveries then
-        die(e, due, '')
-      elseif e.state == 'L' then
-        end_lease(e)
-        delay(e, due + backoff(e.count))
-      elseif has_room() then
-        hand_out(e)
+local ended = 0
+while room > 0 and ended < args.most_ended do
+  local page = redis.call('ZRANGE', DUE, '-inf', now, 'BYSCORE', 'LIMIT', 0, math.max(room, 100), 'WITHSCORES')
+  if #page == 0 then break end
+  local ids = {}
+  for i = 1, #page, 2 do ids[#ids + 1] = page[i] end
+  load_entries(ids)
+  for i, id in ipairs(ids) do
+    local e, time = entries[id], tonumber(page[2 * i])
+    if not e then
+      -- Somebody else has taken entries away.
+      redis.call('ZREM', DUE, id)
+      out = out - 1
+    elseif e.state == 'L' then
+      ended = ended + 1
+      if e.count >= settings.maxDeliveries then
+        die(e, time, args.lease_ended)
       else
-        return
+        move(e, 'W', time + backoff(e.count))
+      end
+    elseif room > 0 then
+      hand_out(e)
+    end
+  end
+  write()
+end
+
+local function pass(id, events)
+  if args.counts_gaps then more_missed = more_missed + id - after - events end
+  after = id
+end
+
+-- Whether the group is past all of them.
+local function hand_out_found(found)
+  for i, id in ipairs(found.ids) do
+    if id > after then
+      if room == 0 or is_full() then return false end
+      local value = settings.order == '*' and '*' or found.values and found.values[i] or ''
+      local is_busy = value ~= '' and queue(value)
+      if is_busy and settings.order == '*' then return false end
+      pass(id, 1)
+      local e = new_entry(id, value, '0')
+      if is_busy then
+        hold_back(e)
+      else
+        begin(e)
+        hand_out(e)
       end
     end
-    looked_at = looked_at + #ids
   end
-end
-
-hand_out_due()
-table.sort(ready, function(a, b) return a.id < b.id end)
-local left = 0
-for _, e in ipairs(ready) do
-  if has_room() then hand_out(e) else left = left + 1 end
+  return true
 end
 
 local found = args.found
-if found and found.from <= after and has_room() and (redis.call('HGET', CHANNEL, 'epoch') or '') == found.epoch then
-  for i, id in ipairs(found.ids) do
-    if id > after then
-      local value = found.values and found.values[i] or ''
-      local is_busy = value ~= '' and queue(value)
-      if not has_room() or is_full_now() or (is_busy and settings.order == '*') then break end
-      local e = new_entry(id, value, '0')
-      begin(e)
-      if e.state == 'D' then hand_out(e) end
-      if args.counts_gaps then more_missed = more_missed + id - after - 1 end
-      after = id
-    end
-  end
-end
+local is_current = found and found.from <= after and found.order == settings.order
+  and found.epoch == (redis.call('HGET', CHANNEL, 'epoch') or '')
+if is_current and hand_out_found(found) and found.to > after then pass(found.to, 0) end
 
-local fields = {}
-local function set(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end
-if after ~= known_after then set('after', after) end
+if after ~= after_before then set('after', after) end
 if more_redelivered > 0 then set('redelivered', whole(redelivered + more_redelivered)) end
 if more_missed > 0 then set('missed', whole(missed + more_missed)) end
-write(fields)
-local next_due = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')[2]
--- Who waits has not read ahead of what kept it from being handed out.
-local is_open = is_full(out_before, held_before) and not is_full_now()
-if settings.order == '*' then
-  for value in pairs(changed_queues) do is_open = is_open or not queues[value] end
+write()
+
+local dying_ids = redis.call('ZRANGE', DYING, '-inf', now, 'BYSCORE', 'LIMIT', 0, args.most_dying)
+local dying = {}
+load_entries(dying_ids)
+for _, id in ipairs(dying_ids) do
+  local e = entries[id]
+  if e then
+    local since = redis.call('ZSCORE', SINCE, id) or e.ended
+    dying[#dying + 1] = { id, e.dead_letter, e.count, e.reason, since, e.ended, e.client }
+    move(e, 'X', now + args.burial_ms)
+  else
+    redis.call('ZREM', DYING, id)
+  end
 end
-if left > 0 or is_earlier or is_open then tell_released() end
+write()
+
+tell_if_released()
+local due = math.min(first_time(DUE), first_time(DYING))
 return {
-  'worked', settings_text, after, next_due and math.max(next_due - now, 0) or -1, is_full_now() and 1 or 0, settled, taken, dying,
+  'worked', settings_text, after, due < math.huge and math.max(due - now, 0) or -1, is_full() and 1 or 0, is_current and 1 or 0, settled,
+  taken, dying,
 }

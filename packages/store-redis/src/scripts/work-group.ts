@@ -5,6 +5,9 @@ import {
   type GroupSettings,
   type GroupWork,
   type GroupWorked,
+  LEASE_ENDED,
+  MAX_DYING,
+  MAX_ENDED,
   MAX_HELD_BACK,
   type Settlement,
 } from '@ganomede/events-store';
@@ -27,6 +30,7 @@ type Reply =
       after: string,
       dueInMs: number,
       isFull: 0 | 1,
+      isFoundCurrent: 0 | 1,
       settled: readonly (0 | 1)[],
       /** Of each take its lease, then id, count and dead letter of each event. */
       taken: readonly (readonly [leaseMs: number, ...(string | number)[]])[],
@@ -35,6 +39,7 @@ type Reply =
 
 type DyingReply = readonly [
   id: string,
+  deadLetterId: string,
   count: number,
   reason: string,
   firstDeliveredAt: string,
@@ -48,7 +53,7 @@ const NONE = -1;
 /** Undefined if there is no such group. Notifies if others may have waited for it. */
 export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
   name: 'work-group',
-  numberOfKeys: 8,
+  numberOfKeys: 9,
 
   encode: ({ keys, scope, work: { settle, found, takes } }) => ({
     keys: groupKeys(keys, scope),
@@ -58,19 +63,23 @@ export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
         found: found && encodeFound(found),
         counts_gaps: scope.type === undefined,
         takes: takes.map(({ clientId, limit, leaseMs = NONE, token }) => [clientId, limit, leaseMs, token]),
-        burial_ms: BURIAL_MS,
         most_held: MAX_HELD_BACK,
+        most_ended: MAX_ENDED,
+        most_dying: MAX_DYING,
+        burial_ms: BURIAL_MS,
+        lease_ended: LEASE_ENDED,
       }),
     ],
   }),
 
   decode(reply: Reply) {
     if (reply[0] === 'no-group') return undefined;
-    const [, settings, after, dueInMs, isFull, settled, taken, dying] = reply;
+    const [, settings, after, dueInMs, isFull, isFoundCurrent, settled, taken, dying] = reply;
     return {
       settings: JSON.parse(settings) as GroupSettings,
       settled: settled.map((held) => held === 1),
       taken: taken.map(decodeTaken),
+      isFoundCurrent: isFoundCurrent === 1,
       dying: dying.map(decodeDying),
       after: Number(after),
       dueInMs: dueInMs === NONE ? undefined : dueInMs,
@@ -98,11 +107,12 @@ function durationOf(settlement: Settlement): number {
   return (settlement.kind === 'extend' ? settlement.leaseMs : undefined) ?? NONE;
 }
 
-function encodeFound({ from, to, epoch, events }: FoundEvents) {
+function encodeFound({ from, to, epoch, order, events }: FoundEvents) {
   return {
     from: groupId(from),
     to: groupId(to),
     epoch,
+    order,
     ids: events.map(({ id }) => groupId(id)),
     values: events.some(({ value }) => value !== '') ? events.map(({ value }) => value) : undefined,
   };
@@ -121,11 +131,12 @@ function decodeTaken([leaseMs, ...events]: readonly [
 }
 
 function decodeDying(reply: DyingReply): GroupWorked['dying'][number] {
-  const [id, count, reason, firstDeliveredAt, endedAt, clientId] = reply;
+  const [id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId] = reply;
   return {
     id: Number(id),
+    deadLetterId: Number(deadLetterId) || undefined,
     count,
-    reason: reason || 'its lease ended',
+    reason,
     firstDeliveredAt: Number(firstDeliveredAt),
     endedAt: Number(endedAt),
     clientId,
