@@ -36,7 +36,6 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         appended: (channel, _events, _epoch, firstId) => told.push(['appended', channel, firstId]),
         trimmed: (channel, firstId) => told.push(['trimmed', channel, firstId]),
         released: (channel) => told.push(['released', channel, undefined]),
-        released: (channel) => told.push(['released', channel, undefined]),
         missed: (channel) => told.push(['missed', channel, undefined]),
       });
       return { storage, told };

@@ -1,7 +1,8 @@
-import type { ChannelScope } from '../storage.js';
-
 /** A group on a channel name. Its state lies with the channel. */
-export interface GroupScope extends ChannelScope {
+export interface GroupScope {
+  readonly channel: string;
+  /** The type that events are filed under; undefined for all of them. */
+  readonly type: string | undefined;
   readonly group: string;
 }
 
@@ -108,14 +109,15 @@ export type Settlement = { readonly id: number; readonly token: string } & (
   | { readonly kind: 'acknowledge' }
   | {
       readonly kind: 'release';
-      /** Undefined: the next step of the back-off. */
-      readonly delayMs: number | undefined;
-      readonly reason: string | undefined;
-      /** The delivery is taken back, and the event is due at once. */
-      readonly uncounted: boolean;
+      /** Default: the next step of the back-off. */
+      readonly delayMs?: number | undefined;
+      readonly reason?: string | undefined;
+      /** The delivery is taken back, and the event is due at once. Default false. */
+      readonly uncounted?: boolean | undefined;
     }
   | { readonly kind: 'reject'; readonly reason: string }
-  | { readonly kind: 'extend'; readonly leaseMs: number | undefined }
+  /** From now on; default: as long as the settings say. */
+  | { readonly kind: 'extend'; readonly leaseMs?: number | undefined }
   /** The event is gone: it was dropped by retention before it was handed out again. Counts as missed. */
   | { readonly kind: 'missed' }
 );

@@ -79,7 +79,6 @@ export class SharedMemory {
         this.#notify(channel, (listener) => listener.trimmed(channel, firstId));
       },
       released: () => {},
-      released: () => {},
       missed: () => {},
     });
   }
