@@ -21,6 +21,7 @@ import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
+import { findCursor } from './routes/find-cursor.js';
 import { deleteGroup } from './routes/groups/delete-group.js';
 import { listGroups } from './routes/groups/list-groups.js';
 import { receive } from './routes/groups/receive.js';
@@ -160,6 +161,7 @@ async function protocolRoutes(
   await fastify.register(read, { store, metrics, answers, untaken, pollTimeoutMs, maxLimit });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
   await fastify.register(cursors, { store });
+  await fastify.register(findCursor, { store });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(saveGroup, { store });
   await fastify.register(receive, { store, metrics, pollTimeoutMs, maxLimit });

@@ -297,7 +297,9 @@ it('a stream of a server that stops already is complete, and nothing is left of 
   };
   const app = Fastify();
   app.post('/events/v1/streams', (_request, reply) => {
-    new PageStream('c', reply, context).send([{ channel: 'a', after: 0, epoch: undefined, limit: 1 }]);
+    new PageStream('c', reply, context).send([
+      { channel: 'a', after: 0, epoch: undefined, start: undefined, limit: 1 },
+    ]);
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(() => app.close());

@@ -6,6 +6,7 @@ export const ERRORS = {
   MethodNotAllowed: { status: 405, retryable: false },
   RequestTimeout: { status: 408, retryable: true },
   Conflict: { status: 409, retryable: false },
+  UnexpectedLastId: { status: 409, retryable: false },
   PayloadTooLarge: { status: 413, retryable: false },
   UnsupportedMediaType: { status: 415, retryable: false },
   IdempotencyKeyReused: { status: 422, retryable: false },
@@ -23,6 +24,8 @@ export interface ErrorBody {
   code: string;
   /** For people: what was expected and what came. */
   message: string;
+  /** Of `UnexpectedLastId`: the newest id. */
+  lastId?: number;
 }
 
 /**
@@ -45,6 +48,8 @@ export interface EventsErrorOptions {
   readonly cause?: unknown;
   /** Seconds after which a retry can help. */
   readonly retryAfterS?: number | undefined;
+  /** Of `UnexpectedLastId`: the newest id. */
+  readonly lastId?: number | undefined;
 }
 
 /** An error of the table. Code branches on `code`, never on the message. */
@@ -53,11 +58,14 @@ export class EventsError extends Error {
   readonly code: ErrorCode;
   /** Seconds after which a retry can help, if that is known. */
   readonly retryAfterS: number | undefined;
+  /** Of `UnexpectedLastId`: the newest id. */
+  readonly lastId: number | undefined;
 
-  constructor(code: ErrorCode, message: string, { cause, retryAfterS }: EventsErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, { cause, retryAfterS, lastId }: EventsErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.retryAfterS = retryAfterS;
+    this.lastId = lastId;
   }
 
   /** HTTP status. */

@@ -1,3 +1,5 @@
+import type { Metadata } from './metadata.js';
+
 /** What an event holds: an object or an array, never a scalar or null. */
 export type EventData = Record<string, unknown> | unknown[];
 
@@ -8,6 +10,7 @@ export interface EventInput {
   /** What happened; not empty. */
   type: string;
   data?: EventData;
+  metadata?: Metadata;
 }
 
 /** What a publisher gets back. */

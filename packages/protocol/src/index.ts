@@ -21,6 +21,13 @@ export {
   MAX_SETTLEMENTS,
   MAX_STREAM_CHANNELS,
 } from './limits.js';
+export {
+  MAX_METADATA_BYTES,
+  MAX_METADATA_ENTRIES,
+  METADATA_NAME_PATTERN,
+  type Metadata,
+  metadataProblem,
+} from './metadata.js';
 export { MAX_NAME_LENGTH, NAME_PATTERN } from './name-rule.js';
 export {
   API_PREFIX,
@@ -32,3 +39,4 @@ export {
   REWOUND_EVENT,
   REWOUND_HEADER,
 } from './paths-and-headers.js';
+export { parseStart, parseTime, START_RULE, type Start, TIME_RULE } from './start.js';

@@ -11,7 +11,7 @@ import {
 import { type ChannelRecord, readEpochs } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
-import { CHANNEL_COUNT, channelKey, channelNumberKey, earlierEpochsKey, eventKey, typeKey } from './keys.js';
+import { CHANNEL_COUNT, channelKey, channelNumberKey, earlierEpochsKey, eventKey } from './keys.js';
 import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
@@ -34,8 +34,6 @@ export interface Clocks {
   readonly steady: SteadyClock;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /**
  * Decides what becomes of an append, and adds all that has to be stored for it to the draft. `term`: stands for this opening of
  * the store, see `Epochs`.
@@ -46,12 +44,17 @@ export function planAppend(
   { timestamps, steady }: Clocks,
   term: string,
 ): PlannedAppend {
-  const { channel, events, maxEvents, idempotency } = append;
+  const { channel, events, maxEvents, idempotency, condition } = append;
   const now = steady.now();
   const firstUse = idempotency && findFirstUse(draft, idempotency, now);
   if (firstUse) return { outcome: firstUse };
 
-  const record = draft.channel(channel) ?? {
+  const known = draft.channel(channel);
+  if (condition) {
+    const lastId = known === undefined ? 0 : lastIdOf(draft, known, condition.type);
+    if (lastId !== condition.lastId) return { outcome: { kind: 'unexpected-last-id', lastId } };
+  }
+  const record = known ?? {
     number: newChannelNumber(draft, channel),
     firstId: 1,
     lastId: 0,
@@ -67,7 +70,7 @@ export function planAppend(
     id++;
     const { json, value } = encodeEvent(number, id, timestamp, text);
     draft.add(eventKey(number, id), value);
-    if (filed !== undefined) draft.add(typeKey(number, filed, id), NOTHING);
+    if (filed !== undefined) draft.file(number, filed, id);
     jsons.push(json);
   }
   const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
@@ -83,6 +86,17 @@ export function planAppend(
       dropped: firstId > record.firstId,
     },
   };
+}
+
+/** Of a type: of those that are kept. */
+function lastIdOf(
+  draft: Draft,
+  { number, firstId, lastId }: ChannelRecord,
+  type: string | undefined,
+): number {
+  if (type === undefined) return lastId;
+  const newest = draft.newestOfType(number, type);
+  return newest < firstId ? 0 : newest;
 }
 
 /** Begins one if the file may have been exchanged since: nobody can tell after it was opened. */

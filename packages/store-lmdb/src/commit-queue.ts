@@ -3,11 +3,13 @@ import type { Change } from './change.js';
 import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { NoRoom } from './disk-space.js';
-import { channelKey, type Key } from './keys.js';
+import { channelKey, type Key, typeKey } from './keys.js';
 import { cannotWrite } from './storage-error.js';
 
 /** Most bytes of values that share one commit; a single write may be larger. */
 const MAX_COMMIT = { items: Number.POSITIVE_INFINITY, bytes: 8 * 1024 * 1024 };
+
+const NOTHING = Buffer.alloc(0);
 
 /** One write: its entries become durable together. */
 export interface Write<T> {
@@ -32,6 +34,8 @@ export class Draft {
   /** Written once, however often they are set or deleted, and last: what was removed and then set is there. */
   readonly #set = new Map<string, Change>();
   readonly #channels = new Map<string, ChannelRecord>();
+  /** By the number of the channel and the type: the newest id that is filed under it here. */
+  readonly #newestOfType = new Map<string, number>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -58,6 +62,24 @@ export class Draft {
 
   setChannel(name: string, record: ChannelRecord): void {
     this.#channels.set(name, record);
+  }
+
+  /** Writes that an event is filed under a type. Ids of a type ascend. */
+  file(channelNumber: number, type: string, id: number): void {
+    this.add(typeKey(channelNumber, type, id), NOTHING);
+    this.#newestOfType.set(`${channelNumber} ${type}`, id);
+  }
+
+  /** The newest id that is filed under a type, also if it is no longer kept; 0 if none is there. */
+  newestOfType(channelNumber: number, type: string): number {
+    const newest = this.#newestOfType.get(`${channelNumber} ${type}`);
+    if (newest !== undefined) return newest;
+    const [start, end] = [
+      typeKey(channelNumber, type, Number.MAX_SAFE_INTEGER),
+      typeKey(channelNumber, type, 0),
+    ];
+    for (const { key } of this.#database.rangeBackward(start, end)) return key.at(-1) as number;
+    return 0;
   }
 
   /** Writes what no write reads. */

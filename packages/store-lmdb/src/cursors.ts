@@ -45,6 +45,22 @@ export class Cursors implements CursorStorage {
     });
   }
 
+  async create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor> {
+    const key = keyOf(consumer);
+    return this.#commits.write({
+      subject: `the first cursor of ${JSON.stringify(consumer.clientId)}`,
+      bytes: 64,
+      fromReserve: true,
+      plan: (draft) => {
+        const stored = draft.get(key);
+        if (stored) return decodeCursor(key, stored);
+        const cursor = { after, savedAt: Date.now(), epoch };
+        draft.set(key, encodeCursor(key, cursor));
+        return cursor;
+      },
+    });
+  }
+
   async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
     const key = keyOf(consumer);
     await this.#commits.write({

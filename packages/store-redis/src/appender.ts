@@ -41,10 +41,10 @@ export class Appender {
     this.#apart = isCluster(connection.client);
   }
 
-  append({ channel, events, bytes, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
+  append({ channel, events, bytes, maxEvents, idempotency, condition }: Append): Promise<AppendOutcome> {
     // Spreading the append costs a fifth of all that Node.js does for it.
     return new Promise((resolve, reject) =>
-      this.#push({ channel, events, bytes, maxEvents, idempotency, resolve, reject }),
+      this.#push({ channel, events, bytes, maxEvents, idempotency, condition, resolve, reject }),
     );
   }
 

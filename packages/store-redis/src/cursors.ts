@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Batchers, type ConsumerScope, type CursorStorage, type SavedCursor } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { type NewCursor, saveCursors } from './scripts/save-cursors.js';
+import { type NewCursor, parseCursor, saveCursors } from './scripts/save-cursors.js';
 
 /** Most cursors that are saved by one command. */
 const MAX_TOGETHER = 1_000;
@@ -19,7 +19,7 @@ interface Save {
 interface Together {
   /** By clientId. */
   readonly cursors: Map<string, NewCursor>;
-  readonly saved: Promise<ReadonlyMap<string, string | undefined>>;
+  readonly saved: Promise<ReadonlyMap<string, SavedCursor | undefined>>;
 }
 
 /**
@@ -46,15 +46,25 @@ export class Cursors implements CursorStorage {
     const key = this.#keys.cursors(channel, type);
     const subject = `load the cursor of ${JSON.stringify(clientId)} from ${key}`;
     const saved = await this.#connection.run(key, subject, (client) => client.hget(key, clientId));
-    return saved === null ? undefined : parseCursor(saved);
+    return parseCursor(saved ?? '');
   }
 
   save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined> {
-    return this.#save(consumer, { after, epoch, onlyAt: false });
+    return this.#save(consumer, { after, epoch });
+  }
+
+  /** By itself: it changes nothing that is being saved. */
+  async create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor> {
+    const { clientId, channel, type } = consumer;
+    const subject = `save the first cursor of ${JSON.stringify(clientId)} in ${this.#keys.cursors(channel, type)}`;
+    const cursors = new Map([[clientId, { after, epoch, only: 'new' as const }]]);
+    const args = { keys: this.#keys, channel, type, cursors };
+    const saved = await this.#connection.script(subject, saveCursors, args);
+    return saved.get(clientId) as SavedCursor;
   }
 
   async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
-    await this.#save(consumer, { after, epoch, onlyAt: true });
+    await this.#save(consumer, { after, epoch, only: 'epoch' });
   }
 
   #save(consumer: ConsumerScope, cursor: NewCursor): Promise<string | undefined> {
@@ -91,14 +101,14 @@ export class Cursors implements CursorStorage {
       this.#gathering.set(key, together);
     }
     together.cursors.set(clientId, cursor);
-    return (await together.saved).get(clientId);
+    return (await together.saved).get(clientId)?.epoch;
   }
 
   async #write(
     key: string,
     { channel, type }: ConsumerScope,
     cursors: ReadonlyMap<string, NewCursor>,
-  ): Promise<ReadonlyMap<string, string | undefined>> {
+  ): Promise<ReadonlyMap<string, SavedCursor | undefined>> {
     await setImmediate();
     if (this.#gathering.get(key)?.cursors === cursors) this.#gathering.delete(key);
     const subject = `save ${cursors.size} cursor(s) in ${key}`;
@@ -108,12 +118,6 @@ export class Cursors implements CursorStorage {
 
 /** What two saves come to, one after the other. */
 function combined(first: NewCursor, second: NewCursor): NewCursor {
-  if (!second.onlyAt) return { ...second, epoch: second.epoch ?? (first.onlyAt ? undefined : first.epoch) };
+  if (!second.only) return { ...second, epoch: second.epoch ?? (first.only ? undefined : first.epoch) };
   return second.after === first.after ? { ...first, epoch: second.epoch } : first;
-}
-
-/** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. */
-function parseCursor(saved: string): SavedCursor {
-  const [after, savedAt, epoch] = saved.split(' ');
-  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt), epoch };
 }

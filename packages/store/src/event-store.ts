@@ -6,12 +6,14 @@ import {
   type IndexDefinition,
   MAX_NAME_LENGTH,
   parseChannel,
+  type Start,
 } from '@ganomede/events-protocol';
 import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
-import { Dispatcher, type GroupStart } from './groups/dispatcher.js';
+import { type FoundStart, findStart } from './find-start.js';
+import { Dispatcher } from './groups/dispatcher.js';
 import {
   assertDelayMs,
   assertLeaseMs,
@@ -56,6 +58,8 @@ export interface LatestCursor {
 export interface AppendOptions {
   /** Default: sending the append again stores the events again. */
   readonly idempotency?: Idempotency | undefined;
+  /** The events are stored only if this is the newest id of the channel name, 0 if it has none. Default: whatever it is. */
+  readonly expectedLastId?: number | undefined;
 }
 
 /** What a worker says of an event that it was given, see `Settlement`. */
@@ -69,7 +73,7 @@ export interface ReceiveOptions {
   /** How long they are the worker's, milliseconds; default: that of the group. */
   readonly leaseMs?: number | undefined;
   /** Where the group begins if there is none. Default: at the first event. */
-  readonly start?: GroupStart | undefined;
+  readonly start?: Start | undefined;
   /** Longest wait in milliseconds; 0 answers at once. */
   readonly timeoutMs: number;
   /** Ends the wait. What was handed out meanwhile is given back, uncounted. */
@@ -95,6 +99,7 @@ export const STORE_CALLS = [
   'latest',
   'loadCursor',
   'saveCursor',
+  'findStart',
   'createIndex',
   'indices',
   'readIndex',
@@ -190,14 +195,19 @@ export class EventStore {
    * with the headers of the first append and stores nothing, wherever and however often it is sent, at the same
    * time too. An append that was rejected and not stored does not use its key up. Rejects with EventsError
    * `IdempotencyKeyReused` if the key was used for other events.
+   *
+   * With `expectedLastId` nothing is stored unless that is the newest id of the channel, or, of `channel:type`, the newest
+   * that is kept of the type (0 if none is); under any number of writers one of those who expect the same id succeeds. Others
+   * are rejected with EventsError `UnexpectedLastId`, which has the `lastId` that there is. An append that is known again by
+   * its idempotency resolves before that is looked at.
    */
   append(
     name: string,
     inputs: readonly EventInput[],
-    { idempotency }: AppendOptions = {},
+    { idempotency, expectedLastId }: AppendOptions = {},
   ): Promise<EventHeader[]> {
     return this.#run('append', async () => {
-      const { channel } = this.#scope(name);
+      const { channel, type } = this.#scope(name);
       const { typedChannels, maxEvents, idempotencyWindowMs } = this.#settings;
       // Serialised before it is queued: what has no JSON text fails alone.
       const events = serialiseEvents(name, inputs, typedChannels);
@@ -210,8 +220,10 @@ export class EventStore {
         bytes,
         maxEvents,
         idempotency: idempotency && idempotencyRecord(name, idempotency, events, idempotencyWindowMs),
+        condition: expectedLastId === undefined ? undefined : { lastId: expectedLastId, type },
       });
       if (outcome.kind === 'key-reused') throw idempotencyKeyReused(idempotency as Idempotency);
+      if (outcome.kind === 'unexpected-last-id') throw unexpectedLastId(name, expectedLastId, outcome.lastId);
       const { firstId, timestamp } = outcome;
       return events.map((_, i) => ({ id: firstId + i, timestamp }));
     });
@@ -266,12 +278,29 @@ export class EventStore {
     }
   }
 
-  /** The saved cursor of a consumer on a channel name; at 0 if none was saved. */
-  loadCursor(clientId: string, name: string): Promise<ConsumerCursor> {
+  /**
+   * The saved cursor of a consumer on a channel name. If none was saved it is at `start`: at 0, or at a place that is saved in
+   * the same step as it is found that there is none, so that all who look at once begin at one place and miss nothing behind it.
+   */
+  loadCursor(clientId: string, name: string, start: Start = 'first'): Promise<ConsumerCursor> {
     return this.#run('loadCursor', async () => {
-      const saved = await this.#storage.cursors.load(this.#consumer(clientId, name));
+      const consumer = this.#consumer(clientId, name);
+      let saved = await this.#storage.cursors.load(consumer);
+      if (saved === undefined && start !== 'first') {
+        const { after, epoch } = await findStart(this.#storage, consumer.channel, start);
+        saved = await this.#storage.cursors.create(consumer, after, epoch);
+      }
       return { after: saved?.after ?? 0, ...parseEpochText(saved?.epoch) };
     });
+  }
+
+  /**
+   * Where a start is in a channel now: 0, behind the newest event, or before the first one that has this timestamp or a later
+   * one; behind the newest if there is none, as for a time to come. For `channel:type` it is an id of the channel, which
+   * serves there as well. A time costs a read of one event for each power of two that the channel holds.
+   */
+  cursorAt(name: string, start: Start): Promise<FoundStart> {
+    return this.#run('findStart', async () => findStart(this.#storage, this.#scope(name).channel, start));
   }
 
   /**
@@ -352,7 +381,7 @@ export class EventStore {
     name: string,
     group: string,
     given: GivenGroupSettings = {},
-    start: GroupStart = 'first',
+    start: Start = 'first',
   ): Promise<{ readonly isNew: boolean; readonly settings: GroupSettings }> {
     return this.#run('saveGroup', async () => {
       const scope = this.#groupScope(name, group);
@@ -533,6 +562,11 @@ function checkedSettlement(settlement: WorkerSettlement): WorkerSettlement {
 /** In the order of their UTF-16 code units. */
 function compare(a: string, b: string): number {
   return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function unexpectedLastId(name: string, expected: number | undefined, lastId: number): EventsError {
+  const message = `Invalid expectedLastId: expected the newest id of ${JSON.stringify(name)}, which is ${lastId}, got ${expected}`;
+  return new EventsError('UnexpectedLastId', message, { lastId });
 }
 
 /** Engines make keys of names, and not all of them take any length. */

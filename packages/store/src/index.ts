@@ -27,8 +27,9 @@ export {
 export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
+export type { FoundStart } from './find-start.js';
 export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
-export type { Delivery, GroupStart, ReceivedEvent } from './groups/dispatcher.js';
+export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
 export type {
   EntryRecord,
   GroupOrder,
@@ -76,25 +77,6 @@ export {
 } from './groups/group-storage.js';
 export type { Received } from './groups/receive.js';
 export {
-  BURIAL_MS,
-  type BuriedEvent,
-  type DyingEvent,
-  type FoundEvents,
-  type GroupScope,
-  type GroupSettings,
-  type GroupState,
-  type GroupStorage,
-  type GroupWork,
-  type GroupWorked,
-  LEASE_ENDED,
-  MAX_DYING,
-  MAX_ENDED,
-  MAX_HELD_BACK,
-  type Settlement,
-  type Take,
-  type TakenEvent,
-} from './groups/group-storage.js';
-export {
   INDEX_STEP,
   type IndexCursor,
   type IndexRows,
@@ -105,6 +87,7 @@ export { excess } from './retention/excess.js';
 export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
 export type {
   Append,
+  AppendCondition,
   AppendOutcome,
   ChannelEnd,
   ChannelScope,

@@ -82,6 +82,16 @@ export interface Append {
   readonly maxEvents: number;
   /** If the same record was used within its window nothing is stored. */
   readonly idempotency: IdempotencyRecord | undefined;
+  /** The events are stored only if it holds; looked at once it is known that the record was not used. */
+  readonly condition?: AppendCondition | undefined;
+}
+
+/** The newest id of the channel is this one. */
+export interface AppendCondition {
+  /** 0: the channel has none. */
+  readonly lastId: number;
+  /** Then it is the newest kept of those that are filed under it, and 0 if none is kept. The events are filed under it, too. */
+  readonly type: string | undefined;
 }
 
 /** By what an append is known again: hashes, 22 characters of base64url each. */
@@ -98,7 +108,9 @@ export type AppendOutcome =
   /** Stored now, or (`repeated`) when the idempotency record was used first; the ids follow on `firstId`. */
   | { readonly kind: 'appended' | 'repeated'; readonly firstId: number; readonly timestamp: number }
   /** The idempotency record was used for other events. */
-  | { readonly kind: 'key-reused' };
+  | { readonly kind: 'key-reused' }
+  /** The condition does not hold: `lastId` is the id that there is. */
+  | { readonly kind: 'unexpected-last-id'; readonly lastId: number };
 
 /** What to read of a channel: `after` an id ascending, or `before` an id descending. */
 export type Scan = ChannelScope & { readonly limit: number } & (
@@ -124,6 +136,8 @@ export interface CursorStorage {
    * epoch that it has then.
    */
   save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined>;
+  /** Saves one unless there is one; resolves with the one that there is then. One atomic step. */
+  create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor>;
   /** Changes the epoch of a cursor that is saved, if it is at `after`. */
   setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void>;
 }

@@ -20,6 +20,7 @@ const WHEN: Record<ErrorCode, string> = {
   MethodNotAllowed: 'the path has other methods',
   RequestTimeout: 'the request did not arrive in time',
   Conflict: 'there is another one of the same name',
+  UnexpectedLastId: '`expectedLastId` is not the newest id, which is `lastId`',
   PayloadTooLarge: 'the body is larger than MAX_BODY_BYTES',
   UnsupportedMediaType: 'the body is neither JSON nor form-encoded, not in UTF-8, or compressed',
   IdempotencyKeyReused: 'the key was used with another body',

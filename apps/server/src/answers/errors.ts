@@ -33,7 +33,9 @@ export function sendError(reply: FastifyReply, error: EventsError): FastifyReply
 
 /** What a client is told of an error. What underlies a failure of the store is for the log, not for clients. */
 export function errorBody(error: EventsError): ErrorBody {
-  return { code: error.code, message: isStoreFailure(error) ? STORE_FAILED : error.message };
+  const { code, lastId } = error;
+  const message = isStoreFailure(error) ? STORE_FAILED : error.message;
+  return lastId === undefined ? { code, message } : { code, message, lastId };
 }
 
 const STORE_FAILED =

@@ -1,4 +1,4 @@
-import type { EventsError } from '@ganomede/events-protocol';
+import type { EventsError, Start } from '@ganomede/events-protocol';
 import { EventPage, type EventStore, epochAt, headerOf, Poll } from '@ganomede/events-store';
 import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
@@ -27,6 +27,8 @@ export interface PageCursor {
   /** Undefined: behind the saved cursor. */
   readonly after: number | undefined;
   readonly epoch: string | undefined;
+  /** Where it begins if no cursor is saved; undefined: with the first event. */
+  readonly start: Start | undefined;
   readonly limit: number;
 }
 
@@ -209,6 +211,7 @@ class StreamedChannel extends Poll {
   readonly #index: number;
   readonly #channel: string;
   readonly #mostEvents: number;
+  readonly #begin: Start | undefined;
   /** Undefined until the saved cursor is known. */
   #seen: number | undefined;
   #epoch: string | undefined;
@@ -219,7 +222,7 @@ class StreamedChannel extends Poll {
   #expectedBytes = FIRST_BYTES;
 
   /** `index`: which one of the request. */
-  constructor(stream: PageStream, index: number, { channel, after, epoch, limit }: PageCursor) {
+  constructor(stream: PageStream, index: number, { channel, after, epoch, start, limit }: PageCursor) {
     super(WAIT_MS);
     this.#stream = stream;
     this.#index = index;
@@ -227,6 +230,7 @@ class StreamedChannel extends Poll {
     this.#seen = after;
     this.#epoch = epoch;
     this.#mostEvents = limit;
+    this.#begin = start;
     this.#limit = Math.min(limit, FIRST_LIMIT);
   }
 
@@ -240,7 +244,7 @@ class StreamedChannel extends Poll {
       this.#start(this.#seen);
       return;
     }
-    context.store.loadCursor(clientId, this.#channel).then(
+    context.store.loadCursor(clientId, this.#channel, this.#begin).then(
       (saved) => {
         this.#seen ??= saved.after;
         this.#epoch ??= epochAt(saved, this.#seen);

@@ -1,3 +1,4 @@
+import type { Start } from '@ganomede/events-protocol';
 import {
   type ConsumerCursor,
   EventPage,
@@ -19,6 +20,8 @@ export interface PollQuery {
   readonly after: number | undefined;
   /** The epoch of that event, if the consumer tells it. */
   readonly epoch: string | undefined;
+  /** Where it begins if it has no saved cursor; undefined: with the first event. */
+  readonly start: Start | undefined;
   readonly limit: number;
 }
 
@@ -57,14 +60,14 @@ export class WaitingPoll extends Poll implements WaitingRequest {
   /** @throws TemporaryRefusal if too many wait already; whatever fails later is the answer. */
   answer(query: PollQuery): void {
     const { store, waitingRequests } = this.#context;
-    const { clientId, channel, after, epoch } = query;
+    const { clientId, channel, after, epoch, start } = query;
     this.#waiting = waitingRequests.enter(this, this.#reply);
     this.#query = query;
     if (after !== undefined && epoch !== undefined) {
       this.#read({ after, epoch });
       return;
     }
-    store.loadCursor(clientId, channel).then(
+    store.loadCursor(clientId, channel, start).then(
       (saved) => this.#read(after === undefined ? saved : { ...saved, after, epoch: epochAt(saved, after) }),
       (error: unknown) => this.failed(error),
     );

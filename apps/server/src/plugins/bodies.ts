@@ -9,6 +9,9 @@ type Done = (error: Error | null, body?: unknown) => void;
 
 const FORM = 'application/x-www-form-urlencoded';
 
+/** Fields of a form that are JSON texts. */
+const JSON_FIELDS = ['data', 'metadata', 'expectedLastId'];
+
 /** What bodies may be: JSON, or form-encoded, in UTF-8 and not compressed, and how large. */
 export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { maxBodyBytes: number }) => {
   fastify.addHook('onRoute', (route) => {
@@ -17,6 +20,24 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
   const parseAnyJson = fastify.getDefaultJsonParser('error', 'error');
   const parseJson = (request: FastifyRequest, text: string, done: Done) => {
     parseAnyJson(request, text, (error, value) => done(error ?? unholdableNumber(text, value), value));
+  };
+
+  // What is no text has no other form there than JSON text.
+  const parseFields = (
+    request: FastifyRequest,
+    form: Record<string, unknown>,
+    [name, ...others]: readonly string[],
+    done: Done,
+  ) => {
+    const text = name && form[name];
+    if (name === undefined) done(null, form);
+    else if (typeof text !== 'string') parseFields(request, form, others, done);
+    else {
+      parseJson(request, text, (error, value) => {
+        if (error) done(error);
+        else parseFields(request, { ...form, [name]: value }, others, done);
+      });
+    }
   };
 
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
@@ -37,13 +58,7 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
       parseJson(request, text, done);
       return;
     }
-    const form: Record<string, unknown> = { ...parse(text) };
-    if (typeof form.data !== 'string') {
-      done(null, form);
-      return;
-    }
-    // Data has no other form there than JSON text.
-    parseJson(request, form.data, (error, data) => done(error, { ...form, data }));
+    parseFields(request, { ...parse(text) }, JSON_FIELDS, done);
   });
 });
 

@@ -20,7 +20,8 @@ const schema = {
   description:
     'Each append is stored whole, with consecutive ids, or not at all, and fails by itself; those of one channel are ' +
     'stored in the order in which they stand. Answers once all of them are stored or refused. Repeated with the same ' +
-    '`key` an append is answered as the first time and stores nothing.',
+    '`key` an append is answered as the first time and stores nothing. With `expectedLastId` it is refused, with the error ' +
+    '`UnexpectedLastId`, unless that is the newest id of its channel when its turn comes.',
   tags: ['events'],
   body: AppendsBody,
   response: { 200: AppendsReply, ...errorsOf(400, 401, 413, 415, 429, 503) },
@@ -59,9 +60,10 @@ export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify
   ): Promise<EventHeader[]> {
     const invalid = checkAppend(entry);
     if (invalid) throw invalid;
-    const { channel, events, key } = entry as Append;
+    const { channel, events, key, expectedLastId } = entry as Append;
     checkAccess(channel);
-    return store.append(channel, events, key === undefined ? {} : { idempotency: { clientId, key } });
+    const idempotency = key === undefined ? undefined : { clientId, key };
+    return store.append(channel, events, { idempotency, expectedLastId });
   }
 };
 

@@ -25,13 +25,14 @@ const schema = {
   summary: 'Publish an event, or several',
   description:
     'Answers once the event is stored. With `events` all of them are stored, with consecutive ids, or none. ' +
-    'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing.',
+    'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing. ' +
+    'With `expectedLastId` nothing is stored unless that is the newest id of the channel.',
   tags: ['events'],
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: Type.Union([BatchPublishBody, PublishBody]),
   response: {
     200: Type.Union([PublishReply, BatchPublishReply]),
-    ...errorsOf(400, 401, 413, 415, 422, 429, 503),
+    ...errorsOf(400, 401, 409, 413, 415, 422, 429, 503),
   },
 };
 
@@ -56,10 +57,10 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
   });
 
   function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
-    return store.append(
-      body.channel,
-      'events' in body ? body.events : [body],
-      key === undefined ? {} : { idempotency: { clientId: body.clientId, key } },
-    );
+    const { clientId, channel, expectedLastId } = body;
+    return store.append(channel, 'events' in body ? body.events : [body], {
+      idempotency: key === undefined ? undefined : { clientId, key },
+      expectedLastId,
+    });
   }
 };

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
+import { startOf } from '../answers/start-check.js';
 import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -24,7 +25,8 @@ const schema = {
   operationId: 'read',
   summary: 'Read events, or wait for the next one',
   description:
-    'With `after` the server saves it as the cursor of (clientId, channel); without it reads after the saved one. ' +
+    'With `after` the server saves it as the cursor of (clientId, channel); without it reads after the saved one; if there is none, from where `start` says, ' +
+    'which is saved. ' +
     '`epoch` is the `Events-Epoch` that came with that event; if the store came back older and no longer has it, the ' +
     'answer goes on behind what it still has, and says so in `Events-Rewound`. ' +
     'If there is nothing new it waits up to `timeout` milliseconds, then answers an empty list. ' +
@@ -68,6 +70,7 @@ function poll(
     channel,
     after,
     epoch,
+    start: startOf(query),
     limit: Math.min(limit, maxLimit),
   });
 }

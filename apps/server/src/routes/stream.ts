@@ -10,6 +10,7 @@ import {
   type SeenCursor,
   type StreamCursors,
 } from '../answers/event-stream.js';
+import { startOf } from '../answers/start-check.js';
 import type { WaitingRequests } from '../answers/waiting-requests.js';
 
 /** What all streams of a server share. */
@@ -50,6 +51,7 @@ async function startingCursors(
   store: Pick<EventStore, 'loadCursor' | 'saveCursor'>,
 ): Promise<StreamCursors> {
   const { clientId, channel, after, epoch } = query;
+  const start = startOf(query);
   const channels = [...new Set([channel].flat())];
   if (after !== undefined && channels.length > 1) {
     throw new EventsError('InvalidContent', 'Invalid after: expected none with several channels, got one');
@@ -69,7 +71,7 @@ async function startingCursors(
   const cursors: StreamCursors = new Map();
   for (const channel of channels) {
     const acknowledged = seen.get(channel) ?? (after === undefined ? undefined : { after, epoch });
-    const saved = await store.loadCursor(clientId, channel);
+    const saved = await store.loadCursor(clientId, channel, acknowledged === undefined ? start : undefined);
     const cursor =
       acknowledged === undefined
         ? saved

@@ -5,6 +5,7 @@ import { checkCursorCount } from '../answers/cursor-count.js';
 import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import { type PageCursor, PageStream, type PageStreamContext } from '../answers/page-stream.js';
+import { startOf } from '../answers/start-check.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
 
@@ -17,7 +18,7 @@ const schema = {
   summary: 'Receive the events of many channels',
   description:
     'Answers with one JSON text a line, for as long as the client listens: pages of events, each behind the one before of its ' +
-    'channel, which begins after `after`, or else behind the saved cursor. Saves nothing: what was seen is acknowledged with ' +
+    'channel, which begins after `after`, or else behind the saved cursor, or else where `start` says, which is saved. Saves nothing else: what was seen is acknowledged with ' +
     '`POST /cursors`. A cursor that is refused has a line of its own; the others go on. If the stream ends the client ' +
     'begins another behind what it has got.',
   tags: ['events'],
@@ -67,7 +68,7 @@ export const streams: FastifyPluginAsyncTypebox<StreamsOptions> = async (
       if (channels.has(channel)) throw repeated(channel);
       checkEpoch(cursor);
       channels.add(channel);
-      return { channel, after, epoch, limit: Math.min(limit, maxLimit) };
+      return { channel, after, epoch, start: startOf(cursor), limit: Math.min(limit, maxLimit) };
     } catch (error) {
       if (error instanceof EventsError) return error;
       throw error;

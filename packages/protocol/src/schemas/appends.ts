@@ -3,7 +3,7 @@ import { MAX_BATCH_EVENTS, MAX_IDEMPOTENCY_KEY_LENGTH } from '../limits.js';
 import { ErrorBody } from './error-body.js';
 import { EventHeader, EventInput } from './event.js';
 import { ChannelName, ClientId } from './names.js';
-import { IdempotencyKey } from './publish.js';
+import { ExpectedLastId, IdempotencyKey } from './publish.js';
 import { Secret } from './secret.js';
 
 /** One of the appends of `POST /appends`: all of its events are stored, with consecutive ids, or none. Other fields are ignored. */
@@ -22,6 +22,7 @@ export const Append = Type.Object({
       description: `its idempotency key, 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
     }),
   ),
+  expectedLastId: Type.Optional(ExpectedLastId),
 });
 export type Append = Static<typeof Append>;
 

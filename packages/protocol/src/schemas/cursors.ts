@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { MAX_CURSORS } from '../limits.js';
+import { TIME_RULE } from '../start.js';
 import { ErrorBody } from './error-body.js';
 import { ChannelName, ClientId } from './names.js';
 import { After, Epoch } from './read.js';
@@ -28,6 +29,23 @@ export const cursorsBody = (cursor: TObject) =>
 /** Body of `POST /cursors`. */
 export const CursorsBody = cursorsBody(SeenCursor);
 export type CursorsBody = Static<typeof CursorsBody>;
+
+/** Query of `GET /cursors`. */
+export const FindCursorQuery = Type.Object({
+  channel: ChannelName,
+  secret: Type.Optional(Secret),
+  time: Type.String({ title: 'time', description: TIME_RULE, examples: ['1429084002258'] }),
+});
+export type FindCursorQuery = Static<typeof FindCursorQuery>;
+
+/** The cursor that a time stands for. */
+export const FindCursorReply = Type.Object({
+  after: After,
+  firstId: Type.Integer({ description: 'as Events-First-Id' }),
+  lastId: Type.Integer({ description: 'as Events-Last-Id' }),
+  epoch: Type.Optional(Epoch),
+});
+export type FindCursorReply = Static<typeof FindCursorReply>;
 
 /** What became of each cursor, in the order of the request. */
 export const CursorsReply = Type.Object({

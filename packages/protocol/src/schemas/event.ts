@@ -1,4 +1,10 @@
 import { Type } from '@sinclair/typebox';
+import {
+  MAX_METADATA_BYTES,
+  MAX_METADATA_ENTRIES,
+  METADATA_NAME_PATTERN,
+  type Metadata,
+} from '../metadata.js';
 
 const text = (title: string, examples: string[]) =>
   Type.String({ title, description: 'a non-empty string', minLength: 1, examples });
@@ -28,8 +34,23 @@ export const EventData = Type.Union(
   { title: 'data', description: 'an object or an array', examples: [{ username: 'alice' }] },
 );
 
+const EventMetadata = Type.Record(Type.String({ pattern: METADATA_NAME_PATTERN.source }), Type.String(), {
+  title: 'metadata',
+  description: `a flat object of strings: at most ${MAX_METADATA_ENTRIES} entries, names of 1 to 64 characters of a-z 0-9 . _ -, ${MAX_METADATA_BYTES} bytes in all`,
+  maxProperties: MAX_METADATA_ENTRIES,
+  additionalProperties: false,
+  examples: [{ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }],
+});
+/** Of a new event. Only described here: the store checks it, and says which entry is wrong. */
+export const NewMetadata = Type.Unsafe<Metadata>(Type.Unknown({ ...EventMetadata }));
+
 /** What a publisher says about an event. */
-export const EventInput = Type.Object({ from: EventFrom, type: EventType, data: Type.Optional(EventData) });
+export const EventInput = Type.Object({
+  from: EventFrom,
+  type: EventType,
+  data: Type.Optional(EventData),
+  metadata: Type.Optional(NewMetadata),
+});
 
 /** What a publisher gets back. */
 export const EventHeader = Type.Object({ id: EventId, timestamp: Timestamp });
@@ -41,4 +62,5 @@ export const Event = Type.Object({
   from: EventFrom,
   type: EventType,
   data: Type.Optional(EventData),
+  metadata: Type.Optional(EventMetadata),
 });

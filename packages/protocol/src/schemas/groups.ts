@@ -1,9 +1,10 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { MAX_DELAY_MS, MAX_LEASE_MS, MAX_REASON_LENGTH, MAX_SETTLEMENTS } from '../limits.js';
+import { START_RULE } from '../start.js';
 import { ErrorBody } from './error-body.js';
 import { Event, EventId } from './event.js';
 import { ChannelName, ClientId, GroupName, IndexField } from './names.js';
-import { Limit, Timeout } from './read.js';
+import { Limit, StartText, Timeout } from './read.js';
 import { Secret } from './secret.js';
 
 const integer = (title: string, minimum: number, maximum: number, meaning: string) =>
@@ -57,9 +58,9 @@ const Settings = {
 const group = { channel: ChannelName, group: GroupName };
 const secret = { secret: Type.Optional(Secret) };
 
-const Start = Type.Union([Type.Literal('first'), Type.Literal('new')], {
-  title: 'start',
-  description: '`first` or `new`, where a group that there is not yet begins',
+const Start = Type.String({
+  ...StartText,
+  description: `where a group begins that there is not yet: ${START_RULE}`,
 });
 
 /** Body of `PUT /groups`. Other fields are ignored. */

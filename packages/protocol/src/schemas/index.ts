@@ -1,6 +1,6 @@
 export { About } from './about.js';
 export { Append, AppendsBody, AppendsReply } from './appends.js';
-export { CursorsBody, CursorsReply, SeenCursor } from './cursors.js';
+export { CursorsBody, CursorsReply, FindCursorQuery, FindCursorReply, SeenCursor } from './cursors.js';
 export { ErrorBody } from './error-body.js';
 export { Event, EventHeader, EventInput } from './event.js';
 export {

@@ -1,9 +1,17 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { MAX_BATCH_EVENTS, MAX_IDEMPOTENCY_KEY_LENGTH } from '../limits.js';
 import { IDEMPOTENCY_KEY_HEADER } from '../paths-and-headers.js';
-import { EventData, EventFrom, EventHeader, EventInput, EventType } from './event.js';
+import { EventData, EventFrom, EventHeader, EventInput, EventType, NewMetadata } from './event.js';
 import { ChannelName, ClientId } from './names.js';
 import { Secret } from './secret.js';
+
+/** The condition of an append. */
+export const ExpectedLastId = Type.Integer({
+  title: 'expectedLastId',
+  description: 'an integer from 0, the newest id of the channel (0: it has none); else nothing is stored',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
 
 /** Body of `POST /events`. Other fields are ignored. */
 export const PublishBody = Type.Object({
@@ -13,6 +21,8 @@ export const PublishBody = Type.Object({
   from: EventFrom,
   type: EventType,
   data: Type.Optional(EventData),
+  metadata: Type.Optional(NewMetadata),
+  expectedLastId: Type.Optional(ExpectedLastId),
 });
 export type PublishBody = Static<typeof PublishBody>;
 
@@ -29,6 +39,7 @@ export const BatchPublishBody = Type.Object({
     minItems: 1,
     maxItems: MAX_BATCH_EVENTS,
   }),
+  expectedLastId: Type.Optional(ExpectedLastId),
 });
 export type BatchPublishBody = Static<typeof BatchPublishBody>;
 

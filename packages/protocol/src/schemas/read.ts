@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { DEFAULT_LIMIT, MAX_STREAM_CHANNELS } from '../limits.js';
 import { EPOCH_PATTERN } from '../paths-and-headers.js';
+import { START_RULE } from '../start.js';
 import { Event } from './event.js';
 import { ChannelName, ClientId } from './names.js';
 import { Secret } from './secret.js';
@@ -43,6 +44,13 @@ export const Timeout = Type.Integer({
   maximum: Number.MAX_SAFE_INTEGER,
 });
 
+/** Where a consumer begins that has no saved cursor. */
+export const StartText = Type.String({
+  title: 'start',
+  description: `where a consumer without a saved cursor begins: ${START_RULE}`,
+  examples: ['first', 'new', '1429084002258', '2026-11-28T16:00:00Z'],
+});
+
 /** Query of `GET /events`. `channel` may be repeated only if the answer is an event stream. */
 export const ReadQuery = Type.Object({
   clientId: ClientId,
@@ -56,6 +64,7 @@ export const ReadQuery = Type.Object({
   secret: Type.Optional(Secret),
   after: Type.Optional(After),
   epoch: Type.Optional(Epoch),
+  start: Type.Optional(StartText),
   limit: Type.Optional(Limit),
   timeout: Type.Optional(Timeout),
 });

@@ -3,13 +3,14 @@ import { cursorsBody } from './cursors.js';
 import { ErrorBody } from './error-body.js';
 import { Event } from './event.js';
 import { ChannelName } from './names.js';
-import { After, Epoch, Limit } from './read.js';
+import { After, Epoch, Limit, StartText } from './read.js';
 
-/** Where a stream begins in one of its channels; without `after` behind the saved cursor. */
+/** Where a stream begins in one of its channels; without `after` behind the saved cursor, and without that where `start` says. */
 export const StreamCursor = Type.Object({
   channel: ChannelName,
   after: Type.Optional(After),
   epoch: Type.Optional(Epoch),
+  start: Type.Optional(StartText),
   limit: Type.Optional(Limit),
 });
 export type StreamCursor = Static<typeof StreamCursor>;

@@ -13,14 +13,17 @@
 -- ARGV[1]   JSON: a list of channels, of each:
 --             maxEvents  most events to keep, if not all; a tenth more may be there before the oldest are dropped
 --             types      those that its events are filed under
---             parts      an append that has an idempotency key, or all that come between two of those:
+--             parts      an append that has an idempotency key or a condition, or all that come between two of those:
 --                        { how many events in a row are filed alike, which of `types` (0: none), … }
 --             records    if any has a key; for each part { fingerprint of its events, milliseconds to keep it }, or false
 --                        if it has none
+--             conditions  if any has one; for each part { the newest id that there is to be, of which of `types` (0: of the
+--                        channel) }, or false if it has none
 -- ARGV[2…]  of every event its JSON text from "from" on, in the order of channels and parts
 -- Reply     for each channel { 'appended', first id given, timestamp, outcomes }; new events follow on each other. One
---           outcome for each record: 'appended', or, if the key was used already, { 'repeated', first id given then,
---           timestamp of then }, or { 'key-reused' } if that was for other events: these two store nothing.
+--           outcome for each part with a record or a condition: 'appended', or, if the key was used already, { 'repeated', first
+--           id given then, timestamp of then }, or { 'key-reused' } if that was for other events, or else, if the condition
+--           does not hold, { 'unexpected-last-id', newest id }: these three store nothing.
 --           { 'failed', error } if the channel fails and another does not: it is as it was. If all fail the call does.
 --
 -- The notification is lines: "<first kept> <first given> <last given> <epoch>", and, if the events are small, two for each of
@@ -105,12 +108,22 @@ local function append_to_channel(spec, k, n, pushed)
   local time, behind = timestamp(known[3], known[4])
 
   local newest, bytes, texts, lines, filed, records, outcomes = last, 0, {}, { '' }, {}, {}, nil
+  -- Of one of the types: of those that are kept.
+  local function newest_of(t)
+    if t == 0 then return newest end
+    local ids = filed[t]
+    local id = tonumber(ids and ids[#ids] or redis.call('LINDEX', KEYS[type_lists + t], -1) or 0)
+    return id < first and 0 or id
+  end
+
   for p, rows in ipairs(spec.parts) do
-    local record, used = spec.records and spec.records[p], nil
+    local record, condition = spec.records and spec.records[p], spec.conditions and spec.conditions[p]
+    local key, outcome = nil, 'appended'
     if record then
-      local key, fingerprint, outcome = KEYS[next_record], record[1], 'appended'
+      local fingerprint = record[1]
+      key = KEYS[next_record]
       next_record = next_record + 1
-      used = records[key] and records[key].value or redis.call('GET', key)
+      local used = records[key] and records[key].value or redis.call('GET', key)
       if used then
         local id, used_time, used_for = string.match(used, '^(%d+) (%d+) (.*)$')
         outcome = used_for == fingerprint and { 'repeated', tonumber(id), tonumber(used_time) } or { 'key-reused' }
@@ -121,16 +134,24 @@ local function append_to_channel(spec, k, n, pushed)
           if redis.call('PTTL', key) > record[2] then keep = { 'PX', string.format('%.0f', record[2]) } end
           redis.call('SET', key, used, unpack(keep))
         end
-      else
-        local value = string.format('%.0f %s %s', newest + 1, time, fingerprint)
-        records[key] = { value = value, keep = string.format('%.0f', record[2]) }
       end
+    end
+    if condition and outcome == 'appended' then
+      local found = newest_of(condition[2])
+      if found ~= condition[1] then outcome = { 'unexpected-last-id', found } end
+    end
+    local is_stored = outcome == 'appended'
+    if record and is_stored then
+      local value = string.format('%.0f %s %s', newest + 1, time, record[1])
+      records[key] = { value = value, keep = string.format('%.0f', record[2]) }
+    end
+    if record or condition then
       outcomes = outcomes or {}
       outcomes[#outcomes + 1] = outcome
     end
     for r = 1, #rows, 2 do
       local count, t = rows[r], rows[r + 1]
-      if not used then
+      if is_stored then
         local type, ids = spec.types[t] or '', filed[t]
         if not ids then
           ids = {}

@@ -14,10 +14,11 @@ export type ScriptedOutcome = AppendOutcome | { readonly kind: 'failed'; readonl
 type Outcome =
   | 'appended'
   | readonly ['repeated', firstId: number, timestamp: number]
-  | readonly ['key-reused'];
+  | readonly ['key-reused']
+  | readonly ['unexpected-last-id', lastId: number];
 
 type ChannelReply =
-  /** `outcomes` if an append has an idempotency key. */
+  /** `outcomes` of the appends that have an idempotency key or a condition, if one has. */
   | readonly ['appended', firstId: number, timestamp: number, outcomes?: readonly Outcome[]]
   | readonly ['failed', message: string];
 
@@ -30,6 +31,7 @@ interface ChannelSpec {
   readonly types: readonly string[];
   readonly parts: readonly Rows[];
   readonly records: readonly ([fingerprint: string, windowMs: number] | false)[] | undefined;
+  readonly conditions: readonly ([lastId: number, type: number] | false)[] | undefined;
 }
 
 export const append: Script<AppendArgs, ScriptedOutcome[]> = {
@@ -62,17 +64,21 @@ function encodeChannel(
   const parts: Rows[] = [];
   const records: ([fingerprint: string, windowMs: number] | false)[] = [];
   const recordKeys: string[] = [];
-  // Appends without a key are told together: their ids follow on each other.
+  const conditions: ([lastId: number, type: number] | false)[] = [];
+  // Those that are stored in any case are told together: their ids follow on each other.
   let open: Rows | undefined;
-  for (const { events, idempotency } of appends) {
-    let rows = idempotency ? undefined : open;
+  for (const append of appends) {
+    const { events, idempotency, condition } = append;
+    const isApart = hasOutcome(append);
+    let rows = isApart ? undefined : open;
     if (rows === undefined) {
       rows = [];
       parts.push(rows);
       records.push(idempotency ? [idempotency.fingerprint, idempotency.windowMs] : false);
+      conditions.push(condition ? [condition.lastId, types.of(condition.type)] : false);
     }
     if (idempotency) recordKeys.push(keys.idempotency(channel, idempotency.scope));
-    open = idempotency ? undefined : rows;
+    open = isApart ? undefined : rows;
     for (const { text, filed } of events) {
       texts.push(text);
       const type = types.of(filed);
@@ -87,7 +93,13 @@ function encodeChannel(
     types: types.names,
     parts,
     records: recordKeys.length > 0 ? records : undefined,
+    conditions: conditions.some(Boolean) ? conditions : undefined,
   };
+}
+
+/** Whether it may turn out not to be stored, which the script tells. */
+function hasOutcome({ idempotency, condition }: Append): boolean {
+  return idempotency !== undefined || condition !== undefined;
 }
 
 /** Numbers the types of a channel, from 1. */
@@ -117,14 +129,16 @@ function decodeChannel(appends: readonly Append[], reply: ChannelReply): Scripte
   if (reply[0] === 'failed') return appends.map(() => ({ kind: 'failed', message: reply[1] }));
   const [, firstId, timestamp, outcomes = []] = reply;
   let next = firstId;
-  let keyed = 0;
-  return appends.map(({ events, idempotency }) => {
-    const outcome = idempotency === undefined ? 'appended' : (outcomes[keyed++] as Outcome);
+  let told = 0;
+  return appends.map((append) => {
+    const { events } = append;
+    const outcome = hasOutcome(append) ? (outcomes[told++] as Outcome) : 'appended';
     if (outcome === 'appended') {
       next += events.length;
       return { kind: 'appended', firstId: next - events.length, timestamp };
     }
     if (outcome[0] === 'key-reused') return { kind: 'key-reused' };
+    if (outcome[0] === 'unexpected-last-id') return { kind: 'unexpected-last-id', lastId: outcome[1] };
     return { kind: 'repeated', firstId: outcome[1], timestamp: outcome[2] };
   });
 }

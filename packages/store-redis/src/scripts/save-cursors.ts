@@ -1,3 +1,4 @@
+import type { SavedCursor } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
 import type { Script } from './script.js';
 
@@ -14,12 +15,12 @@ export interface NewCursor {
   readonly after: number;
   /** Undefined: the one that it has. */
   readonly epoch: string | undefined;
-  /** Whether only the epoch is to change, if it is at `after`. */
-  readonly onlyAt: boolean;
+  /** `epoch`: only that is to change, if it is at `after`; `new`: it is saved only if there is none. */
+  readonly only?: 'epoch' | 'new';
 }
 
-/** The epoch that each has now, by clientId; of those without one it is undefined. */
-export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, string | undefined>> = {
+/** What each is now, by clientId; undefined if there is none. */
+export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, SavedCursor | undefined>> = {
   name: 'save-cursors',
   numberOfKeys: 2,
 
@@ -32,11 +33,18 @@ export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, string | u
         // Redis compares them with what it has, which is text.
         afters: [...cursors.values()].map(({ after }) => String(after)),
         epochs: [...cursors.values()].map(({ epoch }) => epoch ?? ''),
-        only_at: [...cursors.values()].map(({ onlyAt }) => onlyAt),
+        only: [...cursors.values()].map(({ only }) => only ?? ''),
       }),
     ],
   }),
 
   decode: (reply: readonly string[], { cursors }) =>
-    new Map([...cursors.keys()].map((clientId, i) => [clientId, reply[i] || undefined])),
+    new Map([...cursors.keys()].map((clientId, i) => [clientId, parseCursor(reply[i] ?? '')])),
 };
+
+/** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. Undefined: there is none. */
+export function parseCursor(saved: string): SavedCursor | undefined {
+  const [after, savedAt, epoch] = saved.split(' ');
+  if (!after) return undefined;
+  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt), epoch };
+}

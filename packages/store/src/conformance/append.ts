@@ -41,7 +41,7 @@ export function describeAppend(open: OpenStore): void {
       expect(stored.map(({ id, data }) => [id, data])).toEqual(upTo(4).map((n) => [n, { n }]));
     });
 
-    it('stores from, type and data of each, and nothing else', async () => {
+    it('stores from, type, data and metadata of each, and nothing else', async () => {
       const { store } = await open();
       const channel = newChannel();
       const inputs: EventInput[] = [
@@ -50,11 +50,19 @@ export function describeAppend(open: OpenStore): void {
         { from: 'b', type: 'x', data: ['"', '\\', 'ü', '\n'] },
         { from: 'b', type: '"y"', data: {} },
         { from: 'b', type: '"y"', data: { n: 2 }, id: 7, more: true } as EventInput,
+        { from: 'b', type: '"y"', metadata: { 'a.b-c_1': 'ü\n"', __proto__x: '' } },
+        { from: 'b', type: '"y"', data: [], metadata: {} },
       ];
       const headers = await store.append(channel, inputs);
       const { events: stored } = await store.read({ channel, after: 0, limit: ALL });
       expect(stored).toEqual(
-        inputs.map(({ from, type, data }, i) => ({ ...headers[i], from, type, ...(data && { data }) })),
+        inputs.map(({ from, type, data, metadata }, i) => ({
+          ...headers[i],
+          from,
+          type,
+          ...(data && { data }),
+          ...(metadata && { metadata }),
+        })),
       );
     });
 
@@ -97,6 +105,9 @@ export function describeAppend(open: OpenStore): void {
         { from: 'f', type: 't', data: 'x' },
         { type: 't' },
         { from: 'f' },
+        { from: 'f', type: 't', metadata: [] },
+        { from: 'f', type: 't', metadata: { Upper: 'x' } },
+        { from: 'f', type: 't', metadata: { n: 1 } },
       ] as EventInput[]) {
         await expect(store.append(channel, [bad, event(1)])).rejects.toMatchObject({
           code: 'InvalidContent',

@@ -82,6 +82,7 @@ export function describeIdempotency(open: OpenStore): void {
         [event(1), event(2, 'other')],
         [event(1), { ...event(2), from: 'other' }],
         [event(1), { from: 'test', type: 'add' }],
+        [event(1), { ...event(2), metadata: {} }],
       ];
       for (const [n, other] of others.entries()) {
         const append = (n % 2 ? store : peer).append(channel, other, once('a'));

@@ -4,6 +4,7 @@ import { describeClose } from './close.js';
 import { describeContent } from './content.js';
 import { describeCursors } from './cursors.js';
 import { describeEpochs } from './epochs.js';
+import { describeExpectedLastId } from './expected-last-id.js';
 import { describeFollow } from './follow.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
@@ -12,6 +13,7 @@ import { describeModel } from './model.js';
 import { describePoll } from './poll.js';
 import { describeRead } from './read.js';
 import { describeRetention } from './retention.js';
+import { describeStart } from './start.js';
 import type { OpenStore, StoreUnderTest } from './store-under-test.js';
 import { describeTypedChannels } from './typed-channels.js';
 
@@ -56,11 +58,13 @@ export function describeEventStore(
 
     describeAppend(openForTest);
     describeIdempotency(openForTest);
+    describeExpectedLastId(openForTest);
     describeRead(openForTest);
     describeLatest(openForTest);
     describeFollow(openForTest);
     describePoll(openForTest);
     describeCursors(openForTest);
+    describeStart(openForTest);
     describeEpochs(openForTest);
     describeTypedChannels(openForTest);
     describeIndices(openForTest);

@@ -166,11 +166,13 @@ const append = fc
     name: anyName,
     events: anyEvents,
     key: fc.option(fc.nat(2), { nil: undefined }),
+    /** How far what is expected is from the newest id. */
+    off: fc.option(fc.constantFrom(0, 0, 1, -1), { nil: undefined }),
     isPeer: anyStore,
   })
-  .map(({ name: end, events, key, isPeer }) =>
+  .map(({ name: end, events, key, off, isPeer }) =>
     command(
-      `append ${JSON.stringify({ name: end, key, isPeer, events: events.map(({ type, data }) => [type, data.n]) })}`,
+      `append ${JSON.stringify({ name: end, key, off, isPeer, events: events.map(({ type, data }) => [type, data.n]) })}`,
       async (model, real) => {
         const name = model.prefix + end;
         const { channel, type } = parseChannel(name, true);
@@ -178,9 +180,22 @@ const append = fc
         const scope = `${name} ${key}`;
         const known = key === undefined ? undefined : model.content.keys.get(scope);
         const idempotency = key === undefined ? undefined : { clientId: 'model', key: `${key}` };
-        const appending = storeOf(real, isPeer).append(name, events, { idempotency });
+        if (off !== undefined) {
+          model.learnBounds(
+            name,
+            await real.underTest.store.read({ channel: name, after: 0, limit: 1 }),
+            real.maxEvents,
+          );
+        }
+        const lastId = type === undefined ? model.lastId(name) : (model.events(name).at(-1)?.id ?? 0);
+        const expectedLastId = off === undefined ? undefined : Math.max(lastId + off, 0);
+        const appending = storeOf(real, isPeer).append(name, events, { idempotency, expectedLastId });
         if (known && known.body !== body) {
           await expect(appending).rejects.toMatchObject({ code: 'IdempotencyKeyReused' });
+          return;
+        }
+        if (!known && expectedLastId !== undefined && expectedLastId !== lastId) {
+          await expect(appending).rejects.toMatchObject({ code: 'UnexpectedLastId', lastId });
           return;
         }
         const headers = await appending;

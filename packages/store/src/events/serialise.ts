@@ -1,4 +1,10 @@
-import { type EventInput, EventsError, parseChannel } from '@ganomede/events-protocol';
+import {
+  type EventInput,
+  EventsError,
+  type Metadata,
+  metadataProblem,
+  parseChannel,
+} from '@ganomede/events-protocol';
 import { filedType } from './filed-type.js';
 
 /** An event that is to get an id. */
@@ -15,10 +21,10 @@ export interface SerialisedEvent {
 }
 
 /**
- * Serialises events that are appended to a channel (a name as on the wire): `from`, `type` and `data` of each.
+ * Serialises events that are appended to a channel (a name as on the wire): `from`, `type`, `data` and `metadata` of each.
  *
  * @throws EventsError `InvalidContent` if `from` or `type` is no non-empty string, `data` is neither an object
- * nor an array, or has no JSON text (a cycle, a BigInt, nested too deeply).
+ * nor an array, or has no JSON text (a cycle, a BigInt, nested too deeply), or `metadata` is not as `metadataProblem` has it.
  */
 export function serialiseEvents(
   name: string,
@@ -29,8 +35,8 @@ export function serialiseEvents(
   let last: EventInput | undefined;
   let head = '';
   let filed: string | undefined;
-  return inputs.map((input) => {
-    const { from, type, data } = input;
+  return inputs.map((input, i) => {
+    const { from, type, data, metadata } = input;
     // In a batch most are alike in all but their data.
     if (last === undefined || from !== last.from || type !== last.type) {
       assertText('from', from);
@@ -40,8 +46,18 @@ export function serialiseEvents(
       last = input;
     }
     const json = jsonOf(data);
-    return { text: json === undefined ? `${head}}` : `${head},"data":${json}}`, type: named ?? type, filed };
+    let text = json === undefined ? head : `${head},"data":${json}`;
+    if (metadata !== undefined)
+      text += `,"metadata":${metadataText(metadata, inputs.length > 1 ? ` in events/${i}` : '')}`;
+    return { text: `${text}}`, type: named ?? type, filed };
   });
+}
+
+function metadataText(metadata: Metadata, where: string): string {
+  const problem = metadataProblem(metadata);
+  if (problem !== undefined) throw new EventsError('InvalidContent', `Invalid metadata${where}: ${problem}`);
+  // A copy: what it inherits has no say in its text.
+  return JSON.stringify({ ...metadata });
 }
 
 function jsonOf(data: unknown): string | undefined {

@@ -152,7 +152,7 @@ async function writeOnce(
     // The event may have been dropped since it was written first: it is the same dead letter all the same.
     idempotency: { scope: hash, fingerprint: hash, windowMs: DEAD_LETTER_WINDOW_MS },
   });
-  if (outcome.kind === 'key-reused')
+  if (!('firstId' in outcome))
     throw new EventsError('Internal', 'A dead letter has the key of another append');
   return outcome.firstId;
 }

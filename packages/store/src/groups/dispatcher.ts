@@ -1,7 +1,8 @@
-import type { Event } from '@ganomede/events-protocol';
+import type { Event, Start } from '@ganomede/events-protocol';
 import { Batchers } from '../batcher.js';
 import type { EventPage } from '../events/event-page.js';
 import { headerOf } from '../events/event-text.js';
+import { findStart } from '../find-start.js';
 import { indexedValue, indexKey } from '../indices/index-value.js';
 import type { LiveChannel } from '../waiting/live-channels.js';
 import { type DeadLetterOptions, originalTexts, writeDeadLetters } from './dead-letters.js';
@@ -41,9 +42,6 @@ export interface Delivery {
   readonly leaseMs: number;
 }
 
-/** Where a group begins that is new: at the oldest event kept, behind the newest, or behind an id. */
-export type GroupStart = 'first' | 'new' | { readonly after: number };
-
 /** What somebody wants of a group, all in one step. */
 export interface GroupRequest {
   readonly scope: GroupScope;
@@ -51,7 +49,7 @@ export interface GroupRequest {
   /** Undefined: only to settle. */
   readonly take: Take | undefined;
   /** Where the group begins if it is to be created. Default: at the first event. */
-  readonly start?: GroupStart | undefined;
+  readonly start?: Start | undefined;
   /** Where new events may be in memory; undefined if nowhere. */
   readonly live: LiveChannel | undefined;
   /** Whether more may have changed than that events were appended. */
@@ -122,17 +120,18 @@ export class Dispatcher {
   }
 
   /** Creates a group with the settings that it has if nobody says anything, unless there is one. */
-  async createDefault(scope: GroupScope, start: GroupStart | undefined): Promise<void> {
+  async createDefault(scope: GroupScope, start: Start | undefined): Promise<void> {
     const { groups, typedChannels } = this.#options;
     const settings = resolveGroupSettings(scope, {}, typedChannels);
     await groups.save(scope, settings, { after: await this.startOf(scope, start), changes: false });
   }
 
   /** The id behind which a group begins that begins now. */
-  async startOf({ channel, type }: GroupScope, start: GroupStart = 'first'): Promise<number> {
-    if (typeof start === 'object') return start.after;
-    const { firstId, lastId } = await this.#options.storage.scan({ channel, type, after: 0, limit: 1 });
-    return start === 'new' || firstId === 0 ? lastId : firstId - 1;
+  async startOf({ channel }: GroupScope, start: Start = 'first'): Promise<number> {
+    const { after, firstId, lastId } = await findStart(this.#options.storage, channel, start);
+    if (start !== 'first') return after;
+    // What was dropped before it begins is not missed.
+    return firstId === 0 ? lastId : firstId - 1;
   }
 
   /** Resolves once nothing is asked for any more and no dead letter is being written. */

@@ -1,6 +1,7 @@
+import type { Start } from '@ganomede/events-protocol';
 import type { LiveChannel } from '../waiting/live-channels.js';
 import { LookAndWait, type WaitingRoom } from '../waiting/look-and-wait.js';
-import type { Dispatcher, GroupAnswer, GroupStart, ReceivedEvent } from './dispatcher.js';
+import type { Dispatcher, GroupAnswer, ReceivedEvent } from './dispatcher.js';
 import type { GroupScope, Settlement, Take } from './group-storage.js';
 
 /** What a receive resolves with. */
@@ -15,7 +16,7 @@ export interface ReceiveRequest {
   readonly scope: GroupScope;
   readonly take: Take;
   /** Where the group begins if there is none. */
-  readonly start: GroupStart | undefined;
+  readonly start: Start | undefined;
   readonly settle: readonly Settlement[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;

@@ -95,7 +95,7 @@ export class MemoryStorage implements Storage {
   }
 
   // One turn of the event loop is one atomic step.
-  async append({ channel: name, events, maxEvents, idempotency }: Append): Promise<AppendOutcome> {
+  async append({ channel: name, events, maxEvents, idempotency, condition }: Append): Promise<AppendOutcome> {
     const now = this.#steadyClock.now();
     this.#forgetExpired(now);
     const firstUse = idempotency && this.#firstUses.get(idempotency.windowMs)?.get(idempotency.scope);
@@ -106,6 +106,10 @@ export class MemoryStorage implements Storage {
     }
 
     const channel = this.#channels.get(name) ?? newChannel();
+    if (condition) {
+      const lastId = lastIdOf(channel, condition.type);
+      if (lastId !== condition.lastId) return { kind: 'unexpected-last-id', lastId };
+    }
     this.#channels.set(name, channel);
     const timestamp = this.#timestamps.after(channel.timestamp);
     const firstId = channel.lastId + 1;
@@ -155,6 +159,17 @@ export class MemoryStorage implements Storage {
       const savedAt = known?.after === after ? known.savedAt : Date.now();
       this.#cursors.set(key, { after, savedAt, epoch });
       return epoch;
+    },
+
+    create: async (
+      consumer: ConsumerScope,
+      after: number,
+      epoch: string | undefined,
+    ): Promise<SavedCursor> => {
+      const key = consumerKey(consumer);
+      const cursor = this.#cursors.get(key) ?? { after, savedAt: Date.now(), epoch };
+      this.#cursors.set(key, cursor);
+      return cursor;
     },
 
     setEpoch: async (consumer: ConsumerScope, after: number, epoch: string): Promise<void> => {
@@ -289,6 +304,13 @@ export class MemoryStorage implements Storage {
 
 function newChannel(): Channel {
   return { firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, futureMark: undefined, events: [] };
+}
+
+/** Of a type: of those that are kept. */
+function lastIdOf({ firstId, lastId, events }: Channel, type: string | undefined): number {
+  if (type === undefined) return lastId;
+  const i = events.findLastIndex(({ filed }) => filed === type);
+  return i === -1 ? 0 : firstId + i;
 }
 
 function scopeKey({ channel, type }: ChannelScope): string {

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
 import { sendJson } from '../../answers/json.js';
 import { SettlementLists } from '../../answers/settlement-lists.js';
+import { startOf } from '../../answers/start-check.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import type { Access } from '../../plugins/access.js';
 
@@ -40,7 +41,7 @@ export const receive: FastifyPluginAsyncTypebox<ReceiveOptions> = async (
 ) => {
   const { waitingRequests, log } = fastify;
   fastify.post('/groups/receive', { config: { access }, schema }, async (request, reply) => {
-    const { channel, group, clientId, limit, leaseMs, start, timeout = pollTimeoutMs, settle } = request.body;
+    const { channel, group, clientId, limit, leaseMs, timeout = pollTimeoutMs, settle } = request.body;
     const lists = settle && new SettlementLists(settle);
     const stop = new AbortController();
     const waiting = waitingRequests.enter({ stop: () => stop.abort() }, reply);
@@ -49,7 +50,7 @@ export const receive: FastifyPluginAsyncTypebox<ReceiveOptions> = async (
         clientId,
         limit: Math.min(limit, maxLimit),
         leaseMs,
-        start,
+        start: startOf(request.body),
         timeoutMs: Math.min(timeout, pollTimeoutMs),
         signal: stop.signal,
         settle: lists?.settlements,

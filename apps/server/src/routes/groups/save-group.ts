@@ -4,6 +4,7 @@ import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
 import { sendJson } from '../../answers/json.js';
+import { startOf } from '../../answers/start-check.js';
 import type { Access } from '../../plugins/access.js';
 
 const schema = {
@@ -30,10 +31,10 @@ export const saveGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'sav
   { store },
 ) => {
   fastify.put('/groups', { config: { access }, schema }, async (request, reply) => {
-    const { channel, group, start, ...body } = request.body;
+    const { channel, group, ...body } = request.body;
     const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = body;
     const given = { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters };
-    const { isNew, settings } = await store.saveGroup(channel, group, given, start);
+    const { isNew, settings } = await store.saveGroup(channel, group, given, startOf(body));
     return sendJson(reply.code(isNew ? 201 : 200), JSON.stringify({ channel, group, settings }));
   });
 };
