@@ -13,11 +13,18 @@ import {
   type ReadIndexReply,
 } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
-import { checkAfter, checkIdempotencyKey, checkLimit, checkText, wrong } from './checks.js';
+import {
+  checkAfter,
+  checkExpectedLastId,
+  checkIdempotencyKey,
+  checkLimit,
+  checkText,
+  wrong,
+} from './checks.js';
 import type { Cursor } from './cursor.js';
 import { mayBeProcessed, RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
-import type { GroupSettings, GroupStart } from './group-settings.js';
+import type { GroupSettings } from './group-settings.js';
 import { type GetRequest, type HttpRequest, labelOf } from './http-exchange.js';
 import { LineRequest } from './line-request.js';
 import type { Server } from './options.js';
@@ -38,6 +45,8 @@ export interface Append {
   readonly channel: string;
   /** The server stores what comes from one client, on one channel, under one key once. Undefined: as often as it comes. */
   readonly key: string | undefined;
+  /** The server stores it only if this is the newest id of the channel. Undefined: whatever that is. */
+  readonly expectedLastId: number | undefined;
   /** How many events. */
   readonly count: number;
   /** Whether it may have several events. */
@@ -46,19 +55,35 @@ export interface Append {
   readonly text: string;
 }
 
+/** How an append is told apart, and its condition. */
+export interface AppendTerms {
+  readonly idempotencyKey?: string | undefined;
+  readonly expectedLastId?: number | undefined;
+}
+
 /** An append of one event, as it is now. @throws TypeError that says what cannot be sent */
-export function appendOf(channel: string, event: unknown, key: string | undefined): Append {
+export function appendOf(
+  channel: string,
+  event: unknown,
+  { idempotencyKey: key, expectedLastId }: AppendTerms = {},
+): Append {
   checkText('channel', channel);
   if (key !== undefined) checkIdempotencyKey(key);
-  return { channel, key, count: 1, isBatch: false, text: textOfEvent(event) };
+  checkExpectedLastId(expectedLastId);
+  return { channel, key, expectedLastId, count: 1, isBatch: false, text: textOfEvent(event) };
 }
 
 /** An append of several events, as they are now. @throws TypeError that says what cannot be sent */
-export function batchOf(channel: string, events: readonly unknown[], key: string | undefined): Append {
+export function batchOf(
+  channel: string,
+  events: readonly unknown[],
+  { idempotencyKey: key, expectedLastId }: AppendTerms = {},
+): Append {
   checkText('channel', channel);
   if (!Array.isArray(events)) throw wrong('events', 'an array', events);
   if (key !== undefined) checkIdempotencyKey(key);
-  return { channel, key, count: events.length, isBatch: true, text: textOfEvents(events) };
+  checkExpectedLastId(expectedLastId);
+  return { channel, key, expectedLastId, count: events.length, isBatch: true, text: textOfEvents(events) };
 }
 
 export interface AppendCallOptions extends CallOptions {
@@ -71,11 +96,11 @@ export interface AppendCallOptions extends CallOptions {
 /** `POST /events`. One attempt: who sends on decides when. */
 export async function appendOne(
   server: Server,
-  { channel, key, count, isBatch, text }: Append,
+  { channel, key, expectedLastId, count, isBatch, text }: Append,
   { clientId, timeoutMs, signal }: AppendCallOptions,
 ): Promise<EventHeader[]> {
   const events = isBatch ? `"events":[${text}]}` : text.slice(1);
-  const body = `${JSON.stringify({ clientId, channel }).slice(0, -1)},${events}`;
+  const body = `${JSON.stringify({ clientId, channel, expectedLastId }).slice(0, -1)},${events}`;
   const headers = key === undefined ? {} : { [IDEMPOTENCY_KEY_HEADER]: key };
   const message = { method: 'POST' as const, path: server.pathname, body, headers, timeoutMs, signal };
   if (isBatch) return request(server, message, replies.headers(count));
@@ -89,8 +114,8 @@ export async function appendAll(
   { clientId, timeoutMs, signal }: AppendCallOptions,
 ): Promise<(EventHeader[] | RequestError)[]> {
   const entries = appends.map(
-    ({ channel, key, text }) =>
-      `{"channel":${JSON.stringify(channel)},"key":${JSON.stringify(key)},"events":[${text}]}`,
+    ({ channel, key, expectedLastId, text }) =>
+      `${JSON.stringify({ channel, key, expectedLastId }).slice(0, -1)},"events":[${text}]}`,
   );
   const body = `{"clientId":${JSON.stringify(clientId)},"appends":[${entries.join(',')}]}`;
   const message = { method: 'POST' as const, path: `${server.prefix}/appends`, body, timeoutMs, signal };
@@ -120,6 +145,8 @@ export interface ReadOptions extends CallOptions {
   readonly after?: number | undefined;
   /** The epoch of the page that `after` is from. Default: the server judges by what was saved with the cursor. */
   readonly epoch?: string | undefined;
+  /** Without `after`: where to read if the server has saved no cursor. Default: behind 0. */
+  readonly start?: string | undefined;
   /** The most events. Default 100. */
   readonly limit?: number | undefined;
   /** How long the server is asked to wait for an event if there is none, in milliseconds. */
@@ -186,9 +213,7 @@ export function streamPages(
 ): LineRequest {
   const body = JSON.stringify({
     clientId,
-    cursors: cursors.map(({ channel, after, epoch, limit }) => {
-      return { channel, after, epoch: after === undefined ? undefined : epoch, limit };
-    }),
+    cursors: cursors.map((cursor) => cursor.toQuery()),
   });
   const lines: LineRequest = new LineRequest(server, `${server.prefix}/streams`, body, {
     line: (json) => {
@@ -209,7 +234,16 @@ export function refusalInStream(server: Server, error: ErrorBody): RequestError 
 async function once<Content>(server: Server, options: ReadOptions, expected: Expected<Content>) {
   const { clientId, channel, after, limit, waitMs, timeoutMs, signal } = options;
   const epoch = after === undefined ? undefined : options.epoch;
-  const query = queryOf({ clientId, channel, after: checkAfter(after), epoch, limit, timeout: waitMs });
+  const start = after === undefined ? options.start : undefined;
+  const query = queryOf({
+    clientId,
+    channel,
+    after: checkAfter(after),
+    epoch,
+    start,
+    limit,
+    timeout: waitMs,
+  });
   return request(server, { method: 'GET', path: server.pathname, query, timeoutMs, signal }, expected);
 }
 
@@ -272,8 +306,8 @@ export interface GroupOptions extends CallOptions {
 }
 
 export interface SaveGroupOptions extends GroupOptions {
-  /** Where it begins if there is none yet. */
-  readonly start?: GroupStart | undefined;
+  /** Where it begins if there is none yet, as it goes over the wire. */
+  readonly start?: string | undefined;
   readonly settings: GroupSettings;
   /** How long the whole call may take, in milliseconds. */
   readonly timeoutMs: number;
@@ -292,8 +326,8 @@ export interface ReceiveOptions extends GroupOptions {
   readonly clientId: string;
   /** The most events. */
   readonly limit: number;
-  /** Where the group begins if there is none yet. */
-  readonly start?: GroupStart | undefined;
+  /** Where the group begins if there is none yet, as it goes over the wire. */
+  readonly start?: string | undefined;
   /** Done before events are handed out. */
   readonly settlements: readonly Settlement[];
   /** How long the server is asked to wait for an event if there is none, in milliseconds. */

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { Acknowledger } from './acknowledger.js';
 import { acknowledge, read } from './api.js';
-import { checkAfter, checkLimit } from './checks.js';
+import { checkAfter, checkLimit, checkStart, wrong } from './checks.js';
 import { Cursor } from './cursor.js';
 import { emitSafely } from './emit-safely.js';
 import type { EventPage } from './event-page.js';
@@ -77,12 +77,14 @@ export class ChannelReaders {
   }
 
   /** A stream that begins to read when its loop does. @throws TypeError if an option is wrong */
-  stream(channel: string, { after, limit, signal }: StreamOptions): EventStream<unknown> {
+  stream(channel: string, { after, limit, start, signal }: StreamOptions): EventStream<unknown> {
+    if (after !== undefined && start !== undefined) throw wrong('start', 'none beside after', start);
     const known = this.#pollers.get(channel)?.cursor;
     const cursor = new Cursor(channel, {
       after: checkAfter(after ?? known?.after),
       epoch: after === undefined ? known?.epoch : undefined,
       limit: checkLimit(limit, this.#host.options.limit),
+      start: checkStart(start) ?? this.#host.options.start,
     });
     return new ChannelStream(this.#streamHost, cursor, this.#pace(), signal);
   }
@@ -109,8 +111,8 @@ export class ChannelReaders {
   #poller(channel: string): Poller {
     let poller = this.#pollers.get(channel);
     if (!poller) {
-      const { limit } = this.#host.options;
-      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit }), this.#pace());
+      const { limit, start } = this.#host.options;
+      poller = new Poller(this.#pollerHost, new Cursor(channel, { limit, start }), this.#pace());
       this.#pollers.set(channel, poller);
     }
     return poller;
@@ -187,12 +189,12 @@ export class ChannelReaders {
     return this.#readAlone(cursor, signal);
   }
 
-  #readAlone({ channel, after, epoch, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
+  #readAlone({ channel, after, epoch, start, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {
     this.#acknowledger.forget(channel);
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
-    return read(options, { clientId, channel, after, epoch, limit, waitMs, timeoutMs, signal });
+    return read(options, { clientId, channel, after, epoch, start, limit, waitMs, timeoutMs, signal });
   }
 
   /** Only says how far this client has come, many channels together once that is flushed; if it fails, events come again another time. */

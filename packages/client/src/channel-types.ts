@@ -18,6 +18,8 @@ export interface AnyEvent {
   type: string;
   // biome-ignore lint/suspicious/noExplicitAny: untyped use reads `event.data.name` without ceremony
   data?: any;
+  /** What is about the event and not in it, such as `traceparent`. */
+  metadata?: Record<string, string>;
 }
 
 /** What a client without a type argument works with: every channel, every event. */
@@ -44,12 +46,12 @@ type OfType<E, Type> = [Extract<E, { type: Type }>] extends [never] ? E : Extrac
 
 /** An event as `send` takes it. An `id` and a `timestamp` in the declared type are left to the server. */
 export type Outgoing<E> = E extends unknown
-  ? Omit<E, keyof EventHeader> & Pick<AnyEvent, 'from' | 'type'>
+  ? Omit<E, keyof EventHeader> & Pick<AnyEvent, 'from' | 'type' | 'metadata'>
   : never;
 
 /** An event as handlers get it: what the channel declares, and what every event has. */
 export type Incoming<E> = E extends unknown
-  ? EventHeader & Pick<AnyEvent, 'from' | 'type'> & E & UnlessTyped<E>
+  ? EventHeader & Pick<AnyEvent, 'from' | 'type' | 'metadata'> & E & UnlessTyped<E>
   : never;
 
 // `data?: any` may be read without asking whether it is there.

@@ -1,5 +1,5 @@
 import { validateHeaderValue } from 'node:http';
-import { IDEMPOTENCY_KEY_HEADER } from '@ganomede/events-protocol';
+import { IDEMPOTENCY_KEY_HEADER, parseStart, START_RULE } from '@ganomede/events-protocol';
 
 /** The error about an argument or an option that is not what it should be. */
 export function wrong(name: string, expected: string, got: unknown): TypeError {
@@ -34,6 +34,19 @@ export function checkLimit(limit: number | undefined, fallback: number): number 
 /** @throws TypeError if it is not the id of an event, or 0 */
 export function checkAfter(after: number | undefined): number | undefined {
   return after === undefined ? undefined : integer('after', after, 0, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws TypeError if it is not the id of an event, or 0 */
+export function checkExpectedLastId(id: number | undefined): number | undefined {
+  return id === undefined ? undefined : integer('expectedLastId', id, 0, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** What goes over the wire for a start. @throws TypeError if it is none */
+export function checkStart(start: unknown): string | undefined {
+  if (start === undefined) return undefined;
+  const text = String(start instanceof Date ? start.getTime() : start);
+  if (typeof start === 'boolean' || parseStart(text) === undefined) throw wrong('start', START_RULE, start);
+  return text;
 }
 
 /** @throws TypeError if it cannot be a header */

@@ -33,6 +33,12 @@ export interface SendOptions {
    * something else fails with `IdempotencyKeyReused`. Default: a random one for each call.
    */
   idempotencyKey?: string | undefined;
+  /**
+   * Stored only if this is the newest id of the channel (of `channel:type`: of the events of the type that are kept), 0 for an
+   * empty one; otherwise it fails with `UnexpectedLastId`, and the error's `lastId` is the newest id. A server that does not
+   * know this stores it in any case.
+   */
+  expectedLastId?: number | undefined;
 }
 
 /** Gets the header of the stored event, or the error. */
@@ -135,7 +141,7 @@ export class Client<
   ): Promise<EventHeader> | undefined {
     const { options, callback } = optionsAndCallback(rest);
     const sent = this.#request(channel, async () => {
-      const [header] = await this.#sender.send(appendOf(channel, event, options?.idempotencyKey));
+      const [header] = await this.#sender.send(appendOf(channel, event, options));
       return header as EventHeader;
     });
     return settled(sent, callback);
@@ -168,7 +174,7 @@ export class Client<
   ): Promise<EventHeader[]> | undefined {
     const { options, callback } = optionsAndCallback(rest);
     const sent = this.#request(channel, async () => {
-      const append = batchOf(channel, events, options?.idempotencyKey);
+      const append = batchOf(channel, events, options);
       return append.count === 0 ? [] : this.#sender.send(append);
     });
     return settled(sent, callback);

@@ -8,6 +8,8 @@ export interface CursorPosition {
   limit?: number | null | undefined;
   /** What the server called the epoch of that event, if it did; see `StoreRewound`. */
   epoch?: string | null | undefined;
+  /** Where to go on if there is no `after`, and the server has saved no cursor; see `ClientOptions.start`. */
+  start?: string | null | undefined;
 }
 
 /** A cursor as query parameters; what is not known is not there. */
@@ -16,6 +18,7 @@ export interface CursorQuery {
   after?: number;
   limit?: number;
   epoch?: string;
+  start?: string;
 }
 
 /** Where a consumer is in a channel. Immutable: `advance` makes a new one. */
@@ -24,14 +27,16 @@ export class Cursor {
   readonly after: number | undefined;
   readonly limit: number | undefined;
   readonly epoch: string | undefined;
+  readonly start: string | undefined;
 
   /** @throws TypeError if `channel` is not a non-empty string. */
-  constructor(channel: string, { after, limit, epoch }: CursorPosition = {}) {
+  constructor(channel: string, { after, limit, epoch, start }: CursorPosition = {}) {
     checkText('channel', channel);
     this.channel = channel;
     this.after = after ?? undefined;
     this.limit = limit ?? undefined;
     this.epoch = epoch ?? undefined;
+    this.start = start ?? undefined;
   }
 
   /**
@@ -42,7 +47,7 @@ export class Cursor {
     if (!Array.isArray(events) || events.length === 0) return this;
     let after = Number.NEGATIVE_INFINITY;
     for (const { id } of events) if (id > after) after = id;
-    return new Cursor(this.channel, { after, limit: this.limit, epoch });
+    return new Cursor(this.channel, { after, limit: this.limit, epoch, start: this.start });
   }
 
   toQuery(): CursorQuery {
@@ -51,6 +56,7 @@ export class Cursor {
       ...(this.after !== undefined && { after: this.after }),
       ...(this.limit !== undefined && { limit: this.limit }),
       ...(this.after !== undefined && this.epoch !== undefined && { epoch: this.epoch }),
+      ...(this.after === undefined && this.start !== undefined && { start: this.start }),
     };
   }
 }

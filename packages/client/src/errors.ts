@@ -74,6 +74,9 @@ export class RequestError extends Error {
   /** The numbers behind `EventsMissed` and `StoreRewound`. */
   readonly position: ReportedPosition | undefined;
 
+  /** Of `UnexpectedLastId`: the newest id of the channel, or of the type if it was sent to `channel:type`. */
+  readonly lastId: number | undefined;
+
   constructor(message: string, failure: RequestFailure) {
     super(message, failure.cause === undefined ? undefined : { cause: failure.cause });
     this.code = failure.code;
@@ -82,6 +85,8 @@ export class RequestError extends Error {
     this.maybeProcessed = failure.maybeProcessed;
     this.retryAfterMs = failure.retryAfterMs;
     this.position = failure.position;
+    const { lastId } = (failure.body ?? {}) as { lastId?: unknown };
+    this.lastId = failure.code === 'UnexpectedLastId' && typeof lastId === 'number' ? lastId : undefined;
   }
 }
 

@@ -1,9 +1,3 @@
-/**
- * Where a group begins that there is not yet: with the first event of the channel, behind the newest, or with the first one of a
- * time, in milliseconds since the Unix epoch or as ISO 8601.
- */
-export type GroupStart = 'first' | 'new' | number | string;
-
 /** How a group hands out its events. Times are in milliseconds. */
 export interface GroupSettings {
   /** How long a worker has for an event, until it asks for more time. Default 30 000. */

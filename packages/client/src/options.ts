@@ -2,7 +2,7 @@ import { type Agent as HttpAgent, validateHeaderValue } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
 import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import type { BackoffBounds } from './backoff.js';
-import { checkLimit, integer, wrong } from './checks.js';
+import { checkLimit, checkStart, integer, wrong } from './checks.js';
 import { addressOf, type ServerAddress } from './server-address.js';
 
 /** What `setTimeout` can count. */
@@ -32,6 +32,13 @@ export interface ClientOptions {
   agent?: HttpAgent | HttpsAgent | undefined;
   /** The most events that one request returns. Default 100. */
   limit?: number | undefined;
+  /**
+   * Where this client begins in a channel if the server has saved no cursor for its client id: `'first'`, with the first event;
+   * `'new'`, behind the newest one that there is when the first request arrives; a time (a `Date`, milliseconds since the Unix
+   * epoch, or ISO 8601), with the first event of that time or a later one. The server saves the place at once. One that does
+   * not know this begins with the first event. Default `'first'`.
+   */
+  start?: 'first' | 'new' | number | string | Date | undefined;
   /** How long the server is asked to wait for a new event before it answers an empty list. Default 30 000. */
   pollTimeoutMs?: number | undefined;
   /**
@@ -67,6 +74,8 @@ export interface Server extends ServerAddress {
 /** Options with every default filled in and every value checked. */
 export interface ResolvedOptions extends Server {
   readonly limit: number;
+  /** As it goes over the wire. */
+  readonly start: string | undefined;
   readonly pollTimeoutMs: number;
   readonly pollGraceMs: number;
   readonly closeTimeoutMs: number;
@@ -91,6 +100,7 @@ export function resolveOptions(
     ...address,
     agent: agentOf(options.agent, address.protocol),
     limit: checkLimit(options.limit, DEFAULT_LIMIT),
+    start: checkStart(options.start),
     pollTimeoutMs: integer('pollTimeoutMs', options.pollTimeoutMs, 30_000, 0, MAX_MS / 2),
     pollGraceMs: integer('pollGraceMs', options.pollGraceMs, 10_000, 1, MAX_MS / 2),
     backoff: {

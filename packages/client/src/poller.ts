@@ -74,7 +74,8 @@ export class Poller {
   }
 
   #at(after: number | undefined, epoch: string | undefined): Cursor {
-    return new Cursor(this.#cursor.channel, { after, limit: this.#cursor.limit, epoch });
+    const { channel, limit, start } = this.#cursor;
+    return new Cursor(channel, { after, limit, epoch, start });
   }
 
   async #poll(): Promise<void> {

@@ -1,3 +1,5 @@
+import { metadataProblem } from '@ganomede/events-protocol';
+
 /** The JSON text of an event as it is now: what is sent of it. @throws TypeError if it cannot be sent */
 export function textOfEvent(event: unknown): string {
   return JSON.stringify(fieldsOf(event, ''));
@@ -8,11 +10,19 @@ export function textOfEvents(events: readonly unknown[]): string {
   return events.map((event, index) => JSON.stringify(fieldsOf(event, ` of events[${index}]`))).join(',');
 }
 
-function fieldsOf(event: unknown, where: string): { from: string; type: string; data?: object | undefined } {
+/** What goes over the wire of an event. */
+interface Fields {
+  readonly from: string;
+  readonly type: string;
+  readonly data?: object | undefined;
+  readonly metadata?: object | undefined;
+}
+
+function fieldsOf(event: unknown, where: string): Fields {
   if (typeof event !== 'object' || event === null) {
     throw new TypeError(`Invalid event${where}: expected an object with from and type`);
   }
-  const { from, type, data } = event as { from?: unknown; type?: unknown; data?: unknown };
+  const { from, type, data, metadata } = event as { readonly [Field in keyof Fields]?: unknown };
   if (typeof from !== 'string' || from === '') {
     throw new TypeError(`Invalid from${where}: expected a non-empty string`);
   }
@@ -23,5 +33,8 @@ function fieldsOf(event: unknown, where: string): { from: string; type: string; 
     const got = data === null ? 'null' : typeof data;
     throw new TypeError(`Invalid data${where}: expected an object or an array, got ${got}`);
   }
-  return { from, type, data };
+  if (metadata === undefined) return { from, type, data };
+  const problem = metadataProblem(metadata);
+  if (problem !== undefined) throw new TypeError(`Invalid metadata${where}: ${problem}`);
+  return { from, type, data, metadata: { ...(metadata as object) } };
 }

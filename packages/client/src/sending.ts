@@ -9,7 +9,7 @@ export class Sending {
   readonly lane: string;
   readonly count: number;
   readonly startedAt = performance.now();
-  /** The caller's, or one of its own once it is sent by itself. Undefined: it may share an append with others. */
+  /** The caller's, or one of its own if it has a condition or once it is sent by itself. Undefined: it may share an append with others. */
   key: string | undefined;
   attempts = 0;
   /** Whether any attempt may have been carried out. */
@@ -28,7 +28,8 @@ export class Sending {
     // What is sent to `orders` and to `orders:paid` is stored in one channel.
     this.lane = parseChannel(append.channel, true).channel;
     this.count = append.count;
-    this.key = append.key;
+    // A condition is about the channel as it is when its turn comes: it shares its append with nobody.
+    this.key = append.key ?? (append.expectedLastId === undefined ? undefined : randomUUID());
     this.#append = append;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -82,7 +83,7 @@ export class SharedAppend {
     for (const sending of sendings) count += sending.count;
     const text = sendings.map((sending) => sending.text).join(',');
     this.sendings = sendings;
-    this.append = { channel, key: randomUUID(), count, isBatch: true, text };
+    this.append = { channel, key: randomUUID(), expectedLastId: undefined, count, isBatch: true, text };
     this.lane = lane;
     this.count = count;
     this.length = text.length;

@@ -295,9 +295,10 @@ export class SharedStream {
       return;
     }
     const { limit, arrived } = subscription;
+    const { start } = arrived;
     const isMoved = page.events.length > 0 || page.rewind !== undefined;
     const epoch = isMoved ? page.epoch : arrived.epoch;
-    subscription.arrived = new Cursor(channel, { after: endOf(page, arrived.after), limit, epoch });
+    subscription.arrived = new Cursor(channel, { after: endOf(page, arrived.after), limit, epoch, start });
     subscription.pages.push(page);
     subscription.held += page.events.length;
     this.#give(subscription);

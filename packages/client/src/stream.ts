@@ -12,6 +12,12 @@ export interface StreamOptions {
    * with the first event.
    */
   after?: number | undefined;
+  /**
+   * Where to begin if the server has saved no cursor for this client id: with the first event, behind the newest one, or with the
+   * first one of this time (a `Date`, milliseconds since the Unix epoch, or ISO 8601) or a later one. Default: the client's
+   * `start`. Not together with `after`.
+   */
+  start?: 'first' | 'new' | number | string | Date | undefined;
   /** The most events that it is given at a time; about as many more may be waiting for it. Default: the client's `limit`. */
   limit?: number | undefined;
   /** Ends the stream when it aborts: the loop is over when it comes back for the next event. */

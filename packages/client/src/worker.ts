@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import { receive, type Settled, saveGroup, settle } from './api.js';
 import { Backoff } from './backoff.js';
 import type { AnyEvent, EventHeader, PlainListener } from './channel-types.js';
-import { checkText, integer, wrong } from './checks.js';
+import { checkStart, checkText, integer, wrong } from './checks.js';
 import { emitSafely } from './emit-safely.js';
 import { RequestError } from './errors.js';
-import { type GroupSettings, type GroupStart, givenSettings } from './group-settings.js';
+import { type GroupSettings, givenSettings } from './group-settings.js';
 import { type Delivery, HeldEvent } from './held-event.js';
 import type { ResolvedOptions } from './options.js';
 import { type Pace, paceOf } from './pace.js';
@@ -18,8 +18,11 @@ export interface WorkOptions extends GroupSettings {
   group: string;
   /** How many handlers of this worker may run at a time. Default 1. */
   concurrency?: number | undefined;
-  /** Where the group begins if there is none yet. Default `first`. */
-  start?: GroupStart | undefined;
+  /**
+   * Where the group begins if there is none yet: `'first'`, with the first event; `'new'`, behind the newest one; a time (a `Date`,
+   * milliseconds since the Unix epoch, or ISO 8601), with the first event of that time or a later one. Default `'first'`.
+   */
+  start?: 'first' | 'new' | number | string | Date | undefined;
 }
 
 /** Handles an event, which is acknowledged when what it returns resolves, and given back when that rejects. */
@@ -69,7 +72,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   readonly #host: WorkerHost;
   readonly #handler: WorkHandler<E>;
   readonly #concurrency: number;
-  readonly #start: GroupStart | undefined;
+  readonly #start: string | undefined;
   /** To be told before the first event is asked for. */
   #settings: GroupSettings | undefined;
   readonly #pace: Pace;
@@ -107,7 +110,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     this.#host = host;
     this.#handler = handler;
     this.#concurrency = integer('concurrency', options.concurrency, 1, 1, MAX_CONCURRENCY);
-    this.#start = options.start;
+    this.#start = checkStart(options.start);
     this.#settings = givenSettings(options);
     this.#pace = paceOf(host.options.backoff);
     this.#settlements = new Settlements(

@@ -229,8 +229,8 @@ export class Dispatcher {
         seen: known.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
         epoch: page?.epochs?.current ?? '',
       };
-      // Who only says what makes an event die is answered once its dead letter is there.
-      if (request.take) request.resolve(answer);
+      // Who says what makes an event die is answered once its dead letter is there.
+      if (request.settle.length === 0) request.resolve(answer);
       else void buried.then(() => request.resolve(answer));
     }
   }
