@@ -24,7 +24,7 @@ import {
 import type { Cursor } from './cursor.js';
 import { mayBeProcessed, RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
-import type { GroupSettings } from './group-settings.js';
+import type { GroupSettings, GroupState } from './group-settings.js';
 import { type GetRequest, type HttpRequest, labelOf } from './http-exchange.js';
 import { LineRequest } from './line-request.js';
 import type { Server } from './options.js';
@@ -391,6 +391,33 @@ function settledOf(
   return inOrderOf(settlements, lists).map((result) =>
     'error' in result ? refusalIn(result.error, labelOf(server, message)) : result.status,
   );
+}
+
+export interface GroupsOptions extends CallOptions {
+  readonly channel: string;
+}
+
+/** `GET /groups`: the groups of a channel and of its types, each with its settings and how it is. */
+export async function groups(server: Server, { channel, signal }: GroupsOptions): Promise<GroupState[]> {
+  checkText('channel', channel);
+  return get(server, '/groups', replies.GROUP_STATES, { query: queryOf({ channel }), signal });
+}
+
+export interface RedriveOptions extends GroupOptions {
+  /** Of the events; undefined: the oldest dead letters. */
+  readonly ids?: readonly number[] | undefined;
+  /** The most events. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** `POST /groups/redrive`: the ids of what is handed out again. One attempt: another one would tell what is left. */
+export async function redrive(server: Server, options: RedriveOptions): Promise<number[]> {
+  const { channel, group, ids, limit, signal } = options;
+  for (const [name, value] of Object.entries({ channel, group })) checkText(name, value);
+  const body = JSON.stringify({ channel, group, ids, limit });
+  const path = `${server.prefix}/groups/redrive`;
+  const message = { method: 'POST' as const, path, body, timeoutMs: server.sendTimeoutMs, signal };
+  return request(server, message, replies.REDRIVEN);
 }
 
 /** `GET /ping/:token`: `pong/` and the token. */

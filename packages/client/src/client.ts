@@ -1,5 +1,5 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
-import { appendOf, batchOf, latest } from './api.js';
+import { appendOf, batchOf, groups, latest, redrive } from './api.js';
 import { ChannelReaders } from './channel-readers.js';
 import {
   type AnyChannels,
@@ -18,6 +18,7 @@ import { checkText } from './checks.js';
 import { emitSafely } from './emit-safely.js';
 import { type EnvironmentOptions, withEnvironment } from './environment-options.js';
 import { RequestError } from './errors.js';
+import type { GroupState } from './group-settings.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { RunningWork } from './running-work.js';
 import { type Callback, checkCallback, settled } from './send-callback.js';
@@ -226,6 +227,24 @@ export class Client<
     const worker: Worker<Incoming<EventOf<Channels, Name>>> = new Worker(host, channel, options, handler);
     this.#workers.add(worker);
     return worker;
+  }
+
+  /** The groups of a channel and of its types, and how they are. Fails and is repeated as `send` is. */
+  groups(channel: ChannelOf<Channels>): Promise<GroupState[]> {
+    return this.#request(channel, () => groups(this.#options, { channel, signal: this.#abort.signal }));
+  }
+
+  /**
+   * Dead letters of a group are handed out again, as if they had not been delivered yet: those of the events `ids`, or the oldest, at most
+   * `limit` (default: as many as there are ids, else 100). Resolves with the ids of the events. One attempt.
+   */
+  redrive(
+    channel: ChannelOf<Channels>,
+    group: string,
+    { ids, limit }: { ids?: readonly number[] | undefined; limit?: number | undefined } = {},
+  ): Promise<number[]> {
+    const { signal } = this.#abort;
+    return this.#request(channel, () => redrive(this.#options, { channel, group, ids, limit, signal }));
   }
 
   /**

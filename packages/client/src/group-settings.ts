@@ -20,6 +20,35 @@ export interface GroupSettings {
   deadLetters?: string | undefined;
 }
 
+/** A group on a channel name, and how it is. */
+export interface GroupState {
+  /** The channel name, `channel:type` included. */
+  channel: string;
+  group: string;
+  /** All of them; without `order` there is none, without `deadLetters` it is the name of the channel and `.dead-letters`. */
+  settings: GroupSettings;
+  /** Id of the last event that was handed out, or waits behind another of its value. */
+  after: number;
+  /** Events that are out: leased, or waiting for their next delivery. */
+  pending: number;
+  /** Events that wait behind another of their value. */
+  heldBack: number;
+  /** Deliveries that were not the first of their event. */
+  redelivered: number;
+  /** Dead letters that were not handed out again. */
+  deadLetters: number;
+  /** Events that were dropped before they were delivered, as far as is known. */
+  missed: number;
+  /** Whether `maxPending` keeps events from being handed out. */
+  isFull: boolean;
+  /** How long ago the oldest event that is out was first handed out, milliseconds; absent if none is. */
+  oldestPendingMs?: number;
+  /** How many events are leased to each worker, by its client id. */
+  workers: { clientId: string; pending: number }[];
+  /** Milliseconds since the Unix epoch. */
+  createdAt: number;
+}
+
 const NAMES = ['leaseMs', 'maxDeliveries', 'backoffMs', 'maxPending', 'order', 'deadLetters'] as const;
 
 /** Those that are given; undefined if none is. */

@@ -16,7 +16,7 @@ export { Client, type SendCallback, type SendOptions } from './client.js';
 export { Cursor, type CursorPosition, type CursorQuery } from './cursor.js';
 export type { EnvironmentOptions } from './environment-options.js';
 export { type ReportedPosition, RequestError } from './errors.js';
-export type { GroupSettings } from './group-settings.js';
+export type { GroupSettings, GroupState } from './group-settings.js';
 export type { Delivery } from './held-event.js';
 export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';

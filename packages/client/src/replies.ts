@@ -9,6 +9,7 @@ import type {
 import { EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
+import type { GroupState } from './group-settings.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
 import type { SettlementKind, SettlementLists } from './settlement.js';
@@ -148,6 +149,23 @@ export function settledLists(lists: SettlementLists): Expected<SettledLists> {
     read: (json) => (isSettled(json, lists) ? json : undefined),
   };
 }
+
+export const GROUP_STATES: Expected<GroupState[]> = {
+  what: 'groups {channel, group, settings, …}',
+  read: (json) =>
+    Array.isArray(json) &&
+    json.every((state) => hasTexts(state, 'channel', 'group') && isObject(state.settings))
+      ? json
+      : undefined,
+};
+
+export const REDRIVEN: Expected<number[]> = {
+  what: 'the ids of events {ids}',
+  read: (json) => {
+    const ids = isObject(json) ? json.ids : undefined;
+    return Array.isArray(ids) && ids.every(Number.isSafeInteger) ? ids : undefined;
+  },
+};
 
 function isDelivered(event: Event): event is DeliveredEvent {
   const { delivery } = event as { delivery?: unknown };
