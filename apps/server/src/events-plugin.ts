@@ -29,6 +29,12 @@ import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
 import { findCursor } from './routes/find-cursor.js';
+import { deleteGroup } from './routes/groups/delete-group.js';
+import { listGroups } from './routes/groups/list-groups.js';
+import { receive } from './routes/groups/receive.js';
+import { redrive } from './routes/groups/redrive.js';
+import { saveGroup } from './routes/groups/save-group.js';
+import { settle } from './routes/groups/settle.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
@@ -129,6 +135,7 @@ async function requestPlugins(
   if (corsOrigin !== undefined) {
     await fastify.register(cors, {
       origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       exposedHeaders: [
         ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
         ...[CURSOR_SHARED_HEADER, 'X-Request-Id', 'Retry-After'],
@@ -167,6 +174,12 @@ async function protocolRoutes(
   await fastify.register(cursors, { store, sharedCursors });
   await fastify.register(findCursor, { store });
   await fastify.register(latest, { store, maxLimit });
+  await fastify.register(saveGroup, { store });
+  await fastify.register(receive, { store, metrics, pollTimeoutMs, maxLimit });
+  await fastify.register(settle, { store });
+  await fastify.register(listGroups, { store });
+  await fastify.register(redrive, { store, maxLimit });
+  await fastify.register(deleteGroup, { store });
   await fastify.register(createIndex, { store });
   await fastify.register(listIndices, { store });
   await fastify.register(readIndex, { store, maxLimit });

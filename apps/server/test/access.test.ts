@@ -9,8 +9,15 @@ import { BEARER, SECRET, startServer } from './support/server.js';
 const event = { from: 'f', type: 't', data: { name: 'x' } };
 const index = { id: 'i', channel: 'indexed', field: 'data.name' };
 
+const group = { channel: 'a:b', group: 'g' };
+
 /** What needs a right, the right, and for which channels. */
-const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefined, ...right: unknown[]][] = [
+const REQUESTS: [
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  url: string,
+  payload: object | undefined,
+  ...right: unknown[],
+][] = [
   ['POST', '/events', { clientId: 'c', channel: 'a:b', ...event }, 'publish', ['a:b']],
   ['POST', '/events', { clientId: 'c', channel: 'a', events: [event] }, 'publish', ['a']],
   [
@@ -29,6 +36,14 @@ const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefine
     ],
     ...['read', ['a'], 'read', ['b:c']],
   ] as unknown as (typeof REQUESTS)[0],
+  ['PUT', '/groups', group, 'manage', ['a:b']],
+  ['PUT', '/groups', { ...group, deadLetters: 'dead' }, 'manage', ['a:b', 'dead']],
+  ['PUT', '/groups', { ...group, deadLetters: 'none' }, 'manage', ['a:b']],
+  ['POST', '/groups/receive', { ...group, clientId: 'c', limit: 1, timeout: 0 }, 'work', ['a:b']],
+  ['POST', '/groups/settle', group, 'work', ['a:b']],
+  ['POST', '/groups/redrive', group, 'manage', ['a:b']],
+  ['GET', '/groups?channel=a:b', undefined, 'observe', ['a:b']],
+  ['DELETE', '/groups?channel=a:b&group=g', undefined, 'manage', ['a:b']],
   ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
   ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
   ['GET', '/latest?channel=a', undefined, 'read', ['a']],
@@ -92,6 +107,7 @@ it('whoever may not is refused once the request is valid, and nothing is done', 
   }
   expect((await send(app, 'GET', '/latest')).statusCode).toBe(400);
   expect((await store.read({ channel: 'a', after: 0, limit: 1 })).lastId).toBe(0);
+  expect(await store.groups('a')).toEqual([]);
 });
 
 it('a route that does not say who may use it is refused at the start', async () => {

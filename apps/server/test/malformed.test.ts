@@ -5,12 +5,18 @@ import {
   BatchPublishBody,
   CreateIndexBody,
   CursorsBody,
+  DeleteGroupQuery,
   FindCursorQuery,
   LatestQuery,
+  ListGroupsQuery,
   PublishBody,
   ReadIndexQuery,
   ReadQuery,
+  ReceiveBody,
+  RedriveBody,
+  SaveGroupBody,
   SeenCursor,
+  SettleBody,
   StreamCursor,
   StreamsBody,
 } from '@ganomede/events-protocol/schemas';
@@ -53,6 +59,19 @@ const fit: Record<string, unknown> = {
   field: 'data.x',
   limit: 1,
   timeout: 1,
+  group: 'g',
+  leaseMs: 1,
+  maxDeliveries: 1,
+  backoffMs: [1],
+  maxPending: 1,
+  order: 'data.x',
+  deadLetters: 'none',
+  settle: { acknowledge: [{ id: 1, token: 'x' }] },
+  acknowledge: [{ id: 1, token: 'x' }],
+  release: [{ id: 1, token: 'x', delayMs: 1, reason: 'r', uncounted: true }],
+  reject: [{ id: 1, token: 'x', reason: 'r' }],
+  extend: [{ id: 1, token: 'x', leaseMs: 1 }],
+  ids: [1],
 };
 
 /** Objects with the fields of a schema: each fit, missing, or anything; and perhaps one more. */
@@ -98,7 +117,7 @@ const type = fc.constantFrom(
   'text/plain',
   'x',
 );
-const post = (path: string, schema: TObject, more = {}): fc.Arbitrary<Malformed> =>
+const post = (path: string, schema: TObject, more = {}, method = 'POST'): fc.Arbitrary<Malformed> =>
   fc
     .tuple(
       likeSchema(schema).chain((fields) => broken(JSON.stringify({ ...fields, ...more }))),
@@ -106,12 +125,12 @@ const post = (path: string, schema: TObject, more = {}): fc.Arbitrary<Malformed>
       fc.boolean(),
     )
     .map(([body, contentType, authorized]) => ({
-      method: 'POST',
+      method,
       path,
       headers: { 'Content-Type': contentType, ...(authorized ? { Authorization: `Bearer ${SECRET}` } : {}) },
       body,
     }));
-const get = (path: fc.Arbitrary<string>, schema: TObject): fc.Arbitrary<Malformed> =>
+const get = (path: fc.Arbitrary<string>, schema: TObject, method = 'GET'): fc.Arbitrary<Malformed> =>
   fc
     .tuple(
       path,
@@ -119,7 +138,7 @@ const get = (path: fc.Arbitrary<string>, schema: TObject): fc.Arbitrary<Malforme
       fc.constantFrom('', 'text/event-stream'),
     )
     .map(([start, query, accept]) => ({
-      method: 'GET',
+      method,
       path: `${start}?${query.replaceAll(/[^\x21-\x7e]/g, '%')}`,
       headers: {
         Authorization: `Bearer ${SECRET}`,
@@ -147,6 +166,22 @@ const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   fc
     .array(fc.oneof(likeSchema(StreamCursor), anyJson), { maxLength: 4 })
     .chain((cursors) => post(`${p}/streams`, StreamsBody, { cursors })),
+  post(`${p}/groups`, SaveGroupBody, {}, 'PUT'),
+  post(`${p}/groups/receive`, ReceiveBody),
+  post(`${p}/groups/settle`, SettleBody),
+  fc
+    .array(fc.oneof(anyJson, fc.record({ id: anyJson, token: anyJson, leaseMs: anyJson, reason: anyJson })))
+    .chain((list) =>
+      post(`${p}/groups/settle`, SettleBody, {
+        acknowledge: list,
+        release: list,
+        reject: list,
+        extend: list,
+      }),
+    ),
+  post(`${p}/groups/redrive`, RedriveBody),
+  get(fc.constant(`${p}/groups`), ListGroupsQuery),
+  get(fc.constant(`${p}/groups`), DeleteGroupQuery, 'DELETE'),
   post(`${p}/indices`, CreateIndexBody),
   get(fc.constant(`${p}/events`), ReadQuery),
   get(fc.constant(`${p}/latest`), LatestQuery),

@@ -26,9 +26,11 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
   );
   expect(operations.map(({ name }) => name).sort()).toEqual([
+    'delete /events/v1/groups',
     'get /events/v1/about',
     'get /events/v1/cursors',
     'get /events/v1/events',
+    'get /events/v1/groups',
     'get /events/v1/indices',
     'get /events/v1/indices/{indexId}/{indexValue}',
     'get /events/v1/latest',
@@ -40,8 +42,12 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     'post /events/v1/appends',
     'post /events/v1/cursors',
     'post /events/v1/events',
+    'post /events/v1/groups/receive',
+    'post /events/v1/groups/redrive',
+    'post /events/v1/groups/settle',
     'post /events/v1/indices',
     'post /events/v1/streams',
+    'put /events/v1/groups',
   ]);
   for (const { name, operation } of operations) {
     expect(operation.summary, name).toBeTruthy();
@@ -134,6 +140,25 @@ describe('every documented operation', () => {
     await call('GET', events, `${events}?clientId=c&channel=${channel}&after=x`, 400);
     await call('GET', `${p}/latest`, `${p}/latest?channel=${channel}&limit=2&before=3`, 200);
     await call('GET', `${p}/latest`, `${p}/latest`, 400);
+    const group = { channel, group: 'g' };
+    const groups = `${p}/groups`;
+    await call('PUT', groups, groups, 201, json({ ...group, order: 'type' }));
+    await call('PUT', groups, groups, 200, json({ ...group, order: 'type', deadLetters: 'x' }));
+    await call('PUT', groups, groups, 409, json(group));
+    await call('PUT', groups, groups, 400, json({ ...group, leaseMs: 0 }));
+    const settle = { acknowledge: [{ id: 1, token: 'x' }, 7] };
+    const receive = { ...group, clientId: 'c', limit: 1, timeout: 0, settle };
+    await call('POST', `${groups}/receive`, `${groups}/receive`, 200, json(receive));
+    await call('POST', `${groups}/receive`, `${groups}/receive`, 400, json(group));
+    await call('POST', `${groups}/settle`, `${groups}/settle`, 200, json({ ...group, ...settle }));
+    await call('POST', `${groups}/settle`, `${groups}/settle`, 404, json({ channel, group: 'unknown' }));
+    const tooMany = { ...group, acknowledge: Array(10_001).fill(0) };
+    await call('POST', `${groups}/settle`, `${groups}/settle`, 413, json(tooMany));
+    await call('GET', groups, `${groups}?channel=${channel}`, 200);
+    await call('POST', `${groups}/redrive`, `${groups}/redrive`, 200, json(group));
+    await call('POST', `${groups}/redrive`, `${groups}/redrive`, 404, json({ channel, group: 'unknown' }));
+    await call('DELETE', groups, `${groups}?channel=${channel}&group=g`, 200);
+    await call('DELETE', groups, `${groups}?channel=${channel}&group=g`, 404);
     const index = { id: 'names', channel, field: 'data.name' };
     await call('POST', `${p}/indices`, `${p}/indices`, 200, json(index));
     await call('POST', `${p}/indices`, `${p}/indices`, 409, json({ ...index, field: 'type' }));

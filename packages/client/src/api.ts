@@ -24,6 +24,7 @@ import {
 import type { Cursor } from './cursor.js';
 import { mayBeProcessed, RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
+import type { GroupSettings, GroupState } from './group-settings.js';
 import { type GetRequest, type HttpRequest, labelOf } from './http-exchange.js';
 import { LineRequest } from './line-request.js';
 import type { Server } from './options.js';
@@ -31,6 +32,7 @@ import { textOfEvent, textOfEvents } from './publish-body.js';
 import * as replies from './replies.js';
 import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
+import { inOrderOf, listsOf, type Settlement } from './settlement.js';
 
 /** What every call may say. */
 export interface CallOptions {
@@ -297,6 +299,127 @@ export async function readIndex(server: Server, options: ReadIndexOptions): Prom
   checkText('value', String(value));
   const path = `/indices/${encodeURIComponent(id)}/${encodeURIComponent(value)}`;
   return get(server, path, replies.INDEX_EVENTS, { query: queryOf({ limit, before }), signal });
+}
+
+/** A group of workers, on a channel name. */
+export interface GroupOptions extends CallOptions {
+  readonly channel: string;
+  readonly group: string;
+}
+
+export interface SaveGroupOptions extends GroupOptions {
+  /** Where it begins if there is none yet, as it goes over the wire. */
+  readonly start?: string | undefined;
+  readonly settings: GroupSettings;
+  /** How long the whole call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** `PUT /groups`: creates the group, or changes its settings. One attempt. */
+export async function saveGroup(server: Server, options: SaveGroupOptions): Promise<void> {
+  const { channel, group, start, settings, timeoutMs, signal } = options;
+  const body = JSON.stringify({ channel, group, start, ...settings });
+  const message = { method: 'PUT' as const, path: `${server.prefix}/groups`, body, timeoutMs, signal };
+  await request(server, message, replies.ANYTHING);
+}
+
+export interface ReceiveOptions extends GroupOptions {
+  /** Who works. */
+  readonly clientId: string;
+  /** The most events. */
+  readonly limit: number;
+  /** Where the group begins if there is none yet, as it goes over the wire. */
+  readonly start?: string | undefined;
+  /** Done before events are handed out. */
+  readonly settlements: readonly Settlement[];
+  /** How long the server is asked to wait for an event if there is none, in milliseconds. */
+  readonly waitMs: number;
+  /** How long the whole call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** What became of a settlement; `stale`: the event is no longer the worker's, and nothing was changed. */
+export type Settled = replies.SettledStatus | RequestError;
+
+/** `POST /groups/receive`: events for a worker, and what became of each settlement, in their order. One attempt. */
+export async function receive(
+  server: Server,
+  options: ReceiveOptions,
+): Promise<{ events: replies.DeliveredEvent[]; settled: Settled[] }> {
+  const { channel, group, clientId, limit, start, settlements, waitMs, timeoutMs, signal } = options;
+  const settle = settlements.length === 0 ? undefined : listsOf(settlements);
+  const body = JSON.stringify({ channel, group, clientId, limit, start, timeout: waitMs, settle });
+  const message = {
+    method: 'POST' as const,
+    path: `${server.prefix}/groups/receive`,
+    body,
+    timeoutMs,
+    signal,
+  };
+  const { events, settled } = await request(server, message, replies.deliveries(settle));
+  return { events, settled: settledOf(server, message, settlements, settled) };
+}
+
+export interface SettleOptions extends GroupOptions {
+  readonly settlements: readonly Settlement[];
+  /** How long the whole call may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** `POST /groups/settle`: what became of each, in their order. One attempt. */
+export async function settle(
+  server: Server,
+  { channel, group, settlements, timeoutMs, signal }: SettleOptions,
+): Promise<Settled[]> {
+  const lists = listsOf(settlements);
+  const body = JSON.stringify({ channel, group, ...lists });
+  const message = {
+    method: 'POST' as const,
+    path: `${server.prefix}/groups/settle`,
+    body,
+    timeoutMs,
+    signal,
+  };
+  const settled = await request(server, message, replies.settledLists(lists));
+  return settledOf(server, message, settlements, settled);
+}
+
+function settledOf(
+  server: Server,
+  message: HttpRequest,
+  settlements: readonly Settlement[],
+  lists: replies.SettledLists,
+): Settled[] {
+  return inOrderOf(settlements, lists).map((result) =>
+    'error' in result ? refusalIn(result.error, labelOf(server, message)) : result.status,
+  );
+}
+
+export interface GroupsOptions extends CallOptions {
+  readonly channel: string;
+}
+
+/** `GET /groups`: the groups of a channel and of its types, each with its settings and how it is. */
+export async function groups(server: Server, { channel, signal }: GroupsOptions): Promise<GroupState[]> {
+  checkText('channel', channel);
+  return get(server, '/groups', replies.GROUP_STATES, { query: queryOf({ channel }), signal });
+}
+
+export interface RedriveOptions extends GroupOptions {
+  /** Of the events; undefined: the oldest dead letters. */
+  readonly ids?: readonly number[] | undefined;
+  /** The most events. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** `POST /groups/redrive`: the ids of what is handed out again. One attempt: another one would tell what is left. */
+export async function redrive(server: Server, options: RedriveOptions): Promise<number[]> {
+  const { channel, group, ids, limit, signal } = options;
+  for (const [name, value] of Object.entries({ channel, group })) checkText(name, value);
+  const body = JSON.stringify({ channel, group, ids, limit });
+  const path = `${server.prefix}/groups/redrive`;
+  const message = { method: 'POST' as const, path, body, timeoutMs: server.sendTimeoutMs, signal };
+  return request(server, message, replies.REDRIVEN);
 }
 
 /** `GET /ping/:token`: `pong/` and the token. */

@@ -9,14 +9,11 @@ import { emitSafely } from './emit-safely.js';
 import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import type { ResolvedOptions } from './options.js';
-import { Pace } from './pace.js';
+import { type Pace, paceOf } from './pace.js';
 import { Poller, type PollerHost } from './poller.js';
 import type { RunningWork } from './running-work.js';
 import { SharedStream } from './shared-stream.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
-
-/** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
-const EARLY_REPLY_BOUNDS = { baseMs: 50, maxMs: 1000, slowMs: 1000 };
 
 /** The client that the readers belong to. */
 export interface ReadersHost {
@@ -137,7 +134,7 @@ export class ChannelReaders {
   }
 
   #pace(): Pace {
-    return new Pace(new Backoff(this.#host.options.backoff), new Backoff(EARLY_REPLY_BOUNDS));
+    return paceOf(this.#host.options.backoff);
   }
 
   #makePollerHost(): PollerHost {

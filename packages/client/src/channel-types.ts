@@ -25,8 +25,24 @@ export interface AnyEvent {
 /** What a client without a type argument works with: every channel, every event. */
 export type AnyChannels = Record<string, AnyEvent>;
 
-/** The names of the channels in a map. */
-export type ChannelOf<Channels> = string & Exclude<keyof Channels, SpecialName>;
+/** The names of the channels in a map, and of their types (`orders:paid` if the map has `orders`). */
+export type ChannelOf<Channels> = MappedName<Channels> | `${MappedName<Channels>}:${string}`;
+
+type MappedName<Channels> = string & Exclude<keyof Channels, SpecialName>;
+
+/**
+ * What a map says of the events of a channel: itself, or else, of `orders:paid`, what it says of `orders`; of several kinds of events
+ * those whose type is `paid`, if it has such.
+ */
+export type EventOf<Channels, Name> = Name extends keyof Channels
+  ? Channels[Name]
+  : Name extends `${infer Channel}:${infer Type}`
+    ? Channel extends keyof Channels
+      ? OfType<Channels[Channel], Type>
+      : never
+    : never;
+
+type OfType<E, Type> = [Extract<E, { type: Type }>] extends [never] ? E : Extract<E, { type: Type }>;
 
 /** An event as `send` takes it. An `id` and a `timestamp` in the declared type are left to the server. */
 export type Outgoing<E> = E extends unknown
@@ -97,5 +113,5 @@ export type EventName<Channels> = SpecialName | ChannelOf<Channels> | symbol;
 export type ListenerOf<Channels, Name> = Name extends SpecialName
   ? SpecialListeners[Name]
   : Name extends ChannelOf<Channels>
-    ? (event: Incoming<Channels[Name]>, channel: Name) => unknown
+    ? (event: Incoming<EventOf<Channels, Name>>, channel: Name) => unknown
     : PlainListener;

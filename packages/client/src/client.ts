@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, setMaxListeners } from 'node:events';
-import { appendOf, batchOf, latest } from './api.js';
+import { appendOf, batchOf, groups, latest, redrive } from './api.js';
 import { ChannelReaders } from './channel-readers.js';
 import {
   type AnyChannels,
@@ -8,6 +8,7 @@ import {
   checkNotSpecial,
   type EventHeader,
   type EventName,
+  type EventOf,
   type Incoming,
   isSpecial,
   type ListenerOf,
@@ -18,11 +19,13 @@ import { checkText } from './checks.js';
 import { emitSafely } from './emit-safely.js';
 import { type EnvironmentOptions, withEnvironment } from './environment-options.js';
 import { RequestError } from './errors.js';
+import type { GroupState } from './group-settings.js';
 import { type ClientOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { RunningWork } from './running-work.js';
 import { type Callback, checkCallback, settled } from './send-callback.js';
 import { Sender } from './sender.js';
 import type { EventStream, StreamOptions } from './stream.js';
+import { Worker, type WorkHandler, type WorkOptions } from './worker.js';
 
 /** Options of `send` and `sendBatch`. */
 export interface SendOptions {
@@ -54,11 +57,15 @@ export type SendCallback = Callback<EventHeader>;
 export class Client<
   Channels extends { [Name in keyof Channels]: object } = AnyChannels,
 > extends EventEmitter {
+  readonly #clientId: string;
   readonly #options: ResolvedOptions;
   readonly #work = new RunningWork(() => this.#idle());
   readonly #sender: Sender;
   readonly #readers: ChannelReaders;
+  readonly #workers = new Set<{ close(): Promise<void> }>();
   readonly #abort = new AbortController();
+  /** Nothing can be sent any more. */
+  #isClosed = false;
   /** Some channel was listened to since the last `drain`. */
   #listened = false;
   #closing: Promise<void> | undefined;
@@ -71,6 +78,7 @@ export class Client<
   constructor(clientId: string, options: ClientOptions) {
     super();
     checkText('clientId', clientId);
+    this.#clientId = clientId;
     this.#options = { ...resolveOptions(options), instance: randomBytes(6).toString('base64url') };
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
@@ -115,22 +123,22 @@ export class Client<
   // First, so that the parameters of a callback get their types.
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     callback: SendCallback,
   ): void;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     options?: SendOptions,
   ): Promise<EventHeader>;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     callback: SendCallback | undefined,
   ): void;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
-    event: Outgoing<Channels[Name]>,
+    event: Outgoing<EventOf<Channels, Name>>,
     options: SendOptions,
     callback: SendCallback | undefined,
   ): void;
@@ -153,22 +161,22 @@ export class Client<
    */
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     callback: Callback<EventHeader[]>,
   ): void;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     options?: SendOptions,
   ): Promise<EventHeader[]>;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     callback: Callback<EventHeader[]> | undefined,
   ): void;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
-    events: readonly Outgoing<Channels[Name]>[],
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
     options: SendOptions,
     callback: Callback<EventHeader[]> | undefined,
   ): void;
@@ -199,11 +207,56 @@ export class Client<
   stream<Name extends ChannelOf<Channels>>(
     channel: Name,
     options: StreamOptions = {},
-  ): EventStream<Incoming<Channels[Name]>> {
+  ): EventStream<Incoming<EventOf<Channels, Name>>> {
     checkText('channel', channel);
     checkNotSpecial(channel);
     // What the events of a channel hold is the caller's promise.
-    return this.#readers.stream(channel, options) as EventStream<Incoming<Channels[Name]>>;
+    return this.#readers.stream(channel, options) as EventStream<Incoming<EventOf<Channels, Name>>>;
+  }
+
+  /**
+   * One of the workers who share the events of a channel as a group. An event is acknowledged when the promise of the handler resolves;
+   * if it rejects, or the process is gone, the event is delivered again after a pause, to any worker of the group, and is a dead
+   * letter after `maxDeliveries`. The settings in the options are those of the group: what is not given there has its default; if
+   * none is given the group keeps those that it has.
+   *
+   * @throws TypeError if an argument is wrong
+   */
+  work<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    options: WorkOptions,
+    handler: WorkHandler<Incoming<EventOf<Channels, Name>>>,
+  ): Worker<Incoming<EventOf<Channels, Name>>> {
+    checkText('channel', channel);
+    checkNotSpecial(channel);
+    if (this.#closing) throw new Error(`Cannot work on ${JSON.stringify(channel)}: the client is closed`);
+    const host = {
+      clientId: this.#clientId,
+      options: this.#options,
+      activity: this.#work,
+      closed: () => this.#workers.delete(worker),
+    };
+    const worker: Worker<Incoming<EventOf<Channels, Name>>> = new Worker(host, channel, options, handler);
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** The groups of a channel and of its types, and how they are. Fails and is repeated as `send` is. */
+  groups(channel: ChannelOf<Channels>): Promise<GroupState[]> {
+    return this.#request(channel, () => groups(this.#options, { channel, signal: this.#abort.signal }));
+  }
+
+  /**
+   * Dead letters of a group are handed out again, as if they had not been delivered yet: those of the events `ids`, or the oldest, at most
+   * `limit` (default: as many as there are ids, else 100). Resolves with the ids of the events. One attempt.
+   */
+  redrive(
+    channel: ChannelOf<Channels>,
+    group: string,
+    { ids, limit }: { ids?: readonly number[] | undefined; limit?: number | undefined } = {},
+  ): Promise<number[]> {
+    const { signal } = this.#abort;
+    return this.#request(channel, () => redrive(this.#options, { channel, group, ids, limit, signal }));
   }
 
   /**
@@ -213,17 +266,17 @@ export class Client<
   getLatestEvents<Name extends ChannelOf<Channels>>(
     channel: Name,
     limit?: number,
-  ): Promise<Incoming<Channels[Name]>[]>;
+  ): Promise<Incoming<EventOf<Channels, Name>>[]>;
   getLatestEvents<Name extends ChannelOf<Channels>>(
     channel: Name,
     limit: number | undefined,
-    callback: Callback<Incoming<Channels[Name]>[]> | undefined,
+    callback: Callback<Incoming<EventOf<Channels, Name>>[]> | undefined,
   ): void;
   getLatestEvents(
     channel: string,
     limit?: number,
-    callback?: Callback<Incoming<Channels[ChannelOf<Channels>]>[]>,
-  ): Promise<Incoming<Channels[ChannelOf<Channels>]>[]> | undefined {
+    callback?: Callback<Incoming<EventOf<Channels, ChannelOf<Channels>>>[]>,
+  ): Promise<Incoming<EventOf<Channels, ChannelOf<Channels>>>[]> | undefined {
     checkCallback(callback);
     const { signal } = this.#abort;
     const events = this.#request(channel, () => latest(this.#options, { channel, limit, signal }));
@@ -231,8 +284,8 @@ export class Client<
   }
 
   /**
-   * Stops listening and aborts the requests that are running: those of channels silently, `send`s fail with the code
-   * `Closed`. Ends streams. Tells the server what was received, for at most `closeTimeoutMs`, so that another client with
+   * Closes the workers, whose handlers may go on sending until they have ended. Stops listening and aborts the requests that are
+   * running: those of channels silently, `send`s fail with the code `Closed`. Ends streams. Tells the server what was received, for at most `closeTimeoutMs`, so that another client with
    * this id does not get it again. Resolves when nothing is left; calling it again gives the same promise. Afterwards,
    * channels cannot be listened or sent to.
    */
@@ -314,7 +367,7 @@ export class Client<
 
   async #request<Result>(channel: string, run: () => Promise<Result>): Promise<Result> {
     checkNotSpecial(channel);
-    if (this.#closing) {
+    if (this.#isClosed) {
       throw new RequestError('Cannot send: the client is closed', { code: 'Closed', maybeProcessed: false });
     }
     return this.#work.during(run);
@@ -335,8 +388,10 @@ export class Client<
     });
     // Counts as activity itself, so that the client becomes idle, and says so, after this and not before.
     await this.#work.during(async () => {
+      this.#isClosed = this.#workers.size === 0;
       // Until here `#closing` is not set: pollers would believe that they go on.
-      await undefined;
+      await Promise.all([...this.#workers].map((worker) => worker.close()));
+      this.#isClosed = true;
       this.#abort.abort();
       this.#readers.allHandlersChanged();
       for (const channel of this.#readers.channels) super.removeAllListeners(channel);

@@ -26,6 +26,11 @@ export interface RequestFailure {
   cause?: unknown;
 }
 
+/** Whether a server that answers this status has done what was asked for. */
+export function isSuccess(statusCode: number | undefined): boolean {
+  return statusCode === 200 || statusCode === 201;
+}
+
 /**
  * Whether a server that answers this status may have carried out the request. A 503 too: the store may have gone away
  * between storing and saying so.
@@ -48,7 +53,7 @@ export class RequestError extends Error {
    * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed),
    * `EventsMissed` and `StoreRewound` (the request succeeded, and showed that events are lost to this client), `HandlerRejected`
    * (a promise that a handler had returned was rejected, with `cause`), `CursorShared` (other processes read the channel under
-   * the same `clientId`).
+   * the same `clientId`), `LeaseLost` (of a worker: the event was, or will be, handed out again).
    */
   readonly code: string;
 

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { INSTANCE_HEADER } from '@ganomede/events-protocol';
 import { parseRetryAfter } from './backoff.js';
-import { MAX_ERROR_BODY_BYTES, mayBeProcessed, RequestError } from './errors.js';
+import { isSuccess, MAX_ERROR_BODY_BYTES, mayBeProcessed, RequestError } from './errors.js';
 import type { Server } from './options.js';
 
 /** The largest reply that is read, in bytes. A hundred events of the largest size that a server takes by default fit. */
@@ -17,15 +17,15 @@ interface RequestBase {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A read; it may be repeated freely. */
+/** What has no body; it may be repeated freely. */
 export interface GetRequest extends RequestBase {
-  readonly method: 'GET';
+  readonly method: 'GET' | 'DELETE';
   readonly query?: URLSearchParams;
 }
 
 /** A write; the server does the same for a repetition as for the first. `body` is JSON text. */
 export interface PostRequest extends RequestBase {
-  readonly method: 'POST';
+  readonly method: 'POST' | 'PUT';
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -129,7 +129,7 @@ class Exchange {
   }
 
   #limitBody(response: http.IncomingMessage): void {
-    if (response.statusCode !== 200 && this.#body.size >= MAX_ERROR_BODY_BYTES) {
+    if (!isSuccess(response.statusCode) && this.#body.size >= MAX_ERROR_BODY_BYTES) {
       // Enough to say what came; the rest is not worth reading.
       this.#complete(response);
       this.#end();
@@ -153,7 +153,7 @@ class Exchange {
   #complete(response: http.IncomingMessage): void {
     // A server that refuses early may reset the connection behind its answer, which says more than the reset. A reply that
     // is no refusal may have been cut off by it.
-    const isRefusal = response.statusCode !== 200;
+    const isRefusal = !isSuccess(response.statusCode);
     if (this.#outcome !== undefined && !(isRefusal && this.#isCut)) return;
     this.#outcome = {
       reply: {
@@ -210,7 +210,7 @@ class Exchange {
 export function send(server: Server, message: HttpRequest): http.ClientRequest {
   const client = server.protocol === 'https:' ? https : http;
   const request = client.request(optionsOf(server, message));
-  request.end(message.method === 'POST' ? message.body : undefined);
+  request.end('body' in message ? message.body : undefined);
   return request;
 }
 
@@ -220,14 +220,14 @@ function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
     protocol: server.protocol,
     hostname: server.hostname,
     port: server.port,
-    path: message.method === 'GET' && message.query?.size ? `${message.path}?${message.query}` : message.path,
+    path: 'query' in message && message.query?.size ? `${message.path}?${message.query}` : message.path,
     method: message.method,
     agent: server.agent,
     headers: {
       Accept: 'application/json',
       Authorization: `Bearer ${server.secret}`,
       ...(server.instance !== undefined && { [INSTANCE_HEADER]: server.instance }),
-      ...(message.method === 'POST' && {
+      ...('body' in message && {
         'Content-Type': 'application/json',
         'Content-Length': Buffer.byteLength(message.body),
         ...message.headers,

@@ -6,6 +6,7 @@ export type {
   ChannelOf,
   Cycle,
   EventName,
+  EventOf,
   Incoming,
   ListenerOf,
   Outgoing,
@@ -15,7 +16,10 @@ export { Client, type SendCallback, type SendOptions } from './client.js';
 export { Cursor, type CursorPosition, type CursorQuery } from './cursor.js';
 export type { EnvironmentOptions } from './environment-options.js';
 export { type ReportedPosition, RequestError } from './errors.js';
+export type { GroupSettings, GroupState } from './group-settings.js';
+export type { Delivery } from './held-event.js';
 export { type IndexEvents, IndexerClient, type IndexerClientOptions } from './indexer-client.js';
 export type { ClientOptions } from './options.js';
 export type { Callback } from './send-callback.js';
 export type { EventStream, StreamOptions } from './stream.js';
+export type { Worker, WorkerListeners, WorkHandler, WorkOptions } from './worker.js';

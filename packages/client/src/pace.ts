@@ -1,8 +1,16 @@
-import type { Backoff } from './backoff.js';
+import { Backoff, type BackoffBounds } from './backoff.js';
 import { mayYetSucceed, RequestError } from './errors.js';
 
 /** An empty reply that takes less than this many milliseconds did not wait for an event. */
 const EARLY_REPLY_MS = 50;
+
+/** How a server is slowed down that answers "nothing new" without waiting. Milliseconds. */
+const EARLY_REPLY_BOUNDS: BackoffBounds = { baseMs: 50, maxMs: 1000, slowMs: 1000 };
+
+/** The pace of one who reads; `bounds`: of the pauses after failed reads. */
+export function paceOf(bounds: BackoffBounds): Pace {
+  return new Pace(new Backoff(bounds), new Backoff(EARLY_REPLY_BOUNDS));
+}
 
 /** When the next read of a channel may begin. */
 export class Pace {

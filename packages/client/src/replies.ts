@@ -9,8 +9,10 @@ import type {
 import { CURSOR_SHARED_HEADER, EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
 import type { EventPage } from './event-page.js';
+import type { GroupState } from './group-settings.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
+import type { SettlementKind, SettlementLists } from './settlement.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
 const CURSOR_SHARED = CURSOR_SHARED_HEADER.toLowerCase();
@@ -119,6 +121,78 @@ export function cursorResults(count: number): Expected<CursorResult[]> {
 }
 
 export type CursorResult = { readonly after: number; readonly shared?: true } | { readonly error: ErrorBody };
+/** An event that a worker is given. */
+export interface DeliveredEvent extends Event {
+  readonly delivery: {
+    readonly token: string;
+    readonly count: number;
+    readonly maxDeliveries: number;
+    readonly leaseMs: number;
+  };
+}
+
+export type SettledStatus = 'done' | 'stale';
+export type SettledLists = {
+  readonly [Kind in SettlementKind]?: readonly ({ status: SettledStatus } | { error: ErrorBody })[];
+};
+
+/** What `POST /groups/receive` brings; `settle`: what it has settled. */
+export function deliveries(
+  settle: SettlementLists | undefined,
+): Expected<{ events: DeliveredEvent[]; settled: SettledLists }> {
+  return {
+    what: 'events with a delivery',
+    read: (json) => {
+      const { events, settled = {} } = isObject(json) ? json : {};
+      if (!areAscending(events) || !events.every(isDelivered)) return undefined;
+      return isSettled(settled, settle ?? {}) ? { events, settled } : undefined;
+    },
+  };
+}
+
+/** What `POST /groups/settle` brings. */
+export function settledLists(lists: SettlementLists): Expected<SettledLists> {
+  return {
+    what: 'the status of each settlement, or an error',
+    read: (json) => (isSettled(json, lists) ? json : undefined),
+  };
+}
+
+export const GROUP_STATES: Expected<GroupState[]> = {
+  what: 'groups {channel, group, settings, …}',
+  read: (json) =>
+    Array.isArray(json) &&
+    json.every((state) => hasTexts(state, 'channel', 'group') && isObject(state.settings))
+      ? json
+      : undefined,
+};
+
+export const REDRIVEN: Expected<number[]> = {
+  what: 'the ids of events {ids}',
+  read: (json) => {
+    const ids = isObject(json) ? json.ids : undefined;
+    return Array.isArray(ids) && ids.every(Number.isSafeInteger) ? ids : undefined;
+  },
+};
+
+function isDelivered(event: Event): event is DeliveredEvent {
+  const { delivery } = event as { delivery?: unknown };
+  if (!isObject(delivery) || typeof delivery.token !== 'string') return false;
+  return [delivery.count, delivery.maxDeliveries, delivery.leaseMs].every(Number.isSafeInteger);
+}
+
+function isSettled(json: unknown, lists: SettlementLists): json is SettledLists {
+  if (!isObject(json)) return false;
+  return Object.entries(lists).every(([kind, { length }]) => {
+    const results = json[kind];
+    const isResult = (result: unknown) =>
+      isObject(result) &&
+      (result.status === 'done' ||
+        result.status === 'stale' ||
+        (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+    return Array.isArray(results) && results.length === length && results.every(isResult);
+  });
+}
 
 export const EVENTS: Expected<Event[]> = {
   what: 'events with ascending ids',

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
+import { isSuccess, MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
 import { exchange, type HttpRequest, labelOf, type Reply } from './http-exchange.js';
 import type { Server } from './options.js';
 
@@ -39,7 +39,7 @@ export async function request<Content>(
 }
 
 function contentOf<Content>({ statusCode, headers, body }: Reply, expected: Expected<Content>) {
-  if (statusCode !== 200) return undefined;
+  if (!isSuccess(statusCode)) return undefined;
   const json = parsed(body.toString('utf8'));
   return json === undefined ? undefined : expected.read(json, headers);
 }
@@ -51,7 +51,7 @@ export function refusalOf(
   what: string,
 ): RequestError {
   const text = body.toString('utf8');
-  if (statusCode === 200) {
+  if (isSuccess(statusCode)) {
     return new RequestError(`${label}: expected ${what}, got ${excerpt(text)}`, {
       code: 'InvalidReply',
       statusCode,

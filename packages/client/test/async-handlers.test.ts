@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { RequestError } from '../src/index.js';
+import type { Client, RequestError } from '../src/index.js';
 import { events, type HostileServer, json } from './hostile-server.js';
 import { clientOf, emitted, startServer, uncaught } from './setup.js';
 
@@ -42,7 +42,7 @@ interface PromiseWithResolvers<T> {
   reject: (reason: unknown) => void;
 }
 
-const errorsOf = (client: ReturnType<typeof clientOf>) => {
+const errorsOf = (client: Client) => {
   const errors: RequestError[] = [];
   client.on('error', (error: RequestError) => errors.push(error));
   return errors;

@@ -5,12 +5,14 @@ import { formatWithOptions } from 'node:util';
 import ts from 'typescript';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as door from '../src/index.js';
+import { Worker } from '../src/worker.js';
 import { startRealServer } from './real-server.js';
 import { cleanUp } from './setup.js';
 
 const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 const guide = read('README.md');
 const reference = read('docs/reference.md');
+const sharing = read('../../docs/sharing-work.md');
 const SECRET = 'my-api-secret-token';
 
 interface Block {
@@ -21,7 +23,7 @@ interface Block {
   readonly prints: readonly string[];
 }
 
-const blocks: Block[] = [guide, reference].flatMap((text) =>
+const blocks: Block[] = [guide, reference, sharing].flatMap((text) =>
   text.split(/^(?=##+ )/m).flatMap((section) =>
     [...section.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', code = '']) => ({
       heading: /^#+ (.*)/.exec(section)?.[1] ?? '',
@@ -148,6 +150,11 @@ describe('nothing is left out', () => {
     'ClientOptions',
     'SendOptions',
     'StreamOptions',
+    'WorkOptions',
+    'Delivery',
+    'WorkerListeners',
+    'GroupSettings',
+    'GroupState',
     'IndexerClientOptions',
     'RequestFailure',
     'ReportedPosition',
@@ -162,7 +169,7 @@ describe('nothing is left out', () => {
   });
 
   test('every method', () => {
-    const methods = [door.Client, door.IndexerClient, door.Cursor]
+    const methods = [door.Client, door.IndexerClient, door.Cursor, Worker]
       .flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
       .filter((name) => name !== 'constructor');
     expect(methods).toContain('stream');
@@ -198,7 +205,17 @@ describe('every link', () => {
   test.each([
     { from: 'README.md', text: guide, targets: { '': guide, 'docs/reference.md': reference } },
     { from: 'docs/reference.md', text: reference, targets: { '': reference, '../README.md': guide } },
-  ])('within $from and to the other leads somewhere', ({ text, targets }) => {
+    {
+      from: 'the guide to sharing work',
+      text: sharing,
+      targets: {
+        '': sharing,
+        '../packages/client/docs/reference.md': reference,
+        '../API.md': read('../../API.md'),
+        'reliability.md': read('../../docs/reliability.md'),
+      },
+    },
+  ])('within $from and to others leads somewhere', ({ text, targets }) => {
     const links = [...text.matchAll(/\]\((?!https:)([^)#]*)(?:#([^)]*))?\)/g)];
     expect(links).not.toEqual([]);
     const dead = links.filter(([, file = '', anchor]) => {

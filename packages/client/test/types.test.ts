@@ -219,3 +219,77 @@ test('options are checked', () => {
     () => new Client('c', { secret: 's', hostname: process.env.HOST, port: undefined }),
   );
 });
+
+interface OrderPaid {
+  type: 'paid';
+  data: { order: number };
+}
+interface OrderSent {
+  type: 'sent';
+  data: { parcel: string };
+}
+
+test('the types of a channel have its events, or those of that type if they are told apart', () => {
+  const orders = new Client<{ orders: OrderPaid | OrderSent; 'orders:lost': UserEvent }>('c', {
+    secret: 's',
+  });
+  unsent(
+    () =>
+      orders.on('orders:paid', (event, channel) => {
+        expectTypeOf(event.data).toEqualTypeOf<{ order: number }>();
+        expectTypeOf(event.type).toEqualTypeOf<'paid'>();
+        expectTypeOf(channel).toEqualTypeOf<'orders:paid'>();
+      }),
+    () => orders.on('orders:lost', ({ data }) => expectTypeOf(data).toEqualTypeOf<{ username: string }>()),
+    () => orders.on('orders:x:y', ({ type }) => expectTypeOf(type).toEqualTypeOf<'paid' | 'sent'>()),
+    () => typed.on('users/v1:add', ({ data }) => expectTypeOf(data).toEqualTypeOf<{ username: string }>()),
+    () => orders.send('orders:paid', { from: 'x', type: 'paid', data: { order: 1 } }),
+    // @ts-expect-error those are the data of another type
+    () => orders.send('orders:paid', { from: 'x', type: 'paid', data: { parcel: 'p' } }),
+    // @ts-expect-error no such channel
+    () => orders.send('order:paid', { from: 'x', type: 'paid', data: { order: 1 } }),
+    async () => {
+      for await (const { data } of orders.stream('orders:sent')) {
+        expectTypeOf(data).toEqualTypeOf<{ parcel: string }>();
+      }
+    },
+  );
+});
+
+test('workers are typed per channel', () => {
+  const options = { group: 'g' };
+  unsent(
+    () => {
+      const worker = typed.work(
+        'users/v1',
+        { ...options, concurrency: 4, order: 'data.username' },
+        async (event, delivery) => {
+          expectTypeOf(event.data).toEqualTypeOf<{ username: string }>();
+          expectTypeOf(delivery.count).toEqualTypeOf<number>();
+          expectTypeOf(delivery.signal).toEqualTypeOf<AbortSignal>();
+          delivery.reject('spam');
+          delivery.release();
+        },
+      );
+      worker.on('failed', (event, error) => {
+        expectTypeOf(event.data).toEqualTypeOf<{ username: string }>();
+        expectTypeOf(error).toEqualTypeOf<unknown>();
+      });
+      worker.once('dead', ({ data }) => data.username);
+      worker.on('error', (error) => expectTypeOf(error).toEqualTypeOf<RequestError>());
+      expectTypeOf(worker).toExtend<AsyncDisposable>();
+    },
+    () => untyped.work('a', options, ({ data }) => data.anything.at.all),
+    () => typed.work('users/v1:add', options, ({ data }) => data.username),
+    // @ts-expect-error no such channel
+    () => typed.work('users/v2', options, () => {}),
+    // @ts-expect-error the group is required
+    () => typed.work('users/v1', {}, () => {}),
+    // @ts-expect-error no such option
+    () => typed.work('users/v1', { group: 'g', lease: 1 }, () => {}),
+    async () => {
+      expectTypeOf((await untyped.groups('a'))[0]?.pending).toEqualTypeOf<number | undefined>();
+      expectTypeOf(await untyped.redrive('a', 'g', { ids: [1] })).toEqualTypeOf<number[]>();
+    },
+  );
+});

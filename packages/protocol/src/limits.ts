@@ -12,3 +12,15 @@ export const MAX_STREAM_CHANNELS = 100;
 
 /** Most cursors in one request. */
 export const MAX_CURSORS = 10_000;
+
+/** Most settlements in one request. */
+export const MAX_SETTLEMENTS = 10_000;
+
+/** Longest lease of an event that was handed out, milliseconds: a day. */
+export const MAX_LEASE_MS = 86_400_000;
+
+/** Longest delay until an event is handed out again, milliseconds: a week. */
+export const MAX_DELAY_MS = 604_800_000;
+
+/** Longest reason that a worker gives, in characters. */
+export const MAX_REASON_LENGTH = 1_000;

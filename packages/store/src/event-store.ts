@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   type EventHeader,
   type EventInput,
@@ -12,6 +13,23 @@ import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
 import { type FoundStart, findStart } from './find-start.js';
+import { Dispatcher } from './groups/dispatcher.js';
+import {
+  assertDelayMs,
+  assertLeaseMs,
+  checkSameOrder,
+  type GivenGroupSettings,
+  resolveGroupSettings,
+  unknownGroup,
+} from './groups/group-settings.js';
+import type {
+  GroupScope,
+  GroupSettings,
+  GroupState,
+  GroupStorage,
+  Settlement,
+} from './groups/group-storage.js';
+import { Receive, type Received } from './groups/receive.js';
 import { checkSameIndex, sortIndices } from './indices/index-definition.js';
 import {
   type IndexCursor,
@@ -44,6 +62,36 @@ export interface AppendOptions {
   readonly expectedLastId?: number | undefined;
 }
 
+/** What a worker says of an event that it was given, see `Settlement`. */
+export type WorkerSettlement = Exclude<Settlement, { readonly kind: 'missed' }>;
+
+export interface ReceiveOptions {
+  /** Who works: any name. */
+  readonly clientId: string;
+  /** Most events to be given, at least 1. */
+  readonly limit: number;
+  /** How long they are the worker's, milliseconds; default: that of the group. */
+  readonly leaseMs?: number | undefined;
+  /** Where the group begins if there is none. Default: at the first event. */
+  readonly start?: Start | undefined;
+  /** Longest wait in milliseconds; 0 answers at once. */
+  readonly timeoutMs: number;
+  /** Ends the wait. What was handed out meanwhile is given back, uncounted. */
+  readonly signal?: AbortSignal | undefined;
+  /** What is to be settled in the same step, before anything is handed out. */
+  readonly settle?: readonly WorkerSettlement[] | undefined;
+}
+
+/** A group on a channel name, and how it is. */
+export interface GroupDescription extends Omit<GroupState, 'scope'> {
+  /** The channel name as on the wire, `channel:type` included. */
+  readonly channel: string;
+  readonly group: string;
+}
+
+/** Longest reason that is kept, in characters. */
+const MAX_REASON_LENGTH = 1_000;
+
 /** The calls that an observer is told of. */
 export const STORE_CALLS = [
   'append',
@@ -55,6 +103,11 @@ export const STORE_CALLS = [
   'createIndex',
   'indices',
   'readIndex',
+  'saveGroup',
+  'settle',
+  'redrive',
+  'groups',
+  'deleteGroup',
   'ping',
 ] as const;
 export type StoreCall = (typeof STORE_CALLS)[number];
@@ -91,12 +144,13 @@ export class EventStore {
   readonly #indexReader: IndexReader;
   readonly #missed: MissedNotifications | undefined;
   readonly #sweeper: Sweeper;
+  readonly #dispatcher: Dispatcher | undefined;
   readonly #observers = new Set<StoreObserver>();
   #closing: Promise<void> | undefined;
 
   /** Use `openEventStore`. */
   constructor(storage: Storage, settings: StoreSettings) {
-    const { hooks, maxEvents, maxAgeMs } = settings;
+    const { hooks, maxEvents, maxAgeMs, typedChannels } = settings;
     this.#storage = storage;
     this.#settings = settings;
     const live = new LiveChannels(storage.subscriptions);
@@ -115,6 +169,9 @@ export class EventStore {
     );
     this.#missed = storage.subscriptions && new MissedNotifications(live, storage.subscriptions);
     this.#sweeper = new Sweeper(storage, { maxEvents, maxAgeMs });
+    const { groups } = storage;
+    const assertOpen = () => this.#assertOpen();
+    this.#dispatcher = groups && new Dispatcher({ storage, groups, typedChannels, maxEvents, assertOpen });
   }
 
   /** Number of requests that wait now. */
@@ -314,6 +371,112 @@ export class EventStore {
     });
   }
 
+  /**
+   * Creates a group of workers on a channel name (`channel:type` included), which begins at `start`; changes its settings if it
+   * exists. What is not given has its default. Rejects with EventsError `InvalidContent` if a setting is beyond its
+   * bounds or dead letters would go to the channel of the group, `Conflict` if the group exists with another order, which
+   * cannot be changed.
+   */
+  saveGroup(
+    name: string,
+    group: string,
+    given: GivenGroupSettings = {},
+    start: Start = 'first',
+  ): Promise<{ readonly isNew: boolean; readonly settings: GroupSettings }> {
+    return this.#run('saveGroup', async () => {
+      const scope = this.#groupScope(name, group);
+      const settings = resolveGroupSettings(scope, given, this.#settings.typedChannels);
+      const { groups, dispatcher } = this.#groupParts();
+      const after = await dispatcher.startOf(scope, start);
+      const saved = await groups.save(scope, settings, { after, changes: true });
+      checkSameOrder(group, saved.settings, settings);
+      return saved;
+    });
+  }
+
+  /**
+   * Hands out events of a channel name to one worker of a group, which has the defaults and begins at `start` if there is
+   * none. Each is leased: until it is settled, or its lease has ended, nobody else is given it. So an event is delivered at
+   * least once; once it was acknowledged it is not again. Those whose turn has come again come first, then new ones.
+   *
+   * If there is nothing to hand out it waits: an append, what others release, and leases that end wake it. It resolves without
+   * events after `timeoutMs`, when `signal` aborts, and when the store closes. Rejects if the store is away when it begins, and
+   * then what was to be settled may be settled or not; once it waits it waits on.
+   *
+   * An event that was delivered too often is noticed, and its dead letter written, when somebody receives, whoever that is.
+   */
+  async receive(name: string, group: string, options: ReceiveOptions): Promise<Received> {
+    const { clientId, limit, leaseMs, start, timeoutMs, signal, settle = [] } = options;
+    const scope = this.#groupScope(name, group);
+    assertLength('Client ID', clientId);
+    assertLeaseMs(leaseMs);
+    const settlements = settle.map(checkedSettlement);
+    const { dispatcher } = this.#groupParts();
+    this.#storage.assertReachable?.(scope.channel);
+    const take = { clientId, limit, leaseMs, token: randomBytes(12).toString('base64url') };
+    const receive = new Receive({ scope, take, start, settle: settlements, timeoutMs, signal }, dispatcher);
+    receive.start(this.#polls);
+    return receive.received;
+  }
+
+  /**
+   * Takes what a worker says of events that it was given. Resolves with whether each held; one that does not (its lease has ended
+   * and the event was given to another, or it was settled before) changes nothing. Once this has resolved the dead letters of
+   * events that it has ended are written, unless their channel is out of reach: then whoever receives writes them.
+   * Rejects with EventsError `ResourceNotFound` if there is no such group.
+   */
+  settle(name: string, group: string, settlements: readonly WorkerSettlement[]): Promise<readonly boolean[]> {
+    return this.#run('settle', async () => {
+      const scope = this.#groupScope(name, group);
+      const settle = settlements.map(checkedSettlement);
+      const { dispatcher } = this.#groupParts();
+      const answer = await dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true });
+      if (answer === undefined) throw unknownGroup(scope, name);
+      return answer.settled;
+    });
+  }
+
+  /**
+   * Hands out dead letters of a group again, as if they had not been delivered yet: those of the events `ids`, or the oldest; at
+   * most `limit`. The dead letters themselves stay in their channel. Resolves with the ids of their events, ascending. Rejects
+   * with EventsError `ResourceNotFound` if there is no such group.
+   */
+  redrive(
+    name: string,
+    group: string,
+    { ids, limit }: { readonly ids?: readonly number[] | undefined; readonly limit: number },
+  ): Promise<readonly number[]> {
+    return this.#run('redrive', async () => {
+      const scope = this.#groupScope(name, group);
+      const redriven = await this.#groupParts().groups.redrive(scope, { ids, limit });
+      if (redriven === undefined) throw unknownGroup(scope, name);
+      return redriven;
+    });
+  }
+
+  /** The groups on a channel name; on a channel without a type also those on its types. Sorted by channel name and group. */
+  groups(name: string): Promise<GroupDescription[]> {
+    return this.#run('groups', async () => {
+      const { channel, type } = this.#scope(name);
+      const states = await this.#groupParts().groups.list(channel);
+      return states
+        .filter(({ scope }) => type === undefined || scope.type === type)
+        .map(({ scope, ...state }) => ({
+          channel: scope.type === undefined ? channel : `${channel}:${scope.type}`,
+          group: scope.group,
+          ...state,
+        }))
+        .sort((a, b) => compare(a.channel, b.channel) || compare(a.group, b.group));
+    });
+  }
+
+  /** Removes a group with everything of it; its dead letters stay in their channel. Whether there was one. */
+  deleteGroup(name: string, group: string): Promise<boolean> {
+    return this.#run('deleteGroup', async () =>
+      this.#groupParts().groups.delete(this.#groupScope(name, group)),
+    );
+  }
+
   /** Resolves if the store can be reached now. */
   ping(): Promise<void> {
     return this.#run('ping', async () => {
@@ -331,7 +494,7 @@ export class EventStore {
   async #close(): Promise<void> {
     this.#live.close();
     this.#missed?.close();
-    await Promise.all([this.#sweeper.close(), this.#indexReader.idle()]);
+    await Promise.all([this.#sweeper.close(), this.#indexReader.idle(), this.#dispatcher?.idle()]);
     await this.#storage.close();
   }
 
@@ -351,6 +514,18 @@ export class EventStore {
   #indexScope({ channel: name, field }: IndexDefinition): IndexScope {
     const { channel, type } = this.#scope(name);
     return { channel, type, field };
+  }
+
+  #groupScope(name: string, group: string): GroupScope {
+    const { channel, type } = this.#scope(name);
+    assertLength('group', group);
+    return { channel, type, group };
+  }
+
+  #groupParts(): { groups: GroupStorage; dispatcher: Dispatcher } {
+    const { groups } = this.#storage;
+    if (groups && this.#dispatcher) return { groups, dispatcher: this.#dispatcher };
+    throw new EventsError('Internal', 'The storage has no groups');
   }
 
   #assertOpen(): void {
@@ -374,6 +549,19 @@ export class EventStore {
 /** What every method of a closed store rejects with. */
 export function storeClosed(): EventsError {
   return new EventsError('ServiceUnavailable', 'The event store is closed');
+}
+
+/** @throws EventsError `InvalidContent` if a time in it is beyond its bounds */
+function checkedSettlement(settlement: WorkerSettlement): WorkerSettlement {
+  if (settlement.kind === 'extend') assertLeaseMs(settlement.leaseMs);
+  if (settlement.kind === 'release') assertDelayMs(settlement.delayMs);
+  if (!('reason' in settlement) || settlement.reason === undefined) return settlement;
+  return { ...settlement, reason: settlement.reason.slice(0, MAX_REASON_LENGTH) };
+}
+
+/** In the order of their UTF-16 code units. */
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 function unexpectedLastId(name: string, expected: number | undefined, lastId: number): EventsError {

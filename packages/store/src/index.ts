@@ -5,12 +5,15 @@ export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
 export {
   type AppendOptions,
   EventStore,
+  type GroupDescription,
   type LatestCursor,
   openEventStore,
+  type ReceiveOptions,
   STORE_CALLS,
   type StoreCall,
   type StoreObserver,
   storeClosed,
+  type WorkerSettlement,
 } from './event-store.js';
 export { Epochs, type NewEpoch } from './events/epochs.js';
 export {
@@ -25,6 +28,54 @@ export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export type { FoundStart } from './find-start.js';
+export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
+export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
+export type {
+  EntryRecord,
+  GroupOrder,
+  GroupRecord,
+  GroupRecordKind,
+  GroupRecordKinds,
+  GroupRecords,
+  OrderedEvent,
+  ValueRecord,
+} from './groups/group-records.js';
+export {
+  DEFAULT_GROUP_SETTINGS,
+  GROUP_LIMITS,
+  NO_DEAD_LETTERS,
+  unknownGroup,
+} from './groups/group-settings.js';
+export {
+  buryInGroup,
+  type GroupChannel,
+  type GroupClock,
+  redriveInGroup,
+  type Stepped,
+  saveGroup,
+  stateOfGroup,
+  workInGroup,
+} from './groups/group-step.js';
+export {
+  BURIAL_MS,
+  type BuriedEvent,
+  type DyingEvent,
+  type FoundEvents,
+  type GroupScope,
+  type GroupSettings,
+  type GroupState,
+  type GroupStorage,
+  type GroupWork,
+  type GroupWorked,
+  LEASE_ENDED,
+  MAX_DYING,
+  MAX_ENDED,
+  MAX_HELD_BACK,
+  type Settlement,
+  type Take,
+  type TakenEvent,
+} from './groups/group-storage.js';
+export type { Received } from './groups/receive.js';
 export {
   INDEX_STEP,
   type IndexCursor,

@@ -37,6 +37,12 @@ export interface Storage {
    */
   scan(scan: Scan): Promise<EventPage>;
 
+  /**
+   * The JSON texts of events by their ids, in the order of the ids; undefined for those that the channel does not keep. Present if
+   * `groups` is.
+   */
+  eventsById?(channel: string, ids: readonly number[]): Promise<readonly (Buffer | undefined)[]>;
+
   /** Throws EventsError `ServiceUnavailable` if the channel is known to be out of reach now. Absent: it never is. */
   assertReachable?(channel: string): void;
 

@@ -18,6 +18,11 @@ const CALLS: readonly (readonly [string, (store: EventStore) => Promise<unknown>
   ['createIndex', (store) => store.createIndex(index)],
   ['indices', (store) => store.indices()],
   ['readIndex', (store) => store.readIndex({ id: 'types', value: 't', limit: 1 })],
+  ['saveGroup', (store) => store.saveGroup('a', 'g')],
+  ['settle', (store) => store.settle('a', 'g', [])],
+  ['redrive', (store) => store.redrive('a', 'g', { limit: 1 })],
+  ['groups', (store) => store.groups('a')],
+  ['deleteGroup', (store) => store.deleteGroup('a', 'g')],
   ['ping', (store) => store.ping()],
 ];
 
@@ -48,6 +53,7 @@ const names: [what: string, call: (store: EventStore, name: string) => Promise<u
   ['Channel', (store, channel) => store.read({ channel, after: 0, limit: 1 })],
   ['Client ID', (store, clientId) => store.saveCursor(clientId, 'a', 1)],
   ['index ID', (store, id) => store.createIndex({ ...index, id })],
+  ['group', (store, group) => store.saveGroup('a', group)],
   ['field', (store, field) => store.createIndex({ ...index, field })],
 ];
 

@@ -17,6 +17,7 @@ export const openapiDocument = fp(async (fastify: FastifyInstance) => {
       },
       tags: [
         { name: 'events', description: 'Publish and receive' },
+        { name: 'groups', description: 'Share the work: each event for one of the workers of a group' },
         { name: 'indices', description: 'Find events by the value of a field' },
         { name: 'server', description: 'About this server' },
         { name: 'operations', description: 'For those who run the server' },

@@ -10,7 +10,7 @@ const text = (title: string, examples: string[]) =>
   Type.String({ title, description: 'a non-empty string', minLength: 1, examples });
 
 /** Given by the server, strictly increasing within a channel, never reused. */
-const EventId = Type.Integer({
+export const EventId = Type.Integer({
   title: 'id',
   description: 'a positive integer',
   minimum: 1,

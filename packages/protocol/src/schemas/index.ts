@@ -4,6 +4,22 @@ export { CursorsBody, CursorsReply, FindCursorQuery, FindCursorReply, SeenCursor
 export { ErrorBody } from './error-body.js';
 export { Event, EventHeader, EventInput } from './event.js';
 export {
+  DeleteGroupQuery,
+  DeleteGroupReply,
+  GroupState,
+  ListGroupsQuery,
+  ListGroupsReply,
+  ReceiveBody,
+  ReceiveReply,
+  RedriveBody,
+  RedriveReply,
+  SaveGroupBody,
+  SaveGroupReply,
+  SettleBody,
+  Settlement,
+  SettleReply,
+} from './groups.js';
+export {
   CreateIndexBody,
   CreateIndexReply,
   IndexDefinition,

@@ -29,3 +29,6 @@ export const IndexField = name(
   ['data.username', 'type', 'data.tags.0'],
   'a path such as data.username',
 );
+
+/** Names a group of workers among those of its channel name. */
+export const GroupName = name('group', ['mailers']);

@@ -36,6 +36,14 @@ export const Epoch = Type.String({
   pattern: EPOCH_PATTERN.source,
 });
 
+export const Timeout = Type.Integer({
+  title: 'timeout',
+  description:
+    'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+});
+
 /** Where a consumer begins that has no saved cursor. */
 export const StartText = Type.String({
   title: 'start',
@@ -58,15 +66,7 @@ export const ReadQuery = Type.Object({
   epoch: Type.Optional(Epoch),
   start: Type.Optional(StartText),
   limit: Type.Optional(Limit),
-  timeout: Type.Optional(
-    Type.Integer({
-      title: 'timeout',
-      description:
-        'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
-    }),
-  ),
+  timeout: Type.Optional(Timeout),
 });
 export type ReadQuery = Static<typeof ReadQuery>;
 

@@ -1,7 +1,8 @@
-import type { ChannelScope } from '../storage.js';
-
 /** A group on a channel name. Its state lies with the channel. */
-export interface GroupScope extends ChannelScope {
+export interface GroupScope {
+  readonly channel: string;
+  /** The type that events are filed under; undefined for all of them. */
+  readonly type: string | undefined;
   readonly group: string;
 }
 
@@ -33,15 +34,22 @@ export interface GroupStorage {
     options: { readonly after: number; readonly changes: boolean },
   ): Promise<{ readonly isNew: boolean; readonly settings: GroupSettings }>;
 
-  /** Settles, then hands out. Undefined if there is no such group. */
+  /**
+   * Settles, then hands out: first what is due, by the time since when, then what was found. Undefined if there is no such group.
+   * What costs time is what is settled, handed out, held back or due, never what is pending.
+   */
   work(scope: GroupScope, work: GroupWork): Promise<GroupWorked | undefined>;
 
-  /** The group is done with events that were told as dying. */
+  /**
+   * The group is done with events that were told as dying. One that is not dying (any more), or whose dead letter is that of an
+   * earlier turn of it, is not looked at: it comes too late.
+   */
   bury(scope: GroupScope, buried: readonly BuriedEvent[]): Promise<void>;
 
   /**
    * Dead letters of the group, those of `ids` or the oldest, become due again, as if they had not been delivered yet; at most
-   * `limit`. Resolves with their ids; undefined if there is no such group. Those that wait are told.
+   * `limit`. They go before what is held back by their value, which they wait for if it is busy; `maxPending` does not bound
+   * them. Resolves with their ids, ascending; undefined if there is no such group. Those that wait are told.
    */
   redrive(
     scope: GroupScope,
@@ -64,7 +72,11 @@ export interface GroupWork {
   readonly takes: readonly Take[];
 }
 
-/** All events of the scope with `from` < id ≤ `to`. */
+/**
+ * All events of the scope with `from` < id ≤ `to`. They are looked at if the group is at `from` or behind it and the channel is of
+ * the same epoch, the group of the same order. If the scope is a whole channel, ids between that are not among them were dropped
+ * and count as missed.
+ */
 export interface FoundEvents {
   readonly from: number;
   readonly to: number;
@@ -74,8 +86,10 @@ export interface FoundEvents {
     /** Stands for the value of the order's field; empty if the group has no order or the event no such value. */
     readonly value: string;
   }[];
-  /** The epoch of the channel when they were read: if it is another one now they are not looked at. */
+  /** The epoch of the channel when they were read; empty if it has none. */
   readonly epoch: string;
+  /** The order of the group that the values are those of. */
+  readonly order: string | undefined;
 }
 
 export interface Take {
@@ -95,14 +109,15 @@ export type Settlement = { readonly id: number; readonly token: string } & (
   | { readonly kind: 'acknowledge' }
   | {
       readonly kind: 'release';
-      /** Undefined: the next step of the back-off. */
-      readonly delayMs: number | undefined;
-      readonly reason: string | undefined;
-      /** The delivery is taken back, and the event is due at once. */
-      readonly uncounted: boolean;
+      /** Default: the next step of the back-off. */
+      readonly delayMs?: number | undefined;
+      readonly reason?: string | undefined;
+      /** The delivery is taken back, and the event is due at once. Default false. */
+      readonly uncounted?: boolean | undefined;
     }
   | { readonly kind: 'reject'; readonly reason: string }
-  | { readonly kind: 'extend'; readonly leaseMs: number | undefined }
+  /** From now on; default: as long as the settings say. */
+  | { readonly kind: 'extend'; readonly leaseMs?: number | undefined }
   /** The event is gone: it was dropped by retention before it was handed out again. Counts as missed. */
   | { readonly kind: 'missed' }
 );
@@ -113,11 +128,16 @@ export interface GroupWorked {
   readonly settled: readonly boolean[];
   /** Of each take what it was given, ascending by id. */
   readonly taken: readonly (readonly TakenEvent[])[];
-  /** Events whose dead letters this caller is to write now; for others that call they are out for `BURIAL_MS`. */
+  /** Whether what was found could be looked at; false if nothing was found. */
+  readonly isFoundCurrent: boolean;
+  /**
+   * Events whose dead letters this caller is to write now; for others that call they are out for
+   * `BURIAL_MS`. At most `MAX_DYING`.
+   */
   readonly dying: readonly DyingEvent[];
-  /** Id of the last event that was handed out or is held back by the order. */
+  /** The group has looked at every event up to here: each was handed out, is held back by the order, or is none of the scope. */
   readonly after: number;
-  /** Milliseconds until an event becomes due or a lease ends; undefined if none will. */
+  /** Milliseconds until an event becomes due or a lease (or the time for a dead letter) ends; 0 if there is more to do now. */
   readonly dueInMs: number | undefined;
   /** Whether `maxPending` (or `MAX_HELD_BACK`) keeps events from being handed out. */
   readonly isFull: boolean;
@@ -134,10 +154,12 @@ export interface TakenEvent {
 
 export interface DyingEvent {
   readonly id: number;
+  /** If it was a dead letter before: the id of that in the channel of dead letters. Tells its turns apart. */
+  readonly deadLetterId: number | undefined;
   readonly count: number;
   /** Why the last worker gave it up; that its lease ended if nobody said. */
   readonly reason: string;
-  /** When it was first handed out, and when its turn ended. */
+  /** When it was first handed out, and when its turn ended; milliseconds since the Unix epoch. */
   readonly firstDeliveredAt: number;
   readonly endedAt: number;
   /** The worker that had it last. */
@@ -146,14 +168,14 @@ export interface DyingEvent {
 
 export interface BuriedEvent {
   readonly id: number;
-  /** Its id in the channel of dead letters; undefined if none was written. */
+  /** Its id in the channel of dead letters; undefined if none was written: it counts as a dead letter, and is forgotten. */
   readonly deadLetterId: number | undefined;
 }
 
 export interface GroupState {
   readonly scope: GroupScope;
   readonly settings: GroupSettings;
-  /** Id of the last event that was handed out or is held back by the order. */
+  /** As in `GroupWorked`. */
   readonly after: number;
   /** Events that are out: leased, waiting for their next delivery, or on their way to the dead letters. */
   readonly pending: number;
@@ -165,7 +187,7 @@ export interface GroupState {
   readonly deadLetters: number;
   /** Events that were dropped before they were delivered, as far as is known. */
   readonly missed: number;
-  /** When the oldest event that is out was first handed out; undefined if none is out. */
+  /** When of the events that are out the one was handed out that was so first; undefined if none is out. */
   readonly oldestPendingAt: number | undefined;
   readonly isFull: boolean;
   /** Of each worker that has a lease how many it has. */
@@ -175,6 +197,15 @@ export interface GroupState {
 
 /** Most events of a group that wait behind others of their value. */
 export const MAX_HELD_BACK = 10_000;
+
+/** Most events that one step tells as dying. */
+export const MAX_DYING = 100;
+
+/** Most leases that have ended and are looked at in one step; of the others `dueInMs` tells. */
+export const MAX_ENDED = 1_000;
+
+/** What is told of an event whose last lease ended. */
+export const LEASE_ENDED = 'The lease ended';
 
 /** How long a caller has to write the dead letters that it was told of, milliseconds. */
 export const BURIAL_MS = 10_000;

@@ -21,6 +21,7 @@ import type {
   TailEvent,
   TrimLimits,
 } from '../storage.js';
+import { MemoryGroups } from './memory-groups.js';
 
 interface StoredEvent {
   readonly text: Buffer;
@@ -57,22 +58,30 @@ interface Index {
 /** What every engine does, in the fewest words: nothing is kept when the process ends. */
 export class MemoryStorage implements Storage {
   readonly #channels = new Map<string, Channel>();
-  readonly #firstUses = new Map<string, FirstUse>();
+  /** By their window, and then by their scope. */
+  readonly #firstUses = new Map<number, Map<string, FirstUse>>();
   readonly #cursors = new Map<string, SavedCursor>();
   readonly #definitions = new Map<string, IndexDefinition>();
   readonly #indices = new Map<string, Index>();
   readonly #term = randomBytes(5).toString('hex');
   readonly #timestamps = new Timestamps();
   readonly #steadyClock = new SteadyClock();
+  readonly groups: MemoryGroups;
   #listener: StorageListener | undefined;
 
   /** With `backup` it begins with a copy of what that holds. */
   constructor(backup?: MemoryStorage) {
+    this.groups = new MemoryGroups({
+      clock: () => ({ now: this.#steadyClock.now(), date: Date.now() }),
+      epochOf: (channel) => this.#channels.get(channel)?.epochs.current ?? '',
+      released: (channel) => this.#listener?.released(channel),
+      backup: backup?.groups,
+    });
     if (backup === undefined) return;
     for (const [name, channel] of backup.#channels) {
       this.#channels.set(name, { ...channel, events: [...channel.events] });
     }
-    for (const [scope, use] of backup.#firstUses) this.#firstUses.set(scope, use);
+    for (const [windowMs, uses] of backup.#firstUses) this.#firstUses.set(windowMs, new Map(uses));
     for (const [key, cursor] of backup.#cursors) this.#cursors.set(key, cursor);
     for (const [id, definition] of backup.#definitions) this.#definitions.set(id, definition);
     for (const [key, { progress, ids }] of backup.#indices) {
@@ -89,7 +98,7 @@ export class MemoryStorage implements Storage {
   async append({ channel: name, events, maxEvents, idempotency, condition }: Append): Promise<AppendOutcome> {
     const now = this.#steadyClock.now();
     this.#forgetExpired(now);
-    const firstUse = idempotency && this.#firstUses.get(idempotency.scope);
+    const firstUse = idempotency && this.#firstUses.get(idempotency.windowMs)?.get(idempotency.scope);
     if (firstUse) {
       const { firstId, timestamp, fingerprint } = firstUse;
       if (fingerprint !== idempotency.fingerprint) return { kind: 'key-reused' };
@@ -118,7 +127,9 @@ export class MemoryStorage implements Storage {
     this.#drop(channel, excess(channel.events.length, maxEvents));
     if (idempotency) {
       const { scope, fingerprint, windowMs } = idempotency;
-      this.#firstUses.set(scope, { firstId, timestamp, fingerprint, expiresAt: now + windowMs });
+      const uses = this.#firstUses.get(windowMs) ?? new Map<string, FirstUse>();
+      this.#firstUses.set(windowMs, uses);
+      uses.set(scope, { firstId, timestamp, fingerprint, expiresAt: now + windowMs });
     }
     this.#listener?.appended(name, tail, channel.epochs.current, channel.firstId);
     return { kind: 'appended', firstId, timestamp };
@@ -126,6 +137,11 @@ export class MemoryStorage implements Storage {
 
   async scan(scan: Scan): Promise<EventPage> {
     return this.#page(scan.channel, scan.limit, this.#found(scan));
+  }
+
+  async eventsById(name: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
+    const { firstId = 1, events = [] } = this.#channels.get(name) ?? {};
+    return ids.map((id) => events[id - firstId]?.text);
   }
 
   readonly cursors = {
@@ -275,11 +291,13 @@ export class MemoryStorage implements Storage {
     return index;
   }
 
-  /** The oldest come first: the window is the same for all of them. */
+  /** The oldest of a window come first. */
   #forgetExpired(now: number): void {
-    for (const [scope, { expiresAt }] of this.#firstUses) {
-      if (expiresAt > now) return;
-      this.#firstUses.delete(scope);
+    for (const uses of this.#firstUses.values()) {
+      for (const [scope, { expiresAt }] of uses) {
+        if (expiresAt > now) break;
+        uses.delete(scope);
+      }
     }
   }
 }

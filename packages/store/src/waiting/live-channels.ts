@@ -20,6 +20,8 @@ export class LiveChannel {
   users = 0;
   /** Whether `ready` has resolved. */
   isReady: boolean;
+  /** How often events of a group became due before their time: what looked before does not know. */
+  releases = 0;
   /** Whether nobody has polled it since the last time that channels aged. */
   unused = false;
   #resets = 0;
@@ -142,7 +144,10 @@ export class LiveChannels {
 
   /** Events of a group are due: those who wait look again. */
   wake(channel: string): void {
-    this.#channels.get(channel)?.waiters.wakeAll();
+    const live = this.#channels.get(channel);
+    if (live === undefined) return;
+    live.releases++;
+    live.waiters.wakeAll();
   }
 
   /** Events of a channel may have been missed: those who wait on it read the store again. */

@@ -59,6 +59,11 @@ export abstract class LookAndWait<Found> extends Waiter {
 
   protected abstract nothing(): Found;
 
+  /** In how many milliseconds a look may find something that nothing wakes it for. */
+  protected lookAgainInMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** To be called once, by the store. */
   protected begin(room: WaitingRoom, name: string): void {
     this.#room = room;
@@ -122,7 +127,8 @@ export abstract class LookAndWait<Found> extends Waiter {
         // A look that a reset has overtaken may have missed what came while nothing was notified. A store that is away
         // fails without a pause: looking again at once would keep everything else from running.
         if (channel.resets !== resets || (!isStoreAway && this.isOutdated(channel))) continue;
-        this.wait(channel.waiters, isStoreAway ? Math.min(remainingMs, RETRY_MS) : remainingMs);
+        const lookAgainInMs = isStoreAway ? RETRY_MS : this.lookAgainInMs();
+        this.wait(channel.waiters, Math.min(remainingMs, lookAgainInMs));
         return;
       }
     } catch (error) {

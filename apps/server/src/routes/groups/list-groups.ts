@@ -1,0 +1,36 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { ListGroupsQuery, ListGroupsReply } from '@ganomede/events-protocol/schemas';
+import type { EventStore } from '@ganomede/events-store';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../../answers/error-schemas.js';
+import { sendJson } from '../../answers/json.js';
+import type { Access } from '../../plugins/access.js';
+
+const schema = {
+  operationId: 'groups',
+  summary: 'The groups of a channel',
+  description: 'Those of its types too, each with its settings and how it is.',
+  tags: ['groups'],
+  querystring: ListGroupsQuery,
+  response: { 200: ListGroupsReply, ...errorsOf(400, 401, 429, 503) },
+};
+
+const access: Access = {
+  action: 'observe',
+  channelOf: ({ query }: FastifyRequest<{ Querystring: ListGroupsQuery }>) => query.channel,
+};
+
+/** `GET /groups` */
+export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'groups'> }> = async (
+  fastify,
+  { store },
+) => {
+  fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }, reply) => {
+    const now = Date.now();
+    const groups = (await store.groups(query.channel)).map(({ oldestPendingAt, ...state }) => ({
+      ...state,
+      oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
+    }));
+    return sendJson(reply, JSON.stringify(groups));
+  });
+};

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { type Event, type EventInput, EventsError, parseChannel } from '@ganomede/events-protocol';
+import { serialiseEvents } from '../events/serialise.js';
+import type { Storage } from '../storage.js';
+import { deadLettersOf } from './group-settings.js';
+import type { BuriedEvent, DyingEvent, GroupScope, GroupSettings } from './group-storage.js';
+
+/**
+ * How long the append of a dead letter is known again, milliseconds: whoever comes next after a crash between it and the
+ * burial repeats it.
+ */
+export const DEAD_LETTER_WINDOW_MS = 30 * 86_400_000;
+
+/** The `data` of a dead letter. */
+export type DeadLetterData = {
+  /** The event as it was; only its `id` if the channel had dropped it. */
+  readonly event: Event | { readonly id: number };
+  readonly group: string;
+  /** The channel name that the group is on. */
+  readonly channel: string;
+  /** How often it was delivered. */
+  readonly count: number;
+  /** Why the last worker gave it up. */
+  readonly reason: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly firstDeliveredAt: number;
+  readonly endedAt: number;
+  /** The worker that had it last. */
+  readonly clientId: string;
+};
+
+/** Type of a dead letter whose event is gone. */
+const TYPE_IF_GONE = 'dropped';
+
+/** What dead letters need of the store that they are written to. */
+export interface DeadLetterOptions {
+  readonly storage: Storage;
+  readonly typedChannels: boolean;
+  readonly maxEvents: number;
+}
+
+/**
+ * Writes the dead letters of events, each once however often this is repeated. Resolves with those that are written, or are not to be.
+ * Rejects if the store is away or full.
+ */
+export async function writeDeadLetters(
+  options: DeadLetterOptions,
+  scope: GroupScope,
+  settings: GroupSettings,
+  dying: readonly DyingEvent[],
+): Promise<BuriedEvent[]> {
+  const name = deadLettersOf(scope, settings);
+  if (name === undefined) return dying.map(({ id }) => ({ id, deadLetterId: undefined }));
+  const texts = await originalTexts(options, scope, settings, dying);
+  // Each is its own append, since each has its own record; an engine writes them together.
+  const writing = dying.map(async (one, i) => {
+    const letter = deadLetter(scope, one, texts[i]);
+    return { id: one.id, deadLetterId: await writeOnce(options, scope, name, one, letter) };
+  });
+  const written = await Promise.allSettled(writing);
+  const buried = written.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = written.find((one) => one.status === 'rejected');
+  if (buried.length === 0 && failed) throw failed.reason;
+  return buried;
+}
+
+/**
+ * The JSON texts of events, in the order of `wanted`: of one that the channel has dropped and that was a dead letter what that
+ * holds; undefined if neither has it.
+ */
+export async function originalTexts(
+  { storage, typedChannels }: Pick<DeadLetterOptions, 'storage' | 'typedChannels'>,
+  scope: GroupScope,
+  settings: GroupSettings,
+  wanted: readonly { readonly id: number; readonly deadLetterId: number | undefined }[],
+): Promise<(Buffer | undefined)[]> {
+  const texts = [
+    ...(await eventsById(
+      storage,
+      scope.channel,
+      wanted.map(({ id }) => id),
+    )),
+  ];
+  const name = deadLettersOf(scope, settings);
+  if (name === undefined) return texts;
+  const letters = wanted.flatMap(({ id, deadLetterId }, i) =>
+    texts[i] === undefined && deadLetterId !== undefined ? [{ i, id, deadLetterId }] : [],
+  );
+  if (letters.length === 0) return texts;
+  const { channel } = parseChannel(name, typedChannels);
+  const found = await eventsById(
+    storage,
+    channel,
+    letters.map(({ deadLetterId }) => deadLetterId),
+  );
+  for (const [j, { i, id }] of letters.entries()) texts[i] = eventIn(found[j], scope.group, id);
+  return texts;
+}
+
+async function eventsById(
+  storage: Storage,
+  channel: string,
+  ids: readonly number[],
+): Promise<readonly (Buffer | undefined)[]> {
+  return (await storage.eventsById?.(channel, ids)) ?? [];
+}
+
+/** The event that a dead letter holds, unless it is another one: the group may have had another channel for them. */
+function eventIn(letter: Buffer | undefined, group: string, id: number): Buffer | undefined {
+  if (letter === undefined) return undefined;
+  const { data } = JSON.parse(letter.toString()) as { readonly data?: Partial<DeadLetterData> };
+  const { event } = data ?? {};
+  if (data?.group !== group || event?.id !== id || !('type' in event)) return undefined;
+  return Buffer.from(JSON.stringify(event));
+}
+
+function deadLetter(
+  { channel, type, group }: GroupScope,
+  { id, count, reason, firstDeliveredAt, endedAt, clientId }: DyingEvent,
+  text: Buffer | undefined,
+): EventInput {
+  const event = text ? (JSON.parse(text.toString()) as Event) : { id };
+  const data: DeadLetterData = {
+    event,
+    group,
+    channel: type === undefined ? channel : `${channel}:${type}`,
+    count,
+    reason,
+    firstDeliveredAt,
+    endedAt,
+    clientId,
+  };
+  return { from: group, type: 'type' in event ? event.type : TYPE_IF_GONE, data };
+}
+
+/** Resolves with its id. */
+async function writeOnce(
+  { storage, typedChannels, maxEvents }: DeadLetterOptions,
+  { channel, type, group }: GroupScope,
+  name: string,
+  { id, deadLetterId, firstDeliveredAt, endedAt }: DyingEvent,
+  letter: EventInput,
+): Promise<number> {
+  const events = serialiseEvents(name, [letter], typedChannels);
+  const turn = [name, channel, type ?? null, group, id, deadLetterId ?? 0, firstDeliveredAt, endedAt];
+  const hash = createHash('sha256').update(JSON.stringify(turn)).digest('base64url').slice(0, 22);
+  const outcome = await storage.append({
+    channel: parseChannel(name, typedChannels).channel,
+    events,
+    bytes: events.reduce((sum, { text }) => sum + text.length, 0),
+    maxEvents,
+    // The event may have been dropped since it was written first: it is the same dead letter all the same.
+    idempotency: { scope: hash, fingerprint: hash, windowMs: DEAD_LETTER_WINDOW_MS },
+  });
+  if (!('firstId' in outcome))
+    throw new EventsError('Internal', 'A dead letter has the key of another append');
+  return outcome.firstId;
+}
