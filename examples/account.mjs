@@ -44,9 +44,9 @@ function readArguments() {
 
 /** What an account holds, as far as its events are known here. */
 class Account {
-  /** @type {Client} */
   #client;
   #channel;
+  #events;
   #lastId = 0;
   balance = 0;
 
@@ -54,16 +54,7 @@ class Account {
   constructor(client, name) {
     this.#client = client;
     this.#channel = `accounts/${name}`;
-  }
-
-  /** Reads what has come since, up to the event with this id. @param {number} lastId */
-  async catchUp(lastId) {
-    if (lastId <= this.#lastId) return;
-    for await (const { id, data } of this.#client.stream(this.#channel, { after: this.#lastId })) {
-      this.#lastId = id;
-      this.balance += data.amount;
-      if (id >= lastId) return;
-    }
+    this.#events = client.stream(this.#channel, { after: 0 });
   }
 
   /**
@@ -74,19 +65,35 @@ class Account {
    */
   async book(from, amount) {
     for (;;) {
+      // Before it says no it looks whether something has come.
+      if (this.balance + amount < 0) await this.#catchUp(await this.#newestId());
       if (this.balance + amount < 0) return false;
       const event = { from, type: amount < 0 ? 'withdrawn' : 'paid', data: { amount } };
       try {
         const { id } = await this.#client.send(this.#channel, event, { expectedLastId: this.#lastId });
-        this.#lastId = id;
-        this.balance += amount;
+        await this.#catchUp(id);
         return true;
       } catch (error) {
         // Somebody else was quicker: decide again, by what is true now.
         const { code, lastId } = /** @type {import('@ganomede/events-client').RequestError} */ (error);
         if (code !== 'UnexpectedLastId' || lastId === undefined) throw error;
-        await this.catchUp(lastId);
+        await this.#catchUp(lastId);
       }
+    }
+  }
+
+  async #newestId() {
+    const [newest] = await this.#client.getLatestEvents(this.#channel, 1);
+    return newest?.id ?? 0;
+  }
+
+  /** Applies the events up to this id, its own too. @param {number} id */
+  async #catchUp(id) {
+    while (this.#lastId < id) {
+      const { value: event } = await this.#events.next();
+      if (event === undefined) throw new Error('The client is closed');
+      this.#lastId = event.id;
+      this.balance += event.data.amount;
     }
   }
 }

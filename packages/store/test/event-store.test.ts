@@ -2,9 +2,14 @@ import { EventsError } from '@ganomede/events-protocol';
 import { expect, it } from 'vitest';
 import { gate } from '../src/conformance/store-under-test.js';
 import { openEventStore } from '../src/event-store.js';
+import { Epochs } from '../src/events/epochs.js';
+import { EventPage } from '../src/events/event-page.js';
+import { eventText } from '../src/events/event-text.js';
+import { findStart } from '../src/find-start.js';
 import { INDEX_STEP } from '../src/indices/index-reader.js';
 import { openMemoryStore } from '../src/memory/index.js';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
+import type { Scan } from '../src/storage.js';
 
 it.each([
   { idempotencyWindowMs: 0 },
@@ -32,6 +37,55 @@ it('does not open a storage for options that it refuses', async () => {
   };
   await expect(openEventStore(open, { idempotencyWindowMs: -1 })).rejects.toThrow(RangeError);
   expect(opened).toBe(0);
+});
+
+it('begins where another first look of the consumer has begun meanwhile', async () => {
+  const storage = new MemoryStorage();
+  const store = await openEventStore(() => storage);
+  await store.append('a', [{ from: 'f', type: 't' }]);
+  const found = gate();
+  const goOn = gate();
+  const scan = storage.scan.bind(storage);
+  storage.scan = async (what) => {
+    const page = await scan(what);
+    found.open();
+    await goOn.opened;
+    return page;
+  };
+  const late = store.loadCursor('c', 'a', 'new');
+  await found.opened;
+  storage.scan = scan;
+  await store.append('a', [{ from: 'f', type: 't' }]);
+  expect(await store.loadCursor('c', 'a', 'new')).toMatchObject({ after: 2 });
+  goOn.open();
+  expect(await late).toMatchObject({ after: 2 });
+  expect(await store.loadCursor('c', 'a')).toMatchObject({ after: 2 });
+  await store.close();
+});
+
+it('finds a time in a million events by looking at a few of them', async () => {
+  let scans = 0;
+  const text = (id: number) => eventText(id, id * 10, '"from":"f","type":"t"}');
+  const bounds = { firstId: 1, lastId: 1_000_000, epochs: Epochs.NONE };
+  const storage = {
+    async scan(scan: Scan) {
+      scans += 1;
+      const id = 'after' in scan ? scan.after + 1 : bounds.lastId;
+      return new EventPage([text(id)], bounds);
+    },
+  };
+  for (const [time, after] of [
+    [0, 0],
+    [10, 0],
+    [11, 1],
+    [7_654_321, 765_432],
+    [10_000_000, 999_999],
+    [10_000_001, 1_000_000],
+  ] as const) {
+    scans = 0;
+    expect(await findStart(storage, 'a', time)).toMatchObject({ after });
+    expect(scans).toBeLessThanOrEqual(22);
+  }
 });
 
 /** A store in memory, with what each step of an index took: called before the step is made. */

@@ -21,6 +21,8 @@ it.each<[object, string]>([
   [{ type: 5 }, 'Invalid type: expected a non-empty string, got number'],
   [{ data: null }, 'Invalid data: expected an object or an array, got null'],
   [{ data: 'text' }, 'Invalid data: expected an object or an array, got text'],
+  [{ metadata: null }, 'Invalid metadata: expected a flat object of strings, got null'],
+  [{ metadata: { a: {} } }, 'Invalid metadata: expected a string as "a", got object'],
   [{ data: deep }, 'Invalid data: expected something with a JSON text, got nested too deeply'],
 ])('refuses what is no event, and says what came (%#)', (event, message) => {
   expect(() => serialise(event)).toThrow(expect.objectContaining({ code: 'InvalidContent', message }));
@@ -32,6 +34,20 @@ it('says why there is no JSON text, and keeps the cause', () => {
       message: expect.stringMatching(/^Invalid data: expected something with a JSON text, got .*circular/i),
       cause: expect.any(TypeError),
     }),
+  );
+});
+
+it('writes metadata as it is, whatever it inherits', () => {
+  const metadata = Object.assign(Object.create({ toJSON: () => 'x' }), { b: '"', a: 'ü' });
+  expect(serialise({ metadata, data: [] })).toMatchObject([
+    { text: '"from":"f","type":"t","data":[],"metadata":{"b":"\\"","a":"ü"}}' },
+  ]);
+});
+
+it('says which of several events has other metadata', () => {
+  const events = [{}, { a: 'x' }, { A: 'x' }].map((metadata) => ({ from: 'f', type: 't', metadata }));
+  expect(() => serialiseEvents('a', events as never, true)).toThrow(
+    'Invalid metadata in events/2: expected names',
   );
 });
 

@@ -15,6 +15,7 @@ const CALLS: readonly (readonly [string, (store: EventStore) => Promise<unknown>
   ['latest', (store) => store.latest({ channel: 'a', limit: 1 })],
   ['loadCursor', (store) => store.loadCursor('c', 'a')],
   ['saveCursor', (store) => store.saveCursor('c', 'a', 1)],
+  ['findStart', (store) => store.cursorAt('a', 1)],
   ['createIndex', (store) => store.createIndex(index)],
   ['indices', (store) => store.indices()],
   ['readIndex', (store) => store.readIndex({ id: 'types', value: 't', limit: 1 })],
