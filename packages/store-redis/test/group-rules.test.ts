@@ -107,7 +107,7 @@ class Steps {
       clientId: random.of(['ann', 'bob', 'größe 3']),
       limit: random.number(5),
       leaseMs: random.of([undefined, ...DURATIONS]),
-      token: `token-${++this.#tokens}`,
+      token: `token ${++this.#tokens}`,
     }));
     const work: GroupWork = {
       settle: this.#settle(),
@@ -133,7 +133,14 @@ class Steps {
         { kind: 'missed', id, token },
         { kind: 'reject', id, token, reason },
         { kind: 'extend', id, token, leaseMs: duration },
-        { kind: 'release', id, token, delayMs: duration, reason, uncounted: random.chance(40) },
+        {
+          kind: 'release',
+          id,
+          token,
+          delayMs: duration,
+          reason,
+          uncounted: random.of([undefined, false, true]),
+        },
         { kind: 'acknowledge', id: id + 1, token },
       ]);
     });
