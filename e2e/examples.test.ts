@@ -6,7 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
 import { SECRET, Server } from './support/server.js';
 
-const example = (name: 'publish' | 'consume', args: string[], env: Record<string, string>, input?: string) =>
+const example = (
+  name: 'publish' | 'consume' | 'account',
+  args: string[],
+  env: Record<string, string>,
+  input?: string,
+) =>
   new Process(process.execPath, [join(root, 'examples', `${name}.mjs`), ...args], {
     env,
     ...(input === undefined ? {} : { input }),
@@ -173,7 +178,46 @@ describe('consume.mjs', () => {
   });
 });
 
-it.each(['publish', 'consume'] as const)('%s.mjs --help explains itself', async (name) => {
+describe('account.mjs', () => {
+  const account = (server: Server, ...args: string[]) => example('account', args, server.env);
+
+  it('lets two who withdraw at once have what there is, and no more', async () => {
+    await using server = await Server.start();
+    await using payer = account(server, 'shared', 'pay', '100');
+    expect(await payer.exited()).toBe(0);
+    expect(payer.lines).toEqual(['100']);
+
+    const withdraw = (name: string) =>
+      account(server, '--as', name, '--times', '500', 'shared', 'withdraw', '1');
+    await using alice = withdraw('alice');
+    await using bob = withdraw('bob');
+    for (const teller of [alice, bob]) {
+      expect(await teller.exited()).toBe(2);
+      expect(teller.stderr).toBe('Not covered: 0 left\n');
+    }
+    // Each balance was somebody's, once.
+    const balances = [...alice.lines, ...bob.lines].map(Number).sort((a, b) => b - a);
+    expect(balances).toEqual(Array.from({ length: 100 }, (_, i) => 99 - i));
+
+    await using consumer = example('consume', ['accounts/shared'], server.env);
+    await consumer.until(() => consumer.lines.length === 101);
+    const amounts = consumer.lines.map((line) => JSON.parse(line).data.amount as number);
+    expect(amounts).toEqual([100, ...Array(100).fill(-1)]);
+  });
+
+  it.each([
+    ['no action', ['a']],
+    ['another action', ['a', 'lend', '1']],
+    ['no amount', ['a', 'pay']],
+    ['an amount that is none', ['a', 'pay', '1.5']],
+  ])('says what is wrong and fails: %s', async (_name, args) => {
+    await using teller = example('account', args, { API_SECRET: SECRET });
+    expect(await teller.exited()).toBe(1);
+    expect(teller.stderr).toMatch(/^Usage: /);
+  });
+});
+
+it.each(['publish', 'consume', 'account'] as const)('%s.mjs --help explains itself', async (name) => {
   await using program = example(name, ['--help'], {});
   expect(await program.exited()).toBe(0);
   expect(program.stdout).toMatch(/^Usage: /);

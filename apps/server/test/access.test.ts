@@ -47,6 +47,7 @@ const REQUESTS: [
   ['GET', '/events?clientId=c&channel=a&timeout=0', undefined, 'read', ['a']],
   ['GET', '/events?clientId=c&channel=a&channel=b', undefined, 'read', ['a', 'b']],
   ['GET', '/latest?channel=a', undefined, 'read', ['a']],
+  ['GET', '/cursors?channel=a:b&time=1', undefined, 'read', ['a:b']],
   ['POST', '/indices', index, 'manage', ['indexed']],
   ['GET', '/indices', undefined, 'observe', []],
   ['GET', '/indices/i/x', undefined, 'read', ['indexed']],

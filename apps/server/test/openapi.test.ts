@@ -28,6 +28,7 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
   expect(operations.map(({ name }) => name).sort()).toEqual([
     'delete /events/v1/groups',
     'get /events/v1/about',
+    'get /events/v1/cursors',
     'get /events/v1/events',
     'get /events/v1/groups',
     'get /events/v1/indices',
@@ -107,8 +108,15 @@ describe('every documented operation', () => {
       json({ ...event, channel, data: { text: 'x'.repeat(1_100_000) } }),
     );
     await call('POST', events, events, 415, { body: 'x', headers: { 'Content-Type': 'text/plain' } });
+    await call('POST', events, events, 409, json({ ...event, channel, expectedLastId: 1 }));
+    const metadata = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+    await call('POST', events, events, 200, json({ ...event, channel, metadata }));
     const appends = `${p}/appends`;
-    const entries = [{ channel, events: [event], key: 'a' }, { channel }];
+    const entries = [
+      { channel, events: [event], key: 'a' },
+      { channel },
+      { channel, events: [event], expectedLastId: 0 },
+    ];
     await call('POST', appends, appends, 200, json({ clientId: 'c', appends: entries }));
     await call('POST', appends, appends, 400, json({ clientId: 'c', appends: [] }));
     await call('POST', appends, appends, 413, json({ clientId: 'c', appends: Array(1_001).fill(0) }));
@@ -118,6 +126,10 @@ describe('every documented operation', () => {
       await call('POST', path, path, 400, json({ clientId: 'c', cursors: [] }));
       await call('POST', path, path, 413, json({ clientId: 'c', cursors: Array(10_001).fill(0) }));
     }
+    const found = `${p}/cursors`;
+    await call('GET', found, `${found}?channel=${channel}&time=1`, 200);
+    await call('GET', found, `${found}?channel=${channel}&time=2999-01-01`, 200);
+    await call('GET', found, `${found}?channel=${channel}`, 400);
     const keyed = (data: object) => {
       const init = json({ ...event, channel, data });
       return { ...init, headers: { ...(init.headers as object), 'Idempotency-Key': 'k' } };

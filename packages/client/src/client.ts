@@ -119,6 +119,12 @@ export class Client<
    * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
    * promise that nobody looks at is never an unhandled rejection.
    */
+  // First, so that the parameters of a callback get their types.
+  send<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    event: Outgoing<EventOf<Channels, Name>>,
+    callback: SendCallback,
+  ): void;
   send<Name extends ChannelOf<Channels>>(
     channel: Name,
     event: Outgoing<EventOf<Channels, Name>>,
@@ -152,6 +158,11 @@ export class Client<
    * Publishes several events of one channel: all of them or none, in this order, with consecutive ids. Resolves with their
    * headers. Otherwise like `send`. No events are no request.
    */
+  sendBatch<Name extends ChannelOf<Channels>>(
+    channel: Name,
+    events: readonly Outgoing<EventOf<Channels, Name>>[],
+    callback: Callback<EventHeader[]>,
+  ): void;
   sendBatch<Name extends ChannelOf<Channels>>(
     channel: Name,
     events: readonly Outgoing<EventOf<Channels, Name>>[],

@@ -17,11 +17,15 @@ test('publishes, reads behind what was read, and waits for no longer than it say
   const add = { from: 'users/v1', type: 'add', data: { username: 'alice' } };
   const { channel, clientId } = ASKED;
   const call = { clientId, timeoutMs: 5000 };
-  const first = await api.appendOne(server, api.appendOf(channel, add, undefined), call);
-  const batch = api.batchOf(channel, [add, { from: 'x', type: 'drop' }], 'key');
+  const first = await api.appendOne(server, api.appendOf(channel, add), call);
+  const batch = api.batchOf(channel, [add, { from: 'x', type: 'drop' }], { idempotencyKey: 'key' });
   const others = await api.appendOne(server, batch, call);
   expect([...first, ...others].map(({ id }) => id)).toEqual([1, 2, 3]);
-  const [again, other] = await api.appendAll(server, [batch, api.appendOf(channel, add, 'key')], call);
+  const [again, other] = await api.appendAll(
+    server,
+    [batch, api.appendOf(channel, add, { idempotencyKey: 'key' })],
+    call,
+  );
   expect(again, 'under a key that was used').toEqual(others);
   expect(other).toMatchObject({ code: 'IdempotencyKeyReused', statusCode: 422, maybeProcessed: false });
 

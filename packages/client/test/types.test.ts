@@ -35,6 +35,19 @@ test('typed channels type their events', () => {
   typed.removeAllListeners();
 });
 
+test('events of every channel may have metadata', () => {
+  unsent(
+    () => typed.send('users/v1', { from: 'x', type: 'add', data: { username: 'a' }, metadata: { a: 'b' } }),
+    () => untyped.send('a', { from: 'x', type: 'add', metadata: { a: 'b' } }),
+    // @ts-expect-error
+    () => untyped.send('a', { from: 'x', type: 'add', metadata: { a: 1 } }),
+    () =>
+      typed.on('users/v1', ({ metadata }) => {
+        expectTypeOf(metadata).toEqualTypeOf<Record<string, string> | undefined>();
+      }),
+  );
+});
+
 test('typed channels type what is sent', () => {
   unsent(
     () => typed.send('users/v1', { from: 'x', type: 'add', data: { username: 'alice' } }),

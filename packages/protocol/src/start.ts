@@ -19,11 +19,14 @@ export function parseStart(start: string): Start | undefined {
 const MILLISECONDS = /^(?:0|[1-9]\d{0,15})$/;
 
 /** A day, in UTC, or a time that says its distance from UTC. */
-const ISO_8601 = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+const ISO_8601 = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
 /** A time as it goes over the wire, in milliseconds since the Unix epoch; undefined if it is none. */
 export function parseTime(time: string): number | undefined {
   if (MILLISECONDS.test(time)) return Number(time);
-  const parsed = ISO_8601.test(time) ? Date.parse(time) : Number.NaN;
-  return Number.isNaN(parsed) ? undefined : parsed;
+  const [, day = ''] = ISO_8601.exec(time) ?? [];
+  const parsed = day === '' ? Number.NaN : Date.parse(time);
+  // `Date` takes the 30th of February for a day in March.
+  if (Number.isNaN(parsed) || !new Date(`${day}T00:00Z`).toISOString().startsWith(day)) return undefined;
+  return parsed;
 }

@@ -67,8 +67,9 @@ export const streams: FastifyPluginAsyncTypebox<StreamsOptions> = async (
       checkAccess(channel);
       if (channels.has(channel)) throw repeated(channel);
       checkEpoch(cursor);
+      const start = startOf(cursor);
       channels.add(channel);
-      return { channel, after, epoch, start: startOf(cursor), limit: Math.min(limit, maxLimit) };
+      return { channel, after, epoch, start, limit: Math.min(limit, maxLimit) };
     } catch (error) {
       if (error instanceof EventsError) return error;
       throw error;

@@ -36,6 +36,9 @@ export const saveGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'sav
     const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = body;
     const given = { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters };
     const { isNew, settings } = await store.saveGroup(channel, group, given, startOf(body));
-    return sendJson(reply.code(isNew ? 201 : 200), JSON.stringify({ channel, group, settings: groupSettings(settings) }));
+    return sendJson(
+      reply.code(isNew ? 201 : 200),
+      JSON.stringify({ channel, group, settings: groupSettings(settings) }),
+    );
   });
 };
