@@ -6,12 +6,13 @@
 -- KEYS[2]  hash  the group: settings (JSON), after (it has looked at every event up to this id), created (milliseconds),
 --                redelivered, missed, forgotten (how many were; that died without a dead letter)
 -- KEYS[3]  hash  id of every event that the group is not done with, or that is a dead letter, to
---                "<state> <deliveries> <next> <dead letter> <ended> <token> <bytes of clientId> <bytes of value> <clientId><value><reason>"
+--                "<state> <deliveries> <next> <dead letter> <ended> <lengths> <token><clientId><value><reason>"
 --                state        L: leased, W: waits for its next delivery, X: dying, H: held back behind another of its value,
 --                             D: dead, its dead letter is written
 --                next         of one that is held back: the id of the next one that waits for its value, 0 for none
 --                dead letter  of one that is one, or was handed out again: its id in the channel of dead letters, else 0
 --                ended        when its turn ended, milliseconds; before that 0
+--                lengths      of token, clientId and value, in bytes, with a space between them
 --                token        of its latest delivery, as long as that may be settled
 --                clientId     the worker that had it last
 --                reason       why its turn ended
@@ -83,14 +84,15 @@ local is_freed = false
 local parsed = {}
 
 local function parse(text)
-  local state, count, next_id, dead_letter, ended, token, client_bytes, value_bytes, rest =
-    string.match(text, '^(%a) (%d+) (%d+) (%d+) (%d+) ([^ ]*) (%d+) (%d+) (.*)$')
-  local value_from = client_bytes + 1
-  local reason_from = value_from + value_bytes
+  local state, count, next_id, dead_letter, ended, token_length, client_length, value_length, rest =
+    string.match(text, '^(%a) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  local client_from = token_length + 1
+  local value_from = client_from + client_length
+  local reason_from = value_from + value_length
   return {
-    state = state, count = tonumber(count), next = next_id, dead_letter = dead_letter, ended = ended, token = token,
-    client = string.sub(rest, 1, client_bytes), value = string.sub(rest, value_from, reason_from - 1),
-    reason = string.sub(rest, reason_from),
+    state = state, count = tonumber(count), next = next_id, dead_letter = dead_letter, ended = ended,
+    token = string.sub(rest, 1, token_length), client = string.sub(rest, client_from, value_from - 1),
+    value = string.sub(rest, value_from, reason_from - 1), reason = string.sub(rest, reason_from),
   }
 end
 
@@ -109,8 +111,8 @@ local function remember(id, text)
 end
 
 local function text_of(e)
-  return string.format('%s %d %s %s %s %s %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, e.token, #e.client, #e.value)
-    .. e.client .. e.value .. e.reason
+  return string.format('%s %d %s %s %s %d %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, #e.token, #e.client, #e.value)
+    .. e.token .. e.client .. e.value .. e.reason
 end
 
 local function entry(id)

@@ -18,7 +18,7 @@ if not known then
   redis.call('SADD', KEYS[3], args.name)
   return { 'created', args.settings }
 end
-if not args.changes or known == args.settings then return { 'known', known } end
+if not args.changes then return { 'known', known } end
 if cjson.decode(known).order ~= cjson.decode(args.settings).order then return { 'known', known } end
 redis.call('HSET', KEYS[2], 'settings', args.settings)
 redis.call('SPUBLISH', KEYS[1] .. ':new', 'released')

@@ -97,7 +97,9 @@ function encodeSettlements(settlements: readonly Settlement[]) {
     ...(!isPlain && {
       ms: settlements.map(durationOf),
       reasons: settlements.map((settlement) => ('reason' in settlement && settlement.reason) || ''),
-      uncounted: settlements.map((settlement) => settlement.kind === 'release' && settlement.uncounted),
+      uncounted: settlements.map(
+        (settlement) => settlement.kind === 'release' && settlement.uncounted === true,
+      ),
     }),
   };
 }

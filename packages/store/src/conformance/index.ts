@@ -6,6 +6,7 @@ import { describeCursors } from './cursors.js';
 import { describeEpochs } from './epochs.js';
 import { describeExpectedLastId } from './expected-last-id.js';
 import { describeFollow } from './follow.js';
+import { describeGroups } from './groups.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
@@ -25,6 +26,8 @@ export interface EventStoreSuite {
   readonly modelRuns?: number;
   /** Whether backups are restored in the middle of these sequences, which is too slow for many stores. Default false. */
   readonly modelRestores?: boolean;
+  /** Whether it has groups. Default true. */
+  readonly groups?: boolean;
 }
 
 export { describeProcessClock } from './process-clock.js';
@@ -38,7 +41,7 @@ export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 export function describeEventStore(
   name: string,
   open: OpenStore,
-  { modelRuns = MODEL_RUNS, modelRestores = false }: EventStoreSuite = {},
+  { modelRuns = MODEL_RUNS, modelRestores = false, groups = true }: EventStoreSuite = {},
 ): void {
   describe(`${name}, an event store`, () => {
     const opened: StoreUnderTest[] = [];
@@ -69,6 +72,7 @@ export function describeEventStore(
     describeTypedChannels(openForTest);
     describeIndices(openForTest);
     describeRetention(openForTest);
+    if (groups) describeGroups(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
     describeModel(openForTest, modelRuns, modelRestores);

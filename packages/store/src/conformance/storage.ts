@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Append, Storage } from '../storage.js';
+import { describeGroupStorage } from './group-storage.js';
 import { newChannel, upTo } from './store-under-test.js';
 
 /** An append of `count` events that are filed under `add`. */
@@ -22,9 +23,13 @@ function trimmer(storage: Storage, channel: string): (now: number) => Promise<nu
 
 /**
  * Registers the Vitest suite of what an engine does that no method of `EventStore` shows yet. `open` opens one in which
- * there may be other channels already.
+ * there may be other channels already. `groups`: whether it has groups.
  */
-export function describeStorage(name: string, open: () => Promise<Storage>): void {
+export function describeStorage(
+  name: string,
+  open: () => Promise<Storage>,
+  { groups = true }: { readonly groups?: boolean } = {},
+): void {
   describe(`${name}, a storage`, () => {
     const opened: Storage[] = [];
 
@@ -213,5 +218,7 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         expect(await ids({ before: 1 })).toEqual([]);
       }
     });
+
+    if (groups) describe('groups', () => describeGroupStorage(openForTest));
   });
 }

@@ -3,6 +3,7 @@ import { ListGroupsQuery, ListGroupsReply } from '@ganomede/events-protocol/sche
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
+import { groupSettings } from '../../answers/group-settings.js';
 import { sendJson } from '../../answers/json.js';
 import type { Access } from '../../plugins/access.js';
 
@@ -27,9 +28,20 @@ export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'gr
 ) => {
   fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }, reply) => {
     const now = Date.now();
-    const groups = (await store.groups(query.channel)).map(({ oldestPendingAt, ...state }) => ({
-      ...state,
+    const groups = (await store.groups(query.channel)).map(({ settings, oldestPendingAt, ...state }) => ({
+      channel: state.channel,
+      group: state.group,
+      settings: groupSettings(settings),
+      after: state.after,
+      pending: state.pending,
       oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
+      heldBack: state.heldBack,
+      redelivered: state.redelivered,
+      deadLetters: state.deadLetters,
+      missed: state.missed,
+      isFull: state.isFull,
+      workers: state.workers,
+      createdAt: state.createdAt,
     }));
     return sendJson(reply, JSON.stringify(groups));
   });

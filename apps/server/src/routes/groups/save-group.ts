@@ -3,6 +3,7 @@ import { SaveGroupBody, SaveGroupReply } from '@ganomede/events-protocol/schemas
 import type { EventStore } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../../answers/error-schemas.js';
+import { groupSettings } from '../../answers/group-settings.js';
 import { sendJson } from '../../answers/json.js';
 import { startOf } from '../../answers/start-check.js';
 import type { Access } from '../../plugins/access.js';
@@ -35,6 +36,9 @@ export const saveGroup: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'sav
     const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = body;
     const given = { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters };
     const { isNew, settings } = await store.saveGroup(channel, group, given, startOf(body));
-    return sendJson(reply.code(isNew ? 201 : 200), JSON.stringify({ channel, group, settings }));
+    return sendJson(
+      reply.code(isNew ? 201 : 200),
+      JSON.stringify({ channel, group, settings: groupSettings(settings) }),
+    );
   });
 };
