@@ -51,9 +51,10 @@ export class LmdbStorage implements Storage {
     this.#expired.remove();
     this.cursors = new Cursors(database, this.#commits, dataDir);
     this.indices = new Indices(database, this.#commits, dataDir);
-    this.channels = new Channels(database, this.#commits, dataDir, (channel, firstId) =>
-      this.#listener?.trimmed(channel, firstId),
-    );
+    this.channels = new Channels({ database, commits: this.#commits, dataDir }, this.cursors, {
+      trimmed: (channel, firstId) => this.#listener?.trimmed(channel, firstId),
+      missed: (channel) => this.#listener?.missed(channel),
+    });
   }
 
   /** @throws EventsError `ServiceUnavailable` (as a rejection) if the directory cannot be used */

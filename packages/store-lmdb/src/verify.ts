@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Entry } from './change.js';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import { inClosedStore } from './closed-store.js';
 import { decodeCursor } from './cursors.js';
@@ -10,6 +11,7 @@ import {
   CURSORS,
   channelKey,
   channelNumberKey,
+  DELETED_CHANNELS,
   eventKey,
   typeKey,
   typesEnd,
@@ -52,7 +54,7 @@ async function verify(database: Database): Promise<Verification> {
   const numbers = new Set<number>();
   let channels = 0;
   let events = 0;
-  for (const { key, value } of database.range(channelNumberKey(''), CHANNELS_END)) {
+  for (const { key, value } of channelNumbers(database)) {
     const name = JSON.stringify(key[1]);
     channels++;
     let record: ChannelRecord;
@@ -87,6 +89,12 @@ async function verify(database: Database): Promise<Verification> {
     }
   }
   return { channels, events, damage };
+}
+
+/** Those of channels that were deleted too: their numbers are not given again. */
+function* channelNumbers(database: Database): Iterable<Entry> {
+  yield* database.range(channelNumberKey(''), CHANNELS_END);
+  yield* database.range(...DELETED_CHANNELS);
 }
 
 /** Ids of events that are damaged or missing, those that only a list of a type names too. */

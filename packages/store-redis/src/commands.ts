@@ -4,14 +4,19 @@ import type { Cluster, Redis } from 'ioredis';
 import { advanceIndex } from './scripts/advance-index.js';
 import { append } from './scripts/append.js';
 import { channelEnds } from './scripts/channel-ends.js';
+import { deleteChannel } from './scripts/delete-channel.js';
+import { findEntries } from './scripts/find-entries.js';
 import { findIds } from './scripts/find-ids.js';
 import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
+import { redactEvents } from './scripts/redact-events.js';
+import { removeEntries } from './scripts/remove-entries.js';
 import { saveCursors } from './scripts/save-cursors.js';
 import type { Script, ScriptCall } from './scripts/script.js';
 import { trimChannel } from './scripts/trim-channel.js';
 import { trimIndex } from './scripts/trim-index.js';
 import { trimType } from './scripts/trim-type.js';
+import { unseen } from './scripts/unseen.js';
 
 /** The scripts that every connection knows as commands. */
 const SCRIPTS = [
@@ -19,12 +24,17 @@ const SCRIPTS = [
   append,
   findIds,
   channelEnds,
+  deleteChannel,
+  findEntries,
   mendChannel,
   pickEvents,
+  redactEvents,
+  removeEntries,
   saveCursors,
   trimChannel,
   trimIndex,
   trimType,
+  unseen,
 ];
 
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */

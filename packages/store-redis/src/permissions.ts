@@ -10,6 +10,7 @@ const MOST_NAMED = 5;
 export function commandsOf(keys: Keys): string[][] {
   const { layout, channelList, indices, formerChannelSet, sweep } = keys;
   const { channel, events, types } = keys.of('any');
+  const cursors = keys.cursors('any', undefined);
   const notifications = keys.notifications('any');
   return [
     ['eval', '', '1', channel],
@@ -27,16 +28,22 @@ export function commandsOf(keys: Keys): string[][] {
     ['hget', channel, ''],
     ['hmget', channel, ''],
     ['hset', channel, '', ''],
+    ['hincrby', channel, '', '1'],
+    ['hscan', cursors, '0'],
     ['hgetall', indices],
     ['hsetnx', indices, '', ''],
     ['lindex', events, '0'],
     ['llen', events],
     ['lpop', events],
     ['lrange', events, '0', '0'],
+    ['lrem', events, '1', ''],
+    ['lset', events, '0', ''],
     ['ltrim', events, '0', '0'],
     ['rpush', events, ''],
+    ['unlink', events],
     ['zadd', channelList, '0', ''],
     ['zcard', channelList],
+    ['zrem', channelList, ''],
     ['zrange', channelList, '0', '0'],
     ['spublish', notifications, ''],
     ['ssubscribe', notifications],

@@ -54,13 +54,18 @@ export class RedisStorage implements Storage {
     this.#keys = keys;
     this.#replicationWait = replicationWait;
     this.#channelList = new ChannelList(connection, keys);
-    this.#appender = new Appender(connection, keys, replicationWait);
+    this.#appender = new Appender(
+      connection,
+      keys,
+      (channel) => this.#channelList.addAgain(channel),
+      replicationWait,
+    );
     this.#scanner = new Scanner(connection, keys, new EventReader(connection, keys));
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;
-    this.channels = new Channels(connection, keys, this.#channelList);
     const cursors = new Cursors(connection, keys);
+    this.channels = new Channels(connection, keys, { list: this.#channelList, cursors });
     this.cursors = cursors;
     const indices = new Indices(connection, keys, this.#scanner);
     this.indices = indices;

@@ -2,6 +2,8 @@ export { Batcher, Batchers, type BatchLimits } from './batcher.js';
 export { SteadyClock } from './clock/steady-clock.js';
 export { SETTLED_MS, Timestamps } from './clock/timestamps.js';
 export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
+export { byBytes, FirstClients } from './consumers/first-clients.js';
+export type { ConsumerState } from './consumers/list-consumers.js';
 export {
   type AppendOptions,
   EventStore,
@@ -24,12 +26,16 @@ export {
 export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
+export type { RedactedEvent } from './forgetting/redact-events.js';
+export { type Redaction, redactedHead, redactedText } from './forgetting/redaction.js';
+export type { KeptEvents, TrimPoint } from './forgetting/trim-channel.js';
 export {
   INDEX_STEP,
   type IndexCursor,
   type IndexRows,
   type ReadIndexOptions,
 } from './indices/index-reader.js';
+export type { ChannelRange, ChannelState } from './list-channels.js';
 export type { Retention, StoreHooks, StoreOptions } from './options.js';
 export { excess } from './retention/excess.js';
 export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
@@ -46,6 +52,8 @@ export type {
   IndexScope,
   IndexStep,
   IndexStorage,
+  ListedCursor,
+  PlacedCursor,
   SavedCursor,
   Scan,
   Storage,
@@ -53,6 +61,7 @@ export type {
   Subscriptions,
   TailEvent,
   TrimLimits,
+  Unseen,
 } from './storage.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';

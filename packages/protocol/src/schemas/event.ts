@@ -41,4 +41,7 @@ export const Event = Type.Object({
   from: EventFrom,
   type: EventType,
   data: Type.Optional(EventData),
+  redacted: Type.Optional(
+    Type.Literal(true, { title: 'redacted', description: 'true: what the event held is forgotten' }),
+  ),
 });
