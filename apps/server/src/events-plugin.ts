@@ -4,7 +4,7 @@ import type { EventStore } from '@ganomede/events-store';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { DirectAnswers } from './answers/direct-answers.js';
 import { Untaken } from './answers/untaken.js';
-import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
+import { type AppContext, createAppContext, type MetricsSettings } from './app-context.js';
 import { access } from './plugins/access.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
@@ -21,9 +21,13 @@ import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
+import { deleteChannel } from './routes/delete-channel.js';
+import { deleteConsumer } from './routes/delete-consumer.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
+import { listChannels } from './routes/list-channels.js';
+import { listConsumers } from './routes/list-consumers.js';
 import { listIndices } from './routes/list-indices.js';
 import { metrics } from './routes/metrics.js';
 import { openapi } from './routes/openapi.js';
@@ -31,7 +35,9 @@ import { ping } from './routes/ping.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
 import { readIndex } from './routes/read-index.js';
+import { redact } from './routes/redact.js';
 import { streams } from './routes/streams.js';
+import { trimChannel } from './routes/trim-channel.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -46,7 +52,7 @@ export type RouteSettings = Partial<
     | 'corsOrigin'
   >
 > &
-  StatsDSettings & {
+  MetricsSettings & {
     /** What clients have to send. */
     readonly apiSecret: string;
   };
@@ -125,6 +131,7 @@ async function requestPlugins(
         ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
         ...['X-Request-Id', 'Retry-After'],
       ],
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       maxAge: 600,
     });
   }
@@ -157,6 +164,12 @@ async function protocolRoutes(
   await fastify.register(createIndex, { store });
   await fastify.register(listIndices, { store });
   await fastify.register(readIndex, { store, maxLimit });
+  await fastify.register(listChannels, { store, maxLimit });
+  await fastify.register(deleteChannel, { store });
+  await fastify.register(trimChannel, { store });
+  await fastify.register(redact, { store });
+  await fastify.register(listConsumers, { store, maxLimit });
+  await fastify.register(deleteConsumer, { store });
   await fastify.register(ping);
   await fastify.register(about);
 }

@@ -10,7 +10,7 @@ const event = { from: 'f', type: 't', data: { name: 'x' } };
 const index = { id: 'i', channel: 'indexed', field: 'data.name' };
 
 /** What needs a right, the right, and for which channels. */
-const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefined, ...right: unknown[]][] = [
+const REQUESTS: [method: 'GET' | 'POST' | 'DELETE', url: string, payload: object | undefined, ...right: unknown[]][] = [
   ['POST', '/events', { clientId: 'c', channel: 'a:b', ...event }, 'publish', ['a:b']],
   ['POST', '/events', { clientId: 'c', channel: 'a', events: [event] }, 'publish', ['a']],
   [
@@ -35,6 +35,12 @@ const REQUESTS: [method: 'GET' | 'POST', url: string, payload: object | undefine
   ['POST', '/indices', index, 'manage', ['indexed']],
   ['GET', '/indices', undefined, 'observe', []],
   ['GET', '/indices/i/x', undefined, 'read', ['indexed']],
+  ['GET', '/channels?prefix=a', undefined, 'observe', []],
+  ['GET', '/consumers?channel=a:b', undefined, 'observe', ['a:b']],
+  ['POST', '/channels/trim', { channel: 'a', before: 1 }, 'manage', ['a']],
+  ['POST', '/redactions', { channel: 'a', ids: [1] }, 'manage', ['a']],
+  ['DELETE', '/consumers?channel=a:b&clientId=c', undefined, 'manage', ['a:b']],
+  ['DELETE', '/channels?channel=a', undefined, 'manage', ['a']],
 ];
 
 /** The plugin in an app where everybody who knows the secret is somebody else. */

@@ -5,13 +5,19 @@ import {
   BatchPublishBody,
   CreateIndexBody,
   CursorsBody,
+  DeleteChannelQuery,
+  DeleteConsumerQuery,
   LatestQuery,
+  ListChannelsQuery,
+  ListConsumersQuery,
   PublishBody,
   ReadIndexQuery,
   ReadQuery,
+  RedactBody,
   SeenCursor,
   StreamCursor,
   StreamsBody,
+  TrimChannelBody,
 } from '@ganomede/events-protocol/schemas';
 import type { TObject } from '@sinclair/typebox';
 import fc from 'fast-check';
@@ -47,6 +53,9 @@ const fit: Record<string, unknown> = {
   id: 'malformed',
   field: 'data.x',
   limit: 1,
+  prefix: 'mal',
+  before: 1,
+  ids: [1, 2],
   timeout: 1,
 };
 
@@ -106,7 +115,7 @@ const post = (path: string, schema: TObject, more = {}): fc.Arbitrary<Malformed>
       headers: { 'Content-Type': contentType, ...(authorized ? { Authorization: `Bearer ${SECRET}` } : {}) },
       body,
     }));
-const get = (path: fc.Arbitrary<string>, schema: TObject): fc.Arbitrary<Malformed> =>
+const get = (path: fc.Arbitrary<string>, schema: TObject, method = 'GET'): fc.Arbitrary<Malformed> =>
   fc
     .tuple(
       path,
@@ -114,7 +123,7 @@ const get = (path: fc.Arbitrary<string>, schema: TObject): fc.Arbitrary<Malforme
       fc.constantFrom('', 'text/event-stream'),
     )
     .map(([start, query, accept]) => ({
-      method: 'GET',
+      method,
       path: `${start}?${query.replaceAll(/[^\x21-\x7e]/g, '%')}`,
       headers: {
         Authorization: `Bearer ${SECRET}`,
@@ -145,6 +154,12 @@ const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   post(`${p}/indices`, CreateIndexBody),
   get(fc.constant(`${p}/events`), ReadQuery),
   get(fc.constant(`${p}/latest`), LatestQuery),
+  post(`${p}/channels/trim`, TrimChannelBody),
+  post(`${p}/redactions`, RedactBody),
+  get(fc.constant(`${p}/channels`), ListChannelsQuery),
+  get(fc.constant(`${p}/consumers`), ListConsumersQuery),
+  get(fc.constant(`${p}/channels`), DeleteChannelQuery, 'DELETE'),
+  get(fc.constant(`${p}/consumers`), DeleteConsumerQuery, 'DELETE'),
   get(
     fc.tuple(anyPath, anyPath).map(([id, value]) => `${p}/indices/${id}/${value}`),
     ReadIndexQuery,

@@ -29,7 +29,13 @@ export interface PostRequest extends RequestBase {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type HttpRequest = GetRequest | PostRequest;
+/** Takes something away; a repetition may find that it is gone. */
+export interface DeleteRequest extends RequestBase {
+  readonly method: 'DELETE';
+  readonly query: URLSearchParams;
+}
+
+export type HttpRequest = GetRequest | PostRequest | DeleteRequest;
 
 /** A complete reply, or the beginning of one that is an error and too long to be kept. */
 export interface Reply {
@@ -219,7 +225,7 @@ function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
     protocol: server.protocol,
     hostname: server.hostname,
     port: server.port,
-    path: message.method === 'GET' && message.query?.size ? `${message.path}?${message.query}` : message.path,
+    path: message.method !== 'POST' && message.query?.size ? `${message.path}?${message.query}` : message.path,
     method: message.method,
     agent: server.agent,
     headers: {

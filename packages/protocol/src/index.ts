@@ -12,9 +12,11 @@ export type { Event, EventData, EventHeader, EventInput } from './event.js';
 export type { IndexDefinition, ReadIndexReply } from './index-definition.js';
 export {
   DEFAULT_LIMIT,
+  FIRST_TIME_MS,
   MAX_BATCH_EVENTS,
   MAX_CURSORS,
   MAX_IDEMPOTENCY_KEY_LENGTH,
+  MAX_REDACTIONS,
   MAX_STREAM_CHANNELS,
 } from './limits.js';
 export { MAX_NAME_LENGTH, NAME_PATTERN } from './name-rule.js';

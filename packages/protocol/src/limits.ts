@@ -12,3 +12,9 @@ export const MAX_STREAM_CHANNELS = 100;
 
 /** Most cursors in one request. */
 export const MAX_CURSORS = 10_000;
+
+/** Most events in one redaction. */
+export const MAX_REDACTIONS = 1_000;
+
+/** A number that may be an id or a time is a time from here on, milliseconds since the Unix epoch: in September 2001. */
+export const FIRST_TIME_MS = 1_000_000_000_000;

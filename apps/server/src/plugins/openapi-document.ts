@@ -18,6 +18,7 @@ export const openapiDocument = fp(async (fastify: FastifyInstance) => {
       tags: [
         { name: 'events', description: 'Publish and receive' },
         { name: 'indices', description: 'Find events by the value of a field' },
+        { name: 'management', description: 'See what there is, and take it away' },
         { name: 'server', description: 'About this server' },
         { name: 'operations', description: 'For those who run the server' },
       ],

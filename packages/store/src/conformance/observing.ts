@@ -106,22 +106,5 @@ export function describeObserving(open: OpenStore): void {
       }
       expect(found).toEqual(clients);
     });
-
-    it('tells where a consumer is that saw what the store has lost', async () => {
-      const { store, backUp } = await open();
-      const channel = newChannel();
-      await store.append(channel, [event(1)]);
-      const restore = await backUp();
-      await store.append(channel, [event(2), event(3)]);
-      const { epoch } = await store.read({ channel, after: 0, limit: 9 });
-      const restored = await restore();
-      await restored.append(channel, [event(2), event(3), event(4), event(5)]);
-      await restored.saveCursor('c', channel, 3, epoch);
-      const [state] = await restored.consumers(channel, { limit: 1 });
-      // As its next read does: behind the last event that both have, or further back.
-      const { events } = await restored.read({ channel, after: 3, epoch, limit: 9 });
-      expect(state).toMatchObject({ after: 3, lag: events.length });
-      expect(events.length).toBeGreaterThan(2);
-    });
   });
 }
