@@ -38,3 +38,27 @@ it.each([
   await woken;
   expect(channel.tail.started, 'the store is read again').toBe(false);
 });
+
+it('forgets what is held of a channel that nobody waits on once events of it were redacted', async () => {
+  const live = new LiveChannels();
+  const channel = live.use('a');
+  channel.tail.start({ firstId: 1, lastId: 0, epochs: new Epochs(A, ''), redactions: 2 });
+  channel.tail.push({ id: 1, type: 'add', json: Buffer.from('{"id":1}') }, A);
+  let end: ChannelEnd = { firstId: 1, lastId: 3, timestamp: 0, epoch: A, redactions: 2, isDeleted: false };
+  let looks = 0;
+  const missed = new MissedNotifications(live, {
+    ...{ checkEveryMs: 1, subscribe: async () => {}, unsubscribe: () => {} },
+    ends: async () => {
+      looks += 1;
+      return [end];
+    },
+  });
+  onTestFinished(() => {
+    missed.close();
+    live.close();
+  });
+  await expect.poll(() => looks).toBeGreaterThan(3);
+  expect(channel.tail.started, 'that there are other events is no reason').toBe(true);
+  end = { ...end, redactions: 3 };
+  await expect.poll(() => channel.tail.started).toBe(false);
+});

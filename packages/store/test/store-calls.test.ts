@@ -18,6 +18,12 @@ const CALLS: readonly (readonly [string, (store: EventStore) => Promise<unknown>
   ['createIndex', (store) => store.createIndex(index)],
   ['indices', (store) => store.indices()],
   ['readIndex', (store) => store.readIndex({ id: 'types', value: 't', limit: 1 })],
+  ['channels', (store) => store.channels({ limit: 1 })],
+  ['consumers', (store) => store.consumers('a', { limit: 1 })],
+  ['deleteConsumer', (store) => store.deleteConsumer('c', 'a')],
+  ['deleteChannel', (store) => store.deleteChannel('a')],
+  ['trim', (store) => store.trim('a', { id: 1 })],
+  ['redact', (store) => store.redact('a', [1])],
   ['ping', (store) => store.ping()],
 ];
 
