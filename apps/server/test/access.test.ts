@@ -10,7 +10,12 @@ const event = { from: 'f', type: 't', data: { name: 'x' } };
 const index = { id: 'i', channel: 'indexed', field: 'data.name' };
 
 /** What needs a right, the right, and for which channels. */
-const REQUESTS: [method: 'GET' | 'POST' | 'DELETE', url: string, payload: object | undefined, ...right: unknown[]][] = [
+const REQUESTS: [
+  method: 'GET' | 'POST' | 'DELETE',
+  url: string,
+  payload: object | undefined,
+  ...right: unknown[],
+][] = [
   ['POST', '/events', { clientId: 'c', channel: 'a:b', ...event }, 'publish', ['a:b']],
   ['POST', '/events', { clientId: 'c', channel: 'a', events: [event] }, 'publish', ['a']],
   [

@@ -225,7 +225,8 @@ function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
     protocol: server.protocol,
     hostname: server.hostname,
     port: server.port,
-    path: message.method !== 'POST' && message.query?.size ? `${message.path}?${message.query}` : message.path,
+    path:
+      message.method !== 'POST' && message.query?.size ? `${message.path}?${message.query}` : message.path,
     method: message.method,
     agent: server.agent,
     headers: {

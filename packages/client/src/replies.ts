@@ -185,8 +185,7 @@ export function redactions(
       const isResult = (result: unknown) =>
         isObject(result) &&
         Number.isSafeInteger(result.id) &&
-        (result.redacted === true ||
-          (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+        (result.redacted === true || (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
       return results.every(isResult) ? results : undefined;
     },
   };

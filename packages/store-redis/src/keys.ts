@@ -7,7 +7,7 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | key | type | what |
  * | --- | --- | --- |
  * | `events:layout` | string | the version of all this, see layout.ts |
- * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
+ * | `events:channel-list` | sorted set | the channels that were appended to and not deleted since, with score 0: sorted by name |
  * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
  * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
  * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `behind`: since when the clock has been behind that, `epoch`, `epochs`: the current epoch and those before (see append.lua), `future`: see trim-channel.lua, `redactions`: see redact-events.lua, `deleted`: see delete-channel.lua, `swept`: type lists hold no ids below (see trim-channel.lua) |

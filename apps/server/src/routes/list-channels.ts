@@ -13,7 +13,8 @@ export interface ListChannelsOptions {
 const schema = {
   operationId: 'channels',
   summary: 'The channels, and where each begins and ends',
-  description: 'Sorted by the UTF-8 bytes of their names. `after`, the last name of a page, asks for the next.',
+  description:
+    'Sorted by the UTF-8 bytes of their names. `after`, the last name of a page, asks for the next.',
   tags: ['management'],
   querystring: ListChannelsQuery,
   response: { 200: ListChannelsReply, ...errorsOf(400, 401, 429, 503) },
