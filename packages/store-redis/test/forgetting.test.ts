@@ -25,7 +25,7 @@ async function everything({ admin }: RedisServer): Promise<string[]> {
           : type === 'set'
             ? await admin.smembers(key)
             : type === 'zset'
-              ? await admin.zrange(key, 0, -1)
+              ? await admin.zrange(key, '0', '-1')
               : await admin.get(key);
     found.push(`${key} ${JSON.stringify(value)}`);
   }

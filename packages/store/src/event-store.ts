@@ -374,9 +374,13 @@ export class EventStore {
    */
   redact(name: string, ids: readonly number[]): Promise<RedactedEvent[]> {
     return this.#run('redact', () =>
-      this.#untilDone(() =>
-        redactEvents(this.#storage, this.#wholeChannel(name), ids, (each) => this.#scope(each)),
-      ),
+      this.#untilDone(async () => {
+        const channel = this.#wholeChannel(name);
+        const outcomes = await redactEvents(this.#storage, channel, ids, (each) => this.#scope(each));
+        // Its own notification may still be on the way.
+        this.#live.reset(channel);
+        return outcomes;
+      }),
     );
   }
 

@@ -24,7 +24,7 @@ export function showConsumers(store: Store, channels: string, registry: Registry
       });
     return reading;
   };
-  const gauge = (name: string, help: string, valueOf: (state: ConsumerState) => number | undefined) => {
+  const gauge = (name: string, help: string, figure: (state: ConsumerState) => number | undefined) => {
     const metric: Gauge<'channel' | 'client_id'> = new Gauge({
       name,
       help,
@@ -36,7 +36,7 @@ export function showConsumers(store: Store, channels: string, registry: Registry
         const states = await read();
         metric.reset();
         for (const state of states) {
-          const value = valueOf(state);
+          const value = figure(state);
           if (value !== undefined) metric.set({ channel: state.channel, client_id: state.clientId }, value);
         }
       },
