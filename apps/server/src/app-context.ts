@@ -16,10 +16,12 @@ export interface AppContext {
   readonly lifecycle: Lifecycle;
 }
 
-export type StatsDSettings = Partial<Pick<Config, 'statsdHost' | 'statsdPort' | 'statsdPrefix'>>;
+type StatsDSettings = Partial<Pick<Config, 'statsdHost' | 'statsdPort' | 'statsdPrefix'>>;
 
-export function createAppContext(store: EventStore, settings: StatsDSettings): AppContext {
-  const metrics = new Metrics(store);
+export type MetricsSettings = StatsDSettings & Partial<Pick<Config, 'metricsConsumers'>>;
+
+export function createAppContext(store: EventStore, settings: MetricsSettings): AppContext {
+  const metrics = new Metrics(store, settings.metricsConsumers);
   return {
     store,
     metrics,

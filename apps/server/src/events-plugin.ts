@@ -11,7 +11,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { DirectAnswers } from './answers/direct-answers.js';
 import { SharedCursors } from './answers/shared-cursors.js';
 import { Untaken } from './answers/untaken.js';
-import { type AppContext, createAppContext, type StatsDSettings } from './app-context.js';
+import { type AppContext, createAppContext, type MetricsSettings } from './app-context.js';
 import { access } from './plugins/access.js';
 import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
@@ -28,6 +28,8 @@ import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
+import { deleteChannel } from './routes/delete-channel.js';
+import { deleteConsumer } from './routes/delete-consumer.js';
 import { findCursor } from './routes/find-cursor.js';
 import { deleteGroup } from './routes/groups/delete-group.js';
 import { listGroups } from './routes/groups/list-groups.js';
@@ -38,6 +40,8 @@ import { settle } from './routes/groups/settle.js';
 import { healthLive } from './routes/health-live.js';
 import { healthReady } from './routes/health-ready.js';
 import { latest } from './routes/latest.js';
+import { listChannels } from './routes/list-channels.js';
+import { listConsumers } from './routes/list-consumers.js';
 import { listIndices } from './routes/list-indices.js';
 import { metrics } from './routes/metrics.js';
 import { openapi } from './routes/openapi.js';
@@ -45,7 +49,9 @@ import { ping } from './routes/ping.js';
 import { publish } from './routes/publish.js';
 import { read } from './routes/read.js';
 import { readIndex } from './routes/read-index.js';
+import { redact } from './routes/redact.js';
 import { streams } from './routes/streams.js';
+import { trimChannel } from './routes/trim-channel.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -60,7 +66,7 @@ export type RouteSettings = Partial<
     | 'corsOrigin'
   >
 > &
-  StatsDSettings & {
+  MetricsSettings & {
     /** What clients have to send. */
     readonly apiSecret: string;
   };
@@ -135,11 +141,11 @@ async function requestPlugins(
   if (corsOrigin !== undefined) {
     await fastify.register(cors, {
       origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
-      methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       exposedHeaders: [
         ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
         ...[CURSOR_SHARED_HEADER, 'X-Request-Id', 'Retry-After'],
       ],
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       maxAge: 600,
     });
   }
@@ -183,6 +189,12 @@ async function protocolRoutes(
   await fastify.register(createIndex, { store });
   await fastify.register(listIndices, { store });
   await fastify.register(readIndex, { store, maxLimit });
+  await fastify.register(listChannels, { store, maxLimit });
+  await fastify.register(deleteChannel, { store });
+  await fastify.register(trimChannel, { store });
+  await fastify.register(redact, { store });
+  await fastify.register(listConsumers, { store, maxLimit });
+  await fastify.register(deleteConsumer, { store });
   await fastify.register(ping);
   await fastify.register(about);
 }

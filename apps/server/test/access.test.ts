@@ -51,6 +51,12 @@ const REQUESTS: [
   ['POST', '/indices', index, 'manage', ['indexed']],
   ['GET', '/indices', undefined, 'observe', []],
   ['GET', '/indices/i/x', undefined, 'read', ['indexed']],
+  ['GET', '/channels?prefix=a', undefined, 'observe', []],
+  ['GET', '/consumers?channel=a:b', undefined, 'observe', ['a:b']],
+  ['POST', '/channels/trim', { channel: 'a', before: 1 }, 'manage', ['a']],
+  ['POST', '/redactions', { channel: 'a', ids: [1] }, 'manage', ['a']],
+  ['DELETE', '/consumers?channel=a:b&clientId=c', undefined, 'manage', ['a:b']],
+  ['DELETE', '/channels?channel=a', undefined, 'manage', ['a']],
 ];
 
 /** The plugin in an app where everybody who knows the secret is somebody else. */

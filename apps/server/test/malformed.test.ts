@@ -5,20 +5,26 @@ import {
   BatchPublishBody,
   CreateIndexBody,
   CursorsBody,
+  DeleteChannelQuery,
+  DeleteConsumerQuery,
   DeleteGroupQuery,
   FindCursorQuery,
   LatestQuery,
+  ListChannelsQuery,
+  ListConsumersQuery,
   ListGroupsQuery,
   PublishBody,
   ReadIndexQuery,
   ReadQuery,
   ReceiveBody,
+  RedactBody,
   RedriveBody,
   SaveGroupBody,
   SeenCursor,
   SettleBody,
   StreamCursor,
   StreamsBody,
+  TrimChannelBody,
 } from '@ganomede/events-protocol/schemas';
 import type { TObject } from '@sinclair/typebox';
 import fc from 'fast-check';
@@ -58,6 +64,9 @@ const fit: Record<string, unknown> = {
   id: 'malformed',
   field: 'data.x',
   limit: 1,
+  prefix: 'mal',
+  before: 1,
+  ids: [1, 2],
   timeout: 1,
   group: 'g',
   leaseMs: 1,
@@ -71,7 +80,6 @@ const fit: Record<string, unknown> = {
   release: [{ id: 1, token: 'x', delayMs: 1, reason: 'r', uncounted: true }],
   reject: [{ id: 1, token: 'x', reason: 'r' }],
   extend: [{ id: 1, token: 'x', leaseMs: 1 }],
-  ids: [1],
 };
 
 /** Objects with the fields of a schema: each fit, missing, or anything; and perhaps one more. */
@@ -186,6 +194,12 @@ const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   get(fc.constant(`${p}/events`), ReadQuery),
   get(fc.constant(`${p}/latest`), LatestQuery),
   get(fc.constant(`${p}/cursors`), FindCursorQuery),
+  post(`${p}/channels/trim`, TrimChannelBody),
+  post(`${p}/redactions`, RedactBody),
+  get(fc.constant(`${p}/channels`), ListChannelsQuery),
+  get(fc.constant(`${p}/consumers`), ListConsumersQuery),
+  get(fc.constant(`${p}/channels`), DeleteChannelQuery, 'DELETE'),
+  get(fc.constant(`${p}/consumers`), DeleteConsumerQuery, 'DELETE'),
   get(
     fc.tuple(anyPath, anyPath).map(([id, value]) => `${p}/indices/${id}/${value}`),
     ReadIndexQuery,

@@ -26,8 +26,12 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
   );
   expect(operations.map(({ name }) => name).sort()).toEqual([
+    'delete /events/v1/channels',
+    'delete /events/v1/consumers',
     'delete /events/v1/groups',
     'get /events/v1/about',
+    'get /events/v1/channels',
+    'get /events/v1/consumers',
     'get /events/v1/cursors',
     'get /events/v1/events',
     'get /events/v1/groups',
@@ -40,12 +44,14 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
     'get /metrics',
     'head /events/v1/ping/{token}',
     'post /events/v1/appends',
+    'post /events/v1/channels/trim',
     'post /events/v1/cursors',
     'post /events/v1/events',
     'post /events/v1/groups/receive',
     'post /events/v1/groups/redrive',
     'post /events/v1/groups/settle',
     'post /events/v1/indices',
+    'post /events/v1/redactions',
     'post /events/v1/streams',
     'put /events/v1/groups',
   ]);
@@ -166,6 +172,24 @@ describe('every documented operation', () => {
     const indexed = `${p}/indices/{indexId}/{indexValue}`;
     await call('GET', indexed, `${p}/indices/names/alice`, 200);
     await call('GET', indexed, `${p}/indices/unknown/alice`, 404);
+    await call('GET', `${p}/channels`, `${p}/channels?prefix=${channel}&limit=1`, 200);
+    await call('GET', `${p}/channels`, `${p}/channels?limit=0`, 400);
+    await call('GET', `${p}/consumers`, `${p}/consumers?channel=${channel}`, 200);
+    await call('GET', `${p}/consumers`, `${p}/consumers`, 400);
+    const redactions = `${p}/redactions`;
+    await call('POST', redactions, redactions, 200, json({ channel, ids: [1, 999] }));
+    await call('POST', redactions, redactions, 404, json({ channel: randomChannel(), ids: [1] }));
+    await call('POST', redactions, redactions, 400, json({ channel, ids: [] }));
+    await call('GET', events, `${events}?clientId=c&channel=${channel}&after=0`, 200);
+    const trim = `${p}/channels/trim`;
+    await call('POST', trim, trim, 200, json({ channel, before: 2 }));
+    await call('POST', trim, trim, 404, json({ channel: randomChannel(), before: 2 }));
+    await call('POST', trim, trim, 400, json({ channel, before: 'yesterday' }));
+    for (const path of [`${p}/consumers`, `${p}/channels`]) {
+      await call('DELETE', path, `${path}?clientId=c&channel=${channel}`, 200);
+      await call('DELETE', path, `${path}?clientId=c&channel=${randomChannel()}`, 404);
+      await call('DELETE', path, path, 400);
+    }
     await call('GET', `${p}/ping/{token}`, `${p}/ping/x`, 200);
     await call('HEAD', `${p}/ping/{token}`, `${p}/ping/x`, 200);
     await call('GET', `${p}/about`, `${p}/about`, 200);

@@ -85,6 +85,28 @@ describe('metrics', () => {
     await poll;
   });
 
+  it('show how far behind consumers are, of the channels that METRICS_CONSUMERS names', async () => {
+    const channel = randomChannel();
+    const names = [channel, `${channel}/a`, `${channel}/b`, `${channel}-other`];
+    const server = await startServer({ metricsConsumers: `${channel}, ${channel}/*` });
+    for (const name of names) await server.publish(name);
+    for (const name of names) await server.store.saveCursor('mailer', name, 0);
+    await server.store.saveCursor('mailer', `${channel}:add`, 1);
+    const figures = async (metric: string) => {
+      const text = await (await fetch(`${server.origin}/metrics`)).text();
+      return text.split('\n').filter((line) => line.startsWith(`${metric}{`));
+    };
+    const lag = (name: string, value: number) =>
+      `events_consumer_lag{channel="${name}",client_id="mailer"} ${value}`;
+    const expected = [lag(channel, 1), lag(`${channel}:add`, 0), ...names.slice(1, 3).map((n) => lag(n, 1))];
+    expect((await figures('events_consumer_lag')).sort()).toEqual(expected.sort());
+    expect(await figures('events_consumer_behind_seconds')).toHaveLength(4);
+    await server.store.deleteConsumer('mailer', channel);
+    expect(await figures('events_consumer_lag')).toHaveLength(3);
+    const without = await startServer();
+    expect(await (await fetch(`${without.origin}/metrics`)).text()).not.toContain('events_consumer_');
+  });
+
   it('can have a port of their own, with the health', async () => {
     const server = await startProcess([], {
       API_SECRET: SECRET,

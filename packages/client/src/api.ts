@@ -422,6 +422,102 @@ export async function redrive(server: Server, options: RedriveOptions): Promise<
   return request(server, message, replies.REDRIVEN);
 }
 
+export interface ListChannelsOptions extends CallOptions {
+  /** What the names are to begin with. Default: anything. */
+  readonly prefix?: string | undefined;
+  /** The last name of the page before. */
+  readonly after?: string | undefined;
+  /** The most channels. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** `GET /channels`: channels, and where each begins and ends, sorted by name. */
+export async function listChannels(
+  server: Server,
+  { prefix, after, limit, signal }: ListChannelsOptions = {},
+): Promise<replies.ListedChannel[]> {
+  return get(server, '/channels', replies.CHANNELS, { query: queryOf({ prefix, after, limit }), signal });
+}
+
+export interface ListConsumersOptions extends CallOptions {
+  readonly channel: string;
+  /** The last clientId of the page before. */
+  readonly after?: string | undefined;
+  /** The most clientIds. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** `GET /consumers`: the consumers of a channel and its types, and how far behind each is, sorted by clientId. */
+export async function listConsumers(
+  server: Server,
+  { channel, after, limit, signal }: ListConsumersOptions,
+): Promise<replies.ListedConsumer[]> {
+  checkText('channel', channel);
+  return get(server, '/consumers', replies.CONSUMERS, { query: queryOf({ channel, after, limit }), signal });
+}
+
+export interface DeleteConsumerOptions extends CallOptions {
+  readonly channel: string;
+  readonly clientId: string;
+}
+
+/** `DELETE /consumers`: forgets the cursor of a consumer. If there is none: `ResourceNotFound`. One attempt. */
+export async function deleteConsumer(server: Server, options: DeleteConsumerOptions): Promise<'OK'> {
+  const { channel, clientId, signal } = options;
+  for (const [name, value] of Object.entries({ channel, clientId })) checkText(name, value);
+  const message = { method: 'DELETE' as const, path: `${server.prefix}/consumers`, signal };
+  const query = queryOf({ channel, clientId });
+  return request(server, { ...message, query, timeoutMs: server.sendTimeoutMs }, replies.OK);
+}
+
+export interface DeleteChannelOptions extends CallOptions {
+  readonly channel: string;
+}
+
+/** `DELETE /channels`: everything of a channel. If there never was one: `ResourceNotFound`. */
+export async function deleteChannel(
+  server: Server,
+  { channel, signal }: DeleteChannelOptions,
+): Promise<'OK'> {
+  checkText('channel', channel);
+  const path = `${server.prefix}/channels`;
+  return untilDone(server, { method: 'DELETE', path, query: queryOf({ channel }), signal }, replies.OK);
+}
+
+export interface TrimChannelOptions extends CallOptions {
+  readonly channel: string;
+  /** The oldest id to keep, or the oldest time. */
+  readonly before: number | Date;
+}
+
+/** `POST /channels/trim`: drops the oldest events of a channel; resolves with what it keeps. */
+export async function trimChannel(
+  server: Server,
+  { channel, before, signal }: TrimChannelOptions,
+): Promise<{ firstId: number; lastId: number }> {
+  checkText('channel', channel);
+  const body = JSON.stringify({ channel, before });
+  const path = `${server.prefix}/channels/trim`;
+  return untilDone(server, { method: 'POST', path, body, signal }, replies.KEPT);
+}
+
+export interface RedactOptions extends CallOptions {
+  readonly channel: string;
+  /** Of the events; at most 1,000. */
+  readonly ids: readonly number[];
+}
+
+/** `POST /redactions`: of each event whether it is redacted now, or why not, in their order. */
+export async function redact(
+  server: Server,
+  { channel, ids, signal }: RedactOptions,
+): Promise<({ id: number; redacted: true } | { id: number; error: ErrorBody })[]> {
+  checkText('channel', channel);
+  const body = JSON.stringify({ channel, ids });
+  const path = `${server.prefix}/redactions`;
+  return untilDone(server, { method: 'POST', path, body, signal }, replies.redactions(ids.length));
+}
+
 /** `GET /ping/:token`: `pong/` and the token. */
 export async function ping(server: Server, { token, signal }: { token: string } & CallOptions) {
   return get(server, `/ping/${encodeURIComponent(token)}`, replies.pong(token), { signal });

@@ -211,7 +211,17 @@ export class ChannelReaders {
     const { clientId, options } = this.#host;
     const { pollTimeoutMs: waitMs, pollGraceMs } = options;
     const timeoutMs = waitMs + pollGraceMs;
-    const page = await read(options, { clientId, channel, after, epoch, start, limit, waitMs, timeoutMs, signal });
+    const page = await read(options, {
+      clientId,
+      channel,
+      after,
+      epoch,
+      start,
+      limit,
+      waitMs,
+      timeoutMs,
+      signal,
+    });
     if (page.isShared) this.#warnShared(channel);
     return page;
   }

@@ -30,7 +30,13 @@ export interface PostRequest extends RequestBase {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type HttpRequest = GetRequest | PostRequest;
+/** Takes something away; a repetition may find that it is gone. */
+export interface DeleteRequest extends RequestBase {
+  readonly method: 'DELETE';
+  readonly query: URLSearchParams;
+}
+
+export type HttpRequest = GetRequest | PostRequest | DeleteRequest;
 
 /** A complete reply, or the beginning of one that is an error and too long to be kept. */
 export interface Reply {

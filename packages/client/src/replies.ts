@@ -209,6 +209,71 @@ export const INDEX_DEFINITIONS: Expected<IndexDefinition[]> = {
       : undefined,
 };
 
+/** A channel, and where it begins and ends; what cannot be read now is absent. */
+export interface ListedChannel {
+  readonly channel: string;
+  /** The oldest event that is kept; 0 if none is. */
+  readonly firstId?: number;
+  /** The newest id given. */
+  readonly lastId?: number;
+  /** Of the newest event, in milliseconds since the Unix epoch. */
+  readonly lastTimestamp?: number;
+}
+
+export const CHANNELS: Expected<ListedChannel[]> = {
+  what: 'channels {channel, firstId, lastId, lastTimestamp}',
+  read: (json) => (Array.isArray(json) && json.every((each) => hasTexts(each, 'channel')) ? json : undefined),
+};
+
+/** A consumer on a channel name; what is not known is absent. */
+export interface ListedConsumer {
+  readonly clientId: string;
+  readonly channel: string;
+  /** The id of the last event that it has seen. */
+  readonly after: number;
+  /** How many events of the channel name lie ahead of it. */
+  readonly lag?: number;
+  /** The age of the oldest of them, in milliseconds. */
+  readonly behindMs?: number;
+  /** When it came to be there, in milliseconds since the Unix epoch. */
+  readonly savedAt?: number;
+}
+
+export const CONSUMERS: Expected<ListedConsumer[]> = {
+  what: 'consumers {clientId, channel, after, lag, behindMs, savedAt}',
+  read: (json) =>
+    Array.isArray(json) &&
+    json.every((each) => hasTexts(each, 'clientId', 'channel') && Number.isSafeInteger(each.after))
+      ? json
+      : undefined,
+};
+
+export const KEPT: Expected<{ firstId: number; lastId: number }> = {
+  what: 'what is kept {firstId, lastId}',
+  read: (json) =>
+    isObject(json) && Number.isSafeInteger(json.firstId) && Number.isSafeInteger(json.lastId)
+      ? { firstId: json.firstId as number, lastId: json.lastId as number }
+      : undefined,
+};
+
+/** What `POST /redactions` brings: for each event that it is redacted, or an error. */
+export function redactions(
+  count: number,
+): Expected<({ id: number; redacted: true } | { id: number; error: ErrorBody })[]> {
+  return {
+    what: `${count} results {id, redacted} or {id, error}`,
+    read: (json) => {
+      const results = isObject(json) ? json.results : undefined;
+      if (!Array.isArray(results) || results.length !== count) return undefined;
+      const isResult = (result: unknown) =>
+        isObject(result) &&
+        Number.isSafeInteger(result.id) &&
+        (result.redacted === true || (isObject(result.error) && hasTexts(result.error, 'code', 'message')));
+      return results.every(isResult) ? results : undefined;
+    },
+  };
+}
+
 export const INDEX_EVENTS: Expected<ReadIndexReply> = {
   what: 'index events {id, field, value, rows}',
   read: (json) => (isIndexPage(json) ? json : undefined),

@@ -59,6 +59,40 @@ test('pages backward through the newest events, and through those of an index', 
   expect([ids(last.rows), last.next]).toEqual([[1], undefined]);
 });
 
+test('shows channels and consumers, and takes them away', async () => {
+  const server = await startApi();
+  const events = Array.from({ length: 4 }, () => ({ from: 'x', type: 'add', data: { name: 'alice' } }));
+  const { channel, clientId } = ASKED;
+  const headers = await api.appendOne(server, api.batchOf(channel, events, undefined), {
+    ...{ clientId, timeoutMs: 5000 },
+  });
+  await api.acknowledge(server, { ...ASKED, after: 1, timeoutMs: 5000 });
+  const lastTimestamp = headers[3]?.timestamp;
+  expect(await api.listChannels(server, { prefix: channel.slice(0, 1), after: '', limit: 5 })).toEqual([
+    { channel, firstId: 1, lastId: 4, lastTimestamp },
+  ]);
+  expect(await api.listConsumers(server, { channel, limit: 5 })).toMatchObject([
+    { clientId, channel, after: 1, lag: 3, behindMs: expect.any(Number), savedAt: expect.any(Number) },
+  ]);
+  expect(await api.listConsumers(server, { channel, after: clientId })).toEqual([]);
+
+  expect(await api.redact(server, { channel, ids: [2, 9] })).toMatchObject([
+    { id: 2, redacted: true },
+    { id: 9, error: { code: 'ResourceNotFound' } },
+  ]);
+  const [second] = await api.latest(server, { channel, limit: 1, before: 3 });
+  expect(second).toEqual({ ...headers[1], from: 'x', type: 'add', redacted: true });
+  expect(await api.trimChannel(server, { channel, before: 3 })).toEqual({ firstId: 3, lastId: 4 });
+  const before = new Date((lastTimestamp ?? 0) - 1);
+  expect(await api.trimChannel(server, { channel, before })).toEqual({ firstId: 3, lastId: 4 });
+  expect(await api.deleteConsumer(server, { channel, clientId })).toBe('OK');
+  await expect(api.deleteConsumer(server, { channel, clientId })).rejects.toMatchObject({
+    code: 'ResourceNotFound',
+  });
+  expect(await api.deleteChannel(server, { channel })).toBe('OK');
+  expect(await api.listChannels(server)).toEqual([]);
+});
+
 test('tells what the server is, and that it is there', async () => {
   const server = await startApi();
   expect(await api.about(server)).toMatchObject({ type: 'ganomede-events', version: expect.any(String) });
@@ -70,6 +104,7 @@ const SELF = { hostname: 'h', type: 't', version: '1', description: 'd', startDa
 test.each([
   ['definitions', api.listIndices, [{ id: 'i', channel: 'c' }], [{ id: 'i', channel: 'c', field: 'f' }]],
   ['what a server is', api.about, { ...SELF, version: 1 }, SELF],
+  ['channels', api.listChannels, [{ lastId: 1 }], [{ channel: 'c', lastId: 1 }]],
 ])('takes nothing else for %s', async (_what, call, wrong, right) => {
   const hostile = (await startServer()).script(json(wrong), json(right));
   const server = resolveOptions({ hostname: '127.0.0.1', port: hostile.port, secret: SECRET });

@@ -22,4 +22,7 @@ export interface EventHeader {
 }
 
 /** What a consumer receives. */
-export interface Event extends EventHeader, EventInput {}
+export interface Event extends EventHeader, EventInput {
+  /** What it held is forgotten. */
+  redacted?: true;
+}

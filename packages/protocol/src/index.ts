@@ -12,12 +12,14 @@ export type { Event, EventData, EventHeader, EventInput } from './event.js';
 export type { IndexDefinition, ReadIndexReply } from './index-definition.js';
 export {
   DEFAULT_LIMIT,
+  FIRST_TIME_MS,
   MAX_BATCH_EVENTS,
   MAX_CURSORS,
   MAX_DELAY_MS,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_LEASE_MS,
   MAX_REASON_LENGTH,
+  MAX_REDACTIONS,
   MAX_SETTLEMENTS,
   MAX_STREAM_CHANNELS,
 } from './limits.js';

@@ -24,3 +24,9 @@ export const MAX_DELAY_MS = 604_800_000;
 
 /** Longest reason that a worker gives, in characters. */
 export const MAX_REASON_LENGTH = 1_000;
+
+/** Most events in one redaction. */
+export const MAX_REDACTIONS = 1_000;
+
+/** A number that may be an id or a time is a time from here on, milliseconds since the Unix epoch: in September 2001. */
+export const FIRST_TIME_MS = 1_000_000_000_000;

@@ -11,7 +11,14 @@ import {
 import { type ChannelRecord, readEpochs } from './channel-record.js';
 import type { Draft } from './commit-queue.js';
 import { findFirstUse, recordFirstUse } from './idempotency-records.js';
-import { CHANNEL_COUNT, channelKey, channelNumberKey, earlierEpochsKey, eventKey } from './keys.js';
+import {
+  CHANNEL_COUNT,
+  channelKey,
+  channelNumberKey,
+  deletedChannelKey,
+  earlierEpochsKey,
+  eventKey,
+} from './keys.js';
 import { encodeEvent } from './stored-event.js';
 
 export interface PlannedAppend {
@@ -60,8 +67,11 @@ export function planAppend(
     lastId: 0,
     time: 0,
     epoch: '',
+    redactions: 0,
+    isDeleted: false,
   };
-  const { number } = record;
+  const { number, redactions } = record;
+  if (record.isDeleted) listAgain(draft, channel, number);
   const firstGiven = record.lastId + 1;
   const timestamp = timestamps.after(record.time);
   const jsons: Buffer[] = [];
@@ -75,7 +85,8 @@ export function planAppend(
   }
   const firstId = record.firstId + excess(id - record.firstId + 1, maxEvents);
   const epoch = epochForAppend(draft, record, term);
-  draft.setChannel(channel, { number, firstId, lastId: id, time: timestamp, epoch });
+  const times = { lastId: id, time: timestamp, epoch };
+  draft.setChannel(channel, { number, firstId, ...times, redactions, isDeleted: false });
   if (idempotency) recordFirstUse(draft, idempotency, { firstId: firstGiven, timestamp }, now);
   return {
     outcome: { kind: 'appended', firstId: firstGiven, timestamp },
@@ -113,6 +124,12 @@ function* tailEvents(
   jsons: readonly Buffer[],
 ): Iterable<TailEvent> {
   for (const [i, json] of jsons.entries()) yield { id: firstId + i, type: events[i]?.type ?? '', json };
+}
+
+/** A channel that was deleted is used again. */
+function listAgain(draft: Draft, channel: string, number: number): void {
+  draft.remove(deletedChannelKey(channel));
+  draft.add(channelNumberKey(channel), Buffer.from(String(number)));
 }
 
 function newChannelNumber(draft: Draft, channel: string): number {

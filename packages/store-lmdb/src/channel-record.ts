@@ -1,7 +1,7 @@
 import { Epochs } from '@ganomede/events-store';
 import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { Database } from './database.js';
-import { channelKey, channelNumberKey, earlierEpochsKey } from './keys.js';
+import { channelKey, channelNumberKey, deletedChannelKey, earlierEpochsKey } from './keys.js';
 
 /** What is known of a channel. */
 export interface ChannelRecord {
@@ -15,6 +15,10 @@ export interface ChannelRecord {
   readonly time: number;
   /** The current epoch; empty if it has none. */
   readonly epoch: string;
+  /** How often events were redacted. */
+  readonly redactions: number;
+  /** Whether the channel was deleted, and nothing was appended since. */
+  readonly isDeleted: boolean;
 }
 
 /** Of records from before they had a checksum, and from before there were epochs. */
@@ -26,7 +30,8 @@ const FORMER = /^\d{1,16} \d{1,16} \d{1,16}(?: [0-9a-z-]*)?$/;
  * @throws Error if the record is missing, or is not what was stored for this channel
  */
 export function readChannel(database: Database, name: string): ChannelRecord | undefined {
-  const stored = database.get(channelNumberKey(name));
+  const listed = database.get(channelNumberKey(name));
+  const stored = listed ?? database.get(deletedChannelKey(name));
   if (stored === undefined) return undefined;
   const number = Number(stored);
   const record = database.get(channelKey(number));
@@ -35,13 +40,20 @@ export function readChannel(database: Database, name: string): ChannelRecord | u
     const what = record ? 'is not as it was stored' : 'is missing';
     throw new Error(`events.mdb is damaged: the record of channel ${JSON.stringify(name)} ${what}`);
   }
-  const [lastId, firstId, time, epoch = ''] = text.split(' ');
-  return { number, firstId: Number(firstId), lastId: Number(lastId), time: Number(time), epoch };
+  const [lastId, firstId, time, epoch = '', redactions = 0] = text.split(' ');
+  return {
+    ...{ number, firstId: Number(firstId), lastId: Number(lastId), time: Number(time), epoch },
+    ...{ redactions: Number(redactions), isDeleted: listed === undefined },
+  };
 }
 
-/** Stored as `<lastId> <firstId> <time> <epoch>`, with a checksum. */
-export function encodeChannel(name: string, { number, lastId, firstId, time, epoch }: ChannelRecord): Buffer {
-  return encodeChecked(`${lastId} ${firstId} ${time} ${epoch}`, placeOf(name, number));
+/** Stored as `<lastId> <firstId> <time> <epoch>`, and if there were any ` <redactions>`, with a checksum. */
+export function encodeChannel(
+  name: string,
+  { number, lastId, firstId, time, epoch, redactions }: ChannelRecord,
+): Buffer {
+  const more = redactions === 0 ? '' : ` ${redactions}`;
+  return encodeChecked(`${lastId} ${firstId} ${time} ${epoch}${more}`, placeOf(name, number));
 }
 
 /** Those before the current one are apart, since the record is written with every append. */

@@ -1,14 +1,23 @@
 import { setImmediate } from 'node:timers/promises';
 import {
+  byBytes,
+  type ChannelEnd,
   type ChannelStorage,
   type FutureMark,
   futureMark,
   headerOf,
   isTooOld,
+  type PlacedCursor,
+  type Redaction,
+  redactedHead,
+  redactedText,
+  type StorageListener,
   type TrimLimits,
+  type Unseen,
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
+import type { Cursors } from './cursors.js';
 import type { Database } from './database.js';
 import { NoRoom } from './disk-space.js';
 import { decodeFutureMark, encodeFutureMark } from './future-mark.js';
@@ -16,6 +25,7 @@ import {
   CHANNEL_COUNT,
   CHANNELS_END,
   channelNumberKey,
+  deletedChannelKey,
   eventKey,
   futureMarkKey,
   type Key,
@@ -23,7 +33,7 @@ import {
   typesEnd,
 } from './keys.js';
 import { reading } from './storage-error.js';
-import { decodeEvent } from './stored-event.js';
+import { decodeEvent, encodeEvent } from './stored-event.js';
 
 /** So many events one commit drops: writes wait for it. */
 const DROPPED_AT_ONCE = 1_000;
@@ -37,46 +47,192 @@ const KEEPING_UP = 3;
 const TYPES_A_TURN = 500;
 
 /**
- * Lists and trims channels. Trimming, and an append that drops events, moves the first id of a channel; what lies below it
+ * Lists, trims, deletes and redacts channels. Trimming, and an append that drops events, moves the first id of a channel; what lies below it
  * is removed afterwards, a step at a time.
  */
 export class Channels implements ChannelStorage {
   readonly #database: Database;
   readonly #commits: CommitQueue;
   readonly #dataDir: string;
+  readonly #cursors: Cursors;
   readonly #trimmed: (channel: string, firstId: number) => void;
+  readonly #missed: (channel: string) => void;
   /** Resolves once the last channel has been trimmed. */
   #trimming: Promise<void> = Promise.resolve();
   /** By channel. */
   readonly #removing = new Map<string, Promise<void>>();
   #closed = false;
 
-  /** `trimmed` is called with the oldest id that a channel keeps, above the last if it keeps none. */
+  /**
+   * `trimmed` is called with the oldest id that a channel keeps, above the last if it keeps none, `missed` if what was read
+   * of a channel does not count any more.
+   */
   constructor(
-    database: Database,
-    commits: CommitQueue,
-    dataDir: string,
-    trimmed: (channel: string, firstId: number) => void,
+    { database, commits, dataDir }: { database: Database; commits: CommitQueue; dataDir: string },
+    cursors: Cursors,
+    { trimmed, missed }: Pick<StorageListener, 'trimmed' | 'missed'>,
   ) {
     this.#database = database;
     this.#commits = commits;
     this.#dataDir = dataDir;
+    this.#cursors = cursors;
     this.#trimmed = trimmed;
+    this.#missed = missed;
   }
 
-  async list({ after, limit }: { after: string; limit: number }): Promise<string[]> {
+  async list(range: { prefix: string; after: string; limit: number }): Promise<string[]> {
+    const { prefix, after, limit } = range;
+    const from = byBytes(after, prefix) > 0 ? after : prefix;
     // The first one may be `after` itself.
-    const keys = this.#keys(channelNumberKey(after), CHANNELS_END, limit + 1);
+    const keys = this.#keys(channelNumberKey(from), CHANNELS_END, limit + 1);
     return keys
       .map((key) => String(key[1]))
-      .filter((name) => name !== after)
+      .filter((name) => name !== after && name.startsWith(prefix))
       .slice(0, limit);
   }
 
+  /** Those that were deleted count too. */
   async count(): Promise<number> {
     return reading(this.#dataDir, 'the number of channels', () =>
       Number(this.#database.get(CHANNEL_COUNT) ?? 0),
     );
+  }
+
+  /** One turn of the event loop sees one snapshot. */
+  async ends(channels: readonly string[]): Promise<(ChannelEnd | undefined)[]> {
+    return channels.map((name) => {
+      let record: ChannelRecord | undefined;
+      try {
+        record = readChannel(this.#database, name);
+      } catch {
+        // Its record is damaged.
+        return undefined;
+      }
+      const {
+        firstId = 1,
+        lastId = 0,
+        time = 0,
+        epoch = '',
+        redactions = 0,
+        isDeleted = false,
+      } = record ?? {};
+      return { firstId, lastId, timestamp: time, epoch, redactions, isDeleted };
+    });
+  }
+
+  async unseen(channel: string, cursors: readonly PlacedCursor[]): Promise<Unseen[]> {
+    // By type those that are furthest come first: each counts from the one before.
+    const sorted = [...cursors.entries()].sort(
+      ([, a], [, b]) => byBytes(a.type ?? '', b.type ?? '') || b.after - a.after,
+    );
+    const unseen: Unseen[] = [];
+    let before: { type: string | undefined; from: number; count: number } | undefined;
+    for (const [i, { type, after }] of sorted) {
+      const known = before?.type === type ? before : undefined;
+      const found = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
+        this.#unseen(channel, type, after, known),
+      );
+      before = { type, ...found };
+      unseen[i] = found;
+      // A type may have to be walked over.
+      if (type !== undefined) await setImmediate();
+    }
+    return unseen;
+  }
+
+  /** What lies above `after`, and from where on that is. `known`: the same of a cursor further on. */
+  #unseen(
+    channel: string,
+    type: string | undefined,
+    after: number,
+    known: { readonly from: number; readonly count: number } | undefined,
+  ): Unseen & { from: number } {
+    const record = readChannel(this.#database, channel);
+    if (record === undefined) return { count: 0, timestamp: undefined, from: 1 };
+    const { number, firstId, lastId } = record;
+    const from = Math.max(after + 1, firstId);
+    const end = known ?? { from: lastId + 1, count: 0 };
+    const isAhead = from < end.from;
+    if (type === undefined) {
+      const count = Math.max(0, lastId + 1 - from);
+      return { count, timestamp: count === 0 ? undefined : this.#timestampOf(number, from), from };
+    }
+    const entries = isAhead
+      ? this.#database.count(typeKey(number, type, from), typeKey(number, type, end.from))
+      : 0;
+    const [next] = this.#database.keys(typeKey(number, type, from), typeKey(number, type, lastId + 1), 1);
+    return {
+      count: entries + end.count,
+      timestamp: next && this.#timestampOf(number, Number(next[3])),
+      from,
+    };
+  }
+
+  /** Undefined if the event is damaged. */
+  #timestampOf(channelNumber: number, id: number): number | undefined {
+    try {
+      return headerOf(decodeEvent(channelNumber, id, this.#database.peek(eventKey(channelNumber, id))))
+        .timestamp;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The channel is gone once the first commit is; the rest is removed afterwards, a step at a time. */
+  async delete(channel: string): Promise<boolean> {
+    const isKnown = await this.#commits.write({
+      subject: `the removal of channel ${JSON.stringify(channel)}`,
+      bytes: 0,
+      fromReserve: true,
+      plan: (draft: Draft) => {
+        const record = draft.channel(channel);
+        if (record === undefined) return false;
+        draft.setChannel(channel, { ...record, firstId: record.lastId + 1, isDeleted: true });
+        draft.remove(channelNumberKey(channel));
+        draft.add(deletedChannelKey(channel), Buffer.from(String(record.number)));
+        draft.remove(futureMarkKey(record.number));
+        return true;
+      },
+      committed: (isKnown) => {
+        if (isKnown) this.#missed(channel);
+      },
+    });
+    if (!isKnown) return false;
+    await this.#cursors.deleteAll(channel);
+    // One that is running may have begun before.
+    await this.#removing.get(channel)?.catch(() => {});
+    await this.#removeOnce(channel);
+    return true;
+  }
+
+  async redact(channel: string, redactions: readonly Redaction[]): Promise<boolean[]> {
+    return this.#commits.write({
+      subject: `the redaction of events of channel ${JSON.stringify(channel)}`,
+      bytes: redactions.reduce((sum, { kept }) => sum + kept.length, 0),
+      fromReserve: true,
+      plan: (draft: Draft) => {
+        const record = draft.channel(channel);
+        if (record === undefined) return redactions.map(() => false);
+        const outcomes = redactions.map((redaction) => this.#redactOne(draft, record, redaction));
+        if (outcomes.includes(true)) {
+          draft.setChannel(channel, { ...record, redactions: record.redactions + 1 });
+        }
+        return outcomes;
+      },
+      committed: (outcomes) => {
+        if (outcomes.includes(true)) this.#missed(channel);
+      },
+    });
+  }
+
+  #redactOne(draft: Draft, { number, firstId, lastId }: ChannelRecord, redaction: Redaction): boolean {
+    const { id, timestamp } = redaction;
+    if (id < firstId || id > lastId) return false;
+    // Whoever has read it has read it from the database.
+    const text = decodeEvent(number, id, this.#database.peek(eventKey(number, id)));
+    if (!text.toString().startsWith(redactedHead(redaction))) return false;
+    draft.add(eventKey(number, id), encodeEvent(number, id, timestamp, redactedText(redaction)).value);
+    return true;
   }
 
   /** One channel after the other: steps of several would share a commit, for which every write waits. */
@@ -169,7 +325,8 @@ export class Channels implements ChannelStorage {
     const { number, firstId, lastId } = record;
     const { maxAgeMs, maxEvents } = limits;
     const kept = lastId - firstId + 1;
-    let count = maxEvents ? Math.min(Math.max(kept - maxEvents, 0), most) : 0;
+    const tooMany = maxEvents ? kept - maxEvents : 0;
+    let count = Math.max(0, Math.min(Math.max(tooMany, (limits.firstId ?? firstId) - firstId), kept, most));
     if (!maxAgeMs) return count;
     const mark = this.#futureMark(number);
     const end = Math.min(kept, most);

@@ -1,9 +1,20 @@
-import type { ConsumerScope, CursorStorage, SavedCursor } from '@ganomede/events-store';
+import { setImmediate } from 'node:timers/promises';
+import {
+  type ChannelScope,
+  type ConsumerScope,
+  type CursorStorage,
+  FirstClients,
+  type ListedCursor,
+  type SavedCursor,
+} from '@ganomede/events-store';
 import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { CommitQueue } from './commit-queue.js';
 import type { Database } from './database.js';
-import { cursorKey, type Key } from './keys.js';
+import { CURSORS, cursorKey, cursorsEnd, type Key } from './keys.js';
 import { reading } from './storage-error.js';
+
+/** Cursors that one commit removes. */
+const DELETED_AT_ONCE = 1_000;
 
 /** The cursors of consumers. One that is saved where it is already costs no commit. */
 export class Cursors implements CursorStorage {
@@ -61,6 +72,77 @@ export class Cursors implements CursorStorage {
     });
   }
 
+  async delete(consumer: ConsumerScope): Promise<boolean> {
+    const key = keyOf(consumer);
+    return this.#commits.write({
+      subject: `the removal of the cursor of ${JSON.stringify(consumer.clientId)}`,
+      bytes: 0,
+      fromReserve: true,
+      plan: (draft) => {
+        const stored = draft.get(key);
+        if (stored !== undefined) draft.delete(key);
+        return stored !== undefined;
+      },
+    });
+  }
+
+  async list(
+    scope: ChannelScope,
+    { types, after, limit }: { readonly types: boolean; readonly after: string; readonly limit: number },
+  ): Promise<ListedCursor[]> {
+    const first = new FirstClients({ after, limit });
+    const names = types ? this.#names(scope.channel) : [scope];
+    for (const { channel, type } of names) {
+      const name = nameOf({ channel, type });
+      reading(this.#dataDir, `the cursors on ${JSON.stringify(name)}`, () => {
+        // The first one may be that of `after` itself.
+        const entries = this.#database.range(cursorKey(name, after), cursorsEnd(name), limit + 1);
+        for (const { key, value } of entries) {
+          first.add({ ...decodeCursor(key, value), clientId: String(key[2]), type });
+        }
+      });
+      await setImmediate();
+    }
+    return first.cursors;
+  }
+
+  /** Removes those on a channel and its types, some at a time. */
+  async deleteAll(channel: string): Promise<void> {
+    for (const scope of this.#names(channel)) {
+      const name = nameOf(scope);
+      for (;;) {
+        const keys = reading(this.#dataDir, `the cursors on ${JSON.stringify(name)}`, () => [
+          ...this.#database.keys(cursorKey(name, ''), cursorsEnd(name), DELETED_AT_ONCE),
+        ]);
+        if (keys.length === 0) break;
+        await this.#commits.write({
+          subject: `the removal of the cursors on ${JSON.stringify(name)}`,
+          bytes: 0,
+          fromReserve: true,
+          plan: (draft) => {
+            for (const key of keys) draft.delete(key);
+          },
+        });
+      }
+    }
+  }
+
+  /** A channel and those of its types that have cursors. */
+  *#names(channel: string): Iterable<ChannelScope> {
+    yield { channel, type: undefined };
+    let from = cursorKey(`${channel}:`, '');
+    for (;;) {
+      const [next] = reading(this.#dataDir, 'the cursors', () => [
+        ...this.#database.keys(from, CURSORS[1], 1),
+      ]);
+      const name = String(next?.[1]);
+      if (next === undefined || !name.startsWith(`${channel}:`)) return;
+      from = cursorsEnd(name);
+      // Not one that only ends with a colon, which is a channel of its own.
+      if (name.length > channel.length + 1) yield { channel, type: name.slice(channel.length + 1) };
+    }
+  }
+
   async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
     const key = keyOf(consumer);
     await this.#commits.write({
@@ -78,7 +160,11 @@ export class Cursors implements CursorStorage {
 }
 
 function keyOf({ clientId, channel, type }: ConsumerScope): Key {
-  return cursorKey(type === undefined ? channel : `${channel}:${type}`, clientId);
+  return cursorKey(nameOf({ channel, type }), clientId);
+}
+
+function nameOf({ channel, type }: ChannelScope): string {
+  return type === undefined ? channel : `${channel}:${type}`;
 }
 
 /** Of cursors from before they had a checksum. */

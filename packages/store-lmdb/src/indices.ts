@@ -1,6 +1,5 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import {
-  boundsOf,
   EventPage,
   INDEX_STEP,
   type IndexScope,
@@ -8,7 +7,7 @@ import {
   type IndexStorage,
   textsOfPage,
 } from '@ganomede/events-store';
-import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
+import { type ChannelRecord, readChannel } from './channel-record.js';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
 import { decodeIndex, encodeIndex, type IndexRecord } from './index-record.js';
@@ -21,7 +20,7 @@ import {
   indexValueKey,
   type Key,
 } from './keys.js';
-import { eventsOf, UNKNOWN_CHANNEL } from './scan.js';
+import { eventsOf, readBounds, UNKNOWN_CHANNEL } from './scan.js';
 import { reading } from './storage-error.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -68,11 +67,20 @@ export class Indices implements IndexStorage {
     });
   }
 
+  async delete(id: string): Promise<void> {
+    await this.#commits.write({
+      subject: `the removal of index ${JSON.stringify(id)}`,
+      bytes: 0,
+      fromReserve: true,
+      plan: (draft) => draft.remove(definitionKey(id)),
+    });
+  }
+
   async progress(index: IndexScope): Promise<number> {
     return this.#read(index, (_channel, record) => record.progress);
   }
 
-  async advance(index: IndexScope, { from, to, entries }: IndexStep): Promise<number> {
+  async advance(index: IndexScope, { from, to, entries, redactions }: IndexStep): Promise<number> {
     const key = keyOf(index);
     return this.#commits.write({
       subject: `an index of channel ${JSON.stringify(index.channel)}`,
@@ -80,7 +88,8 @@ export class Indices implements IndexStorage {
       plan: (draft) => {
         const stored = draft.get(key);
         const { number, progress } = stored ? decodeIndex(stored) : NEW_INDEX;
-        if (progress !== from) return progress;
+        const known = draft.channel(index.channel)?.redactions ?? 0;
+        if (progress !== from || redactions !== known) return progress;
         const own = number || newIndexNumber(draft);
         for (const { id, key: value } of entries) {
           draft.add(indexValueKey(own, value, id), NOTHING);
@@ -92,14 +101,32 @@ export class Indices implements IndexStorage {
     });
   }
 
-  async trim(index: IndexScope): Promise<void> {
-    if (this.#dropped(index).length === 0) return;
-    await this.#commits.write({
-      subject: `the removal of old entries of an index of channel ${JSON.stringify(index.channel)}`,
+  async trim(index: IndexScope): Promise<number> {
+    if (this.#dropped(index).length === 0) return 0;
+    return this.#remove(index, () => this.#dropped(index));
+  }
+
+  async remove(index: IndexScope, ids: readonly number[]): Promise<void> {
+    await this.#remove(index, () =>
+      this.#read(index, (_channel, { number }) =>
+        ids.flatMap((id) => {
+          const value = this.#database.get(indexEventKey(number, id));
+          return value === undefined ? [] : entryKeys(number, id, value);
+        }),
+      ),
+    );
+  }
+
+  /** Resolves with the number of entries. */
+  #remove(index: IndexScope, keys: () => Key[]): Promise<number> {
+    return this.#commits.write({
+      subject: `the removal of entries of an index of channel ${JSON.stringify(index.channel)}`,
       bytes: 0,
       fromReserve: true,
       plan: (draft) => {
-        for (const key of this.#dropped(index)) draft.remove(key);
+        const all = keys();
+        for (const key of all) draft.remove(key);
+        return all.length / 2;
       },
     });
   }
@@ -112,7 +139,7 @@ export class Indices implements IndexStorage {
     return this.#read(index, (channel, { number }) => {
       if (channel === undefined) return UNKNOWN_CHANNEL;
       const { firstId, lastId } = channel;
-      const bounds = boundsOf(firstId, lastId, readEpochs(this.#database, channel));
+      const bounds = readBounds(this.#database, channel);
       const newest = Math.min(before - 1, lastId);
       if (newest < firstId) return new EventPage([], bounds);
       const entries = this.#database.rangeBackward(
@@ -133,7 +160,7 @@ export class Indices implements IndexStorage {
         indexEventKey(number, 0),
         indexEventKey(number, firstId),
       )) {
-        keys.push(key, indexValueKey(number, value.toString(), key.at(-1) as number));
+        keys.push(...entryKeys(number, key.at(-1) as number, value));
         if (keys.length >= 2 * INDEX_STEP) break;
       }
       return keys;
@@ -151,6 +178,11 @@ export class Indices implements IndexStorage {
 
 /** Numbers are given from 1. */
 const NEW_INDEX: IndexRecord = { number: 0, progress: 0 };
+
+/** Both keys of an entry. */
+function entryKeys(number: number, id: number, value: Buffer): [Key, Key] {
+  return [indexEventKey(number, id), indexValueKey(number, value.toString(), id)];
+}
 
 function keyOf({ channel, type, field }: IndexScope): Key {
   return indexRecordKey(channel, type, field);

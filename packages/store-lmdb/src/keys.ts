@@ -18,6 +18,12 @@ export const channelNumberKey = (channel: string): Key => ['c', channel];
 /** Above the keys of the numbers of all channels; what comes next is not one of them. */
 export const CHANNELS_END: Key = CHANNEL_COUNT;
 
+/** The number of a channel that was deleted, and to which nothing was appended since, likewise. */
+export const deletedChannelKey = (channel: string): Key => ['a', channel];
+
+/** Around the keys of the numbers of all deleted channels. */
+export const DELETED_CHANNELS: readonly [start: Key, end: Key] = [['a'], ['b']];
+
 /** An event (see stored-event.ts). */
 export const eventKey = (channelNumber: number, id: number): Key => [channelNumber, id];
 
@@ -93,6 +99,9 @@ export const expiriesEnd = (expiries: Expiries): Key => (expiries === 'x' ? ['y'
  * together.
  */
 export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];
+
+/** Above the keys of all cursors on a channel name: no name holds a control character. */
+export const cursorsEnd = (name: string): Key => ['p', `${name} `];
 
 /** Around the keys of all cursors. */
 export const CURSORS: readonly [start: Key, end: Key] = [['p'], ['q']];

@@ -54,9 +54,10 @@ export class LmdbStorage implements Storage {
     this.#expired.remove();
     this.cursors = new Cursors(database, this.#commits, dataDir);
     this.indices = new Indices(database, this.#commits, dataDir);
-    this.channels = new Channels(database, this.#commits, dataDir, (channel, firstId) =>
-      this.#listener?.trimmed(channel, firstId),
-    );
+    this.channels = new Channels({ database, commits: this.#commits, dataDir }, this.cursors, {
+      trimmed: (channel, firstId) => this.#listener?.trimmed(channel, firstId),
+      missed: (channel) => this.#listener?.missed(channel),
+    });
     this.groups = new Groups(database, this.#commits, dataDir, this.#clocks.steady, (channel) =>
       this.#listener?.released(channel),
     );

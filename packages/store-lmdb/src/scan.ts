@@ -1,4 +1,11 @@
-import { boundsOf, EventPage, NO_BOUNDS, type Scan, textsOfPage } from '@ganomede/events-store';
+import {
+  boundsOf,
+  type ChannelBounds,
+  EventPage,
+  NO_BOUNDS,
+  type Scan,
+  textsOfPage,
+} from '@ganomede/events-store';
 import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { Database } from './database.js';
 import { eventKey, type Key, typeKey } from './keys.js';
@@ -8,11 +15,12 @@ import { decodeEvent } from './stored-event.js';
 export function scanEvents(database: Database, scan: Scan): EventPage {
   const record = readChannel(database, scan.channel);
   if (record === undefined) return UNKNOWN_CHANNEL;
-  const { firstId, lastId } = record;
-  return new EventPage(
-    textsOf(database, record, scan),
-    boundsOf(firstId, lastId, readEpochs(database, record)),
-  );
+  return new EventPage(textsOf(database, record, scan), readBounds(database, record));
+}
+
+export function readBounds(database: Database, record: ChannelRecord): ChannelBounds {
+  const { firstId, lastId, redactions } = record;
+  return boundsOf(firstId, lastId, readEpochs(database, record), redactions);
 }
 
 /** Events by their ids; undefined for those that the channel does not keep, or that are damaged. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { GroupRecordKind } from '@ganomede/events-store';
+import type { Entry } from './change.js';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import { inClosedStore } from './closed-store.js';
 import { decodeCursor } from './cursors.js';
@@ -12,6 +13,7 @@ import {
   CURSORS,
   channelKey,
   channelNumberKey,
+  DELETED_CHANNELS,
   eventKey,
   GROUPS,
   groupRecordKey,
@@ -57,7 +59,7 @@ async function verify(database: Database): Promise<Verification> {
   const numbers = new Set<number>();
   let channels = 0;
   let events = 0;
-  for (const { key, value } of database.range(channelNumberKey(''), CHANNELS_END)) {
+  for (const { key, value } of channelNumbers(database)) {
     const name = JSON.stringify(key[1]);
     channels++;
     let record: ChannelRecord;
@@ -112,6 +114,12 @@ function verifyGroup(database: Database, number: number): void {
     for (const { key, value } of database.range(...groupRecordsOf(number, kind)))
       decodeGroupRecord(key, value);
   }
+}
+
+/** Those of channels that were deleted too: their numbers are not given again. */
+function* channelNumbers(database: Database): Iterable<Entry> {
+  yield* database.range(channelNumberKey(''), CHANNELS_END);
+  yield* database.range(...DELETED_CHANNELS);
 }
 
 /** Ids of events that are damaged or missing, those that only a list of a type names too. */

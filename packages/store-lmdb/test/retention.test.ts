@@ -15,7 +15,7 @@ it('sweeps its channels and nothing else', async () => {
   const storage = await LmdbStorage.open(newDirectory());
   const events = [{ text: '"from":"f","type":"t"}', type: 't', filed: 't' }];
   await storage.append({ channel: 'only', events, bytes: 22, maxEvents: 0, idempotency: undefined });
-  expect(await storage.channels.list({ after: '', limit: 10 })).toEqual(['only']);
+  expect(await storage.channels.list({ prefix: '', after: '', limit: 10 })).toEqual(['only']);
   await storage.close();
 });
 

@@ -28,13 +28,23 @@ export class Appender {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #replicationWait: ReplicationWait | undefined;
+  readonly #revived: (channel: string) => void;
   /** Whether channels may lie in different slots. */
   #apart: boolean;
   /** By channel if they are apart, else `ALL`. */
   readonly #queues = new Batchers<QueuedAppend>((name, appends) => this.#write(name, appends), MAX_CALL);
 
-  /** With `replicationWait` the appends go through it, on its connection. */
-  constructor(connection: Connection, keys: Keys, replicationWait?: ReplicationWait) {
+  /**
+   * With `replicationWait` the appends go through it, on its connection. `revived` is called with a channel that was deleted and
+   * is appended to again.
+   */
+  constructor(
+    connection: Connection,
+    keys: Keys,
+    revived: (channel: string) => void,
+    replicationWait?: ReplicationWait,
+  ) {
+    this.#revived = revived;
     this.#connection = replicationWait?.connection ?? connection;
     this.#keys = keys;
     this.#replicationWait = replicationWait;
@@ -93,7 +103,10 @@ export class Appender {
       );
       const behind = this.#behind(name, (channel) => channel === append.channel);
       for (const each of [append, ...behind]) each.reject(error);
-    } else append.resolve(outcome);
+    } else {
+      if (outcome.isRevived) this.#revived(append.channel);
+      append.resolve(outcome);
+    }
   }
 
   /** What waits behind appends that have failed is not stored before those are sent again. */

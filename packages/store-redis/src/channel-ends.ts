@@ -1,4 +1,5 @@
 import type { ChannelEnd } from '@ganomede/events-store';
+import { END_FIELDS, parseEnd } from './channel-bounds.js';
 import { isCluster } from './commands.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
@@ -33,13 +34,9 @@ export class ChannelEnds {
     }
     const found = await Promise.allSettled(
       keys.map((key) =>
-        this.#connection.run(key, `read ${key}`, (client) => client.hmget(key, 'last', 'epoch')),
+        this.#connection.run(key, `read ${key}`, (client) => client.hmget(key, ...END_FIELDS)),
       ),
     );
-    return found.map((one) => {
-      if (one.status === 'rejected') return undefined;
-      const [lastId, epoch] = one.value;
-      return { lastId: Number(lastId ?? 0), epoch: epoch ?? '' };
-    });
+    return found.map((one) => (one.status === 'rejected' ? undefined : parseEnd(one.value)));
   }
 }

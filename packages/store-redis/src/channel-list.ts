@@ -1,3 +1,4 @@
+import { byBytes } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 
@@ -39,12 +40,33 @@ export class ChannelList {
       .catch(() => this.#known.delete(channel));
   }
 
-  /** Names after `after`, in the order of their UTF-8 bytes. */
-  names({ after, limit }: { readonly after: string; readonly limit: number }): Promise<string[]> {
+  /** The same for one that is known to be no longer there. */
+  addAgain(channel: string): void {
+    this.#known.delete(channel);
+    this.add(channel);
+  }
+
+  /** It is added again by the next append that finds it deleted. */
+  async remove(channel: string): Promise<void> {
     const key = this.#keys.channelList;
+    await this.#connection.run(key, `remove ${channel} from ${key}`, (client) => client.zrem(key, channel));
+    this.#known.delete(channel);
+  }
+
+  /** Names that begin with `prefix` and lie after `after`, in the order of their UTF-8 bytes. */
+  names(range: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<string[]> {
+    const { prefix, after, limit } = range;
+    const key = this.#keys.channelList;
+    const from = byBytes(after, prefix) >= 0 ? `(${after}` : `[${prefix}`;
+    // No byte of a name is so high.
+    const to = prefix === '' ? '+' : Buffer.concat([Buffer.from(`(${prefix}`), Buffer.from([0xff])]);
     return this.#connection.run(key, `read ${key}`, (client) =>
       // All scores are 0, so that Redis sorts by name.
-      client.zrange(key, `(${after}`, '+', 'BYLEX', 'LIMIT', 0, limit),
+      client.zrange(key, from, to, 'BYLEX', 'LIMIT', 0, limit),
     );
   }
 

@@ -1,13 +1,27 @@
-import type { ChannelStorage, TrimLimits } from '@ganomede/events-store';
+import type {
+  ChannelEnd,
+  ChannelStorage,
+  PlacedCursor,
+  Redaction,
+  TrimLimits,
+  Unseen,
+} from '@ganomede/events-store';
+import { ChannelEnds } from './channel-ends.js';
 import type { ChannelList } from './channel-list.js';
 import type { Connection } from './connection.js';
+import type { Cursors } from './cursors.js';
 import type { ChannelKeys, Keys } from './keys.js';
+import { deleteChannel } from './scripts/delete-channel.js';
 import { mendChannel } from './scripts/mend-channel.js';
+import { redactEvents } from './scripts/redact-events.js';
 import { type TrimmedChannel, trimChannel } from './scripts/trim-channel.js';
 import { trimType } from './scripts/trim-type.js';
+import { unseen } from './scripts/unseen.js';
 
 /** Most events or ids that one script drops: it takes well under a millisecond. */
 const MAX_DROPPED = 1_000;
+/** Events that one script looks up, to each of which Redis walks: it takes a few milliseconds at worst. */
+const MAX_WALKS = 100;
 /** About how many types of a channel are read at a time. */
 const TYPES_AT_ONCE = 100;
 
@@ -21,15 +35,63 @@ export class Channels implements ChannelStorage {
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #list: ChannelList;
+  readonly #cursors: Cursors;
+  readonly #ends: ChannelEnds;
 
-  constructor(connection: Connection, keys: Keys, list: ChannelList) {
+  constructor(
+    connection: Connection,
+    keys: Keys,
+    { list, cursors }: { readonly list: ChannelList; readonly cursors: Cursors },
+  ) {
     this.#connection = connection;
     this.#keys = keys;
     this.#list = list;
+    this.#cursors = cursors;
+    this.#ends = new ChannelEnds(connection, keys);
   }
 
-  list(range: { readonly after: string; readonly limit: number }): Promise<string[]> {
+  list(range: {
+    readonly prefix: string;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<string[]> {
     return this.#list.names(range);
+  }
+
+  ends(channels: readonly string[]): Promise<(ChannelEnd | undefined)[]> {
+    return this.#ends.read(channels);
+  }
+
+  async unseen(channel: string, cursors: readonly PlacedCursor[]): Promise<Unseen[]> {
+    const found: Unseen[] = [];
+    for (let i = 0; i < cursors.length; i += MAX_WALKS) {
+      const args = { keys: this.#keys, channel, cursors: cursors.slice(i, i + MAX_WALKS) };
+      const { channel: key } = this.#keys.of(channel);
+      found.push(...(await this.#connection.script(`read ${key}`, unseen, args)));
+    }
+    return found;
+  }
+
+  /** A step at a time; the first one that is a script decides. */
+  async delete(channel: string): Promise<boolean> {
+    const keys = this.#keys.of(channel);
+    // Before, or it would take away what an append has put there after the channel was deleted.
+    await this.#list.remove(channel);
+    if (!(await this.#connection.script(`delete ${keys.channel}`, deleteChannel, keys))) return false;
+    await this.#cursors.deleteAll(channel);
+    const { signal } = new AbortController();
+    await this.trim(channel, { maxEvents: 0, maxAgeMs: 0, now: 0 }, signal);
+    return true;
+  }
+
+  async redact(channel: string, redactions: readonly Redaction[]): Promise<boolean[]> {
+    const keys = this.#keys.of(channel);
+    const outcomes: boolean[] = [];
+    for (let i = 0; i < redactions.length; i += MAX_WALKS) {
+      const args = { keys, redactions: redactions.slice(i, i + MAX_WALKS) };
+      outcomes.push(...(await this.#connection.script(`redact ${keys.channel}`, redactEvents, args)));
+    }
+    return outcomes;
   }
 
   count(): Promise<number> {

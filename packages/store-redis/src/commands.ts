@@ -5,18 +5,23 @@ import { advanceIndex } from './scripts/advance-index.js';
 import { append } from './scripts/append.js';
 import { buryEvents } from './scripts/bury-events.js';
 import { channelEnds } from './scripts/channel-ends.js';
+import { deleteChannel } from './scripts/delete-channel.js';
 import { deleteGroup } from './scripts/delete-group.js';
+import { findEntries } from './scripts/find-entries.js';
 import { findIds } from './scripts/find-ids.js';
 import { groupStates } from './scripts/group-states.js';
 import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
+import { redactEvents } from './scripts/redact-events.js';
 import { redriveEvents } from './scripts/redrive-events.js';
+import { removeEntries } from './scripts/remove-entries.js';
 import { saveCursors } from './scripts/save-cursors.js';
 import { saveGroup } from './scripts/save-group.js';
 import type { Script, ScriptCall } from './scripts/script.js';
 import { trimChannel } from './scripts/trim-channel.js';
 import { trimIndex } from './scripts/trim-index.js';
 import { trimType } from './scripts/trim-type.js';
+import { unseen } from './scripts/unseen.js';
 import { workGroup } from './scripts/work-group.js';
 
 /** The scripts that every connection knows as commands. */
@@ -31,12 +36,19 @@ const SCRIPTS = [
   mendChannel,
   pickEvents,
   redriveEvents,
+  deleteChannel,
+  findEntries,
+  mendChannel,
+  pickEvents,
+  redactEvents,
+  removeEntries,
   saveCursors,
   saveGroup,
   trimChannel,
   trimIndex,
   trimType,
   workGroup,
+  unseen,
 ];
 
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */

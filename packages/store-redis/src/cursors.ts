@@ -1,5 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { Batchers, type ConsumerScope, type CursorStorage, type SavedCursor } from '@ganomede/events-store';
+import {
+  Batchers,
+  type ChannelScope,
+  type ConsumerScope,
+  type CursorStorage,
+  FirstClients,
+  type ListedCursor,
+  type SavedCursor,
+} from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
 import { type NewCursor, parseCursor, saveCursors } from './scripts/save-cursors.js';
@@ -73,6 +81,62 @@ export class Cursors implements CursorStorage {
     return new Promise((resolve, reject) => {
       this.#saves.push(name, { consumer, cursor, bytes: 0, resolve, reject });
     });
+  }
+
+  async delete({ clientId, channel, type }: ConsumerScope): Promise<boolean> {
+    const key = this.#keys.cursors(channel, type);
+    const subject = `delete the cursor of ${JSON.stringify(clientId)} from ${key}`;
+    return (await this.#connection.run(key, subject, (client) => client.hdel(key, clientId))) === 1;
+  }
+
+  /** Redis has them in no order: it walks over all on the channel name, some at a time. */
+  async list(
+    { channel, type }: ChannelScope,
+    range: { readonly types: boolean; readonly after: string; readonly limit: number },
+  ): Promise<ListedCursor[]> {
+    const first = new FirstClients(range);
+    for (const each of range.types ? await this.#types(channel) : [type]) {
+      const key = this.#keys.cursors(channel, each);
+      let cursor = '0';
+      do {
+        const [next, found] = await this.#connection.run(key, `read ${key}`, (client) =>
+          client.hscan(key, cursor, 'COUNT', MAX_TOGETHER),
+        );
+        for (let i = 0; i < found.length; i += 2) {
+          const [clientId = '', saved = ''] = found.slice(i, i + 2);
+          const stored = parseCursor(saved);
+          if (stored) first.add({ ...stored, clientId, type: each });
+        }
+        cursor = next;
+      } while (cursor !== '0');
+    }
+    return first.cursors;
+  }
+
+  /** Deletes those on a channel and its types. */
+  async deleteAll(channel: string): Promise<void> {
+    const set = this.#keys.consumerTypes(channel);
+    for (const type of await this.#types(channel)) {
+      const key = this.#keys.cursors(channel, type);
+      // In this order: one that is saved in between is not left where nobody looks.
+      await this.#connection.run(set, `write ${set}`, (client) => client.srem(set, type ?? ''));
+      await this.#connection.run(key, `delete ${key}`, (client) => client.unlink(key));
+    }
+  }
+
+  /** The types of a channel that have cursors; undefined stands for the channel itself. */
+  async #types(channel: string): Promise<(string | undefined)[]> {
+    const set = this.#keys.consumerTypes(channel);
+    const types = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, found] = await this.#connection.run(set, `read ${set}`, (client) =>
+        client.sscan(set, cursor, 'COUNT', MAX_TOGETHER),
+      );
+      for (const type of found) types.add(type);
+      cursor = next;
+    } while (cursor !== '0');
+    return [...types].map((type) => type || undefined);
   }
 
   /** Resolves once nothing is being saved. */

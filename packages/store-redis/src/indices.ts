@@ -10,6 +10,8 @@ import type { Connection } from './connection.js';
 import type { IndexKeys, Keys } from './keys.js';
 import type { Scanner } from './scan.js';
 import { advanceIndex } from './scripts/advance-index.js';
+import { findEntries } from './scripts/find-entries.js';
+import { removeEntries } from './scripts/remove-entries.js';
 import { trimIndex } from './scripts/trim-index.js';
 
 /**
@@ -58,10 +60,33 @@ export class Indices implements IndexStorage {
 
   advance(index: IndexScope, step: IndexStep): Promise<number> {
     const keys = this.#keysOf(index);
-    return this.#connection.script(`write ${keys.progress}`, advanceIndex, { keys, step });
+    const { channel } = this.#keys.of(index.channel);
+    return this.#connection.script(`write ${keys.progress}`, advanceIndex, { channel, keys, step });
   }
 
-  async trim(index: IndexScope): Promise<void> {
+  async delete(id: string): Promise<void> {
+    const key = this.#keys.indices;
+    await this.#connection.run(key, `delete index ${JSON.stringify(id)}`, (client) => client.hdel(key, id));
+  }
+
+  /** Each step looks up which values the events have, and then removes those. */
+  async remove(index: IndexScope, ids: readonly number[]): Promise<void> {
+    const keys = this.#keysOf(index);
+    const { order } = keys;
+    let left = ids;
+    while (left.length > 0) {
+      const some = left.slice(0, INDEX_STEP);
+      const values = await this.#connection.script(`read ${order}`, findEntries, { order, ids: some });
+      let entries = some.flatMap((id, i) => ({ id, value: values[i] ?? '' })).filter(({ value }) => value);
+      while (entries.length > 0) {
+        const removed = await this.#connection.script(`write ${order}`, removeEntries, { keys, entries });
+        entries = entries.slice(removed);
+      }
+      left = left.slice(some.length);
+    }
+  }
+
+  async trim(index: IndexScope): Promise<number> {
     const keys = this.#keysOf(index);
     const { order } = keys;
     const { channel } = this.#keys.of(index.channel);
@@ -69,12 +94,12 @@ export class Indices implements IndexStorage {
     const [first, oldest] = await this.#connection.run(channel, subject, (client) =>
       Promise.all([client.hget(channel, 'first'), client.lindex(order, 0)]),
     );
-    if (oldest === null || idOf(oldest) >= Number(first ?? 1)) return;
+    if (oldest === null || idOf(oldest) >= Number(first ?? 1)) return 0;
     const begin = await this.#connection.run(channel, subject, (client) =>
       client.lrange(order, 0, INDEX_STEP - 1),
     );
     const entries = begin.filter((entry) => idOf(entry) < Number(first));
-    await this.#connection.script(subject, trimIndex, { channel, keys, entries });
+    return this.#connection.script(subject, trimIndex, { channel, keys, entries });
   }
 
   rows(

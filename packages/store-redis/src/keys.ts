@@ -7,10 +7,10 @@ import type { ChannelScope, GroupScope } from '@ganomede/events-store';
  * | key | type | what |
  * | --- | --- | --- |
  * | `events:layout` | string | the version of all this, see layout.ts |
- * | `events:channel-list` | sorted set | the channels that were ever appended to, with score 0: sorted by name |
+ * | `events:channel-list` | sorted set | the channels that were appended to and not deleted since, with score 0: sorted by name |
  * | `events:indices` | hash | id of an index to its channel and field, as JSON text |
  * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
- * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `behind`: since when the clock has been behind that, `epoch`, `epochs`: the current epoch and those before (see append.lua), `future`: see trim-channel.lua, `swept`: type lists hold no ids below (see trim-channel.lua) |
+ * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `behind`: since when the clock has been behind that, `epoch`, `epochs`: the current epoch and those before (see append.lua), `future`: see trim-channel.lua, `redactions`: see redact-events.lua, `deleted`: see delete-channel.lua, `swept`: type lists hold no ids below (see trim-channel.lua) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
  * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
@@ -19,7 +19,7 @@ import type { ChannelScope, GroupScope } from '@ganomede/events-store';
  * | `events:{users/v1}:consumer-types` | set | the types that have cursors; an empty one stands for `users/v1` itself |
  * | `events:{users/v1}:once:<hash>` | string | an idempotency record (see append.lua); expires |
  * | `events:{users/v1}:index:data.username` | string | the progress of an index by a field: id of the last event that it has looked at |
- * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
+ * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>`; without a value if it was removed |
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:groups` | set | its groups and those of its types, as the keys below name them |

@@ -1,10 +1,13 @@
 import type { TailEvent } from '@ganomede/events-store';
 
-/** What the scripts publish about a channel (see the top of `append.lua` and `trim-channel.lua`, and `group-book.lua`). */
+/**
+ * What the scripts publish about a channel (see the top of `append.lua`, `trim-channel.lua`, `delete-channel.lua`,
+ * `redact-events.lua` and `group-book.lua`).
+ */
 export interface Notification {
   /** Oldest id kept; above the last id if nothing is. */
   readonly firstId: number;
-  /** Whether events were appended. */
+  /** Whether something else has changed: events were appended, or redacted. */
   readonly appended: boolean;
   /** The epoch of those; empty if none were. */
   readonly epoch: string;

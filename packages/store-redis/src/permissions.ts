@@ -10,6 +10,7 @@ const MOST_NAMED = 5;
 export function commandsOf(keys: Keys): string[][] {
   const { layout, channelList, indices, formerChannelSet, sweep } = keys;
   const { channel, events, types } = keys.of('any');
+  const cursors = keys.cursors('any', undefined);
   const notifications = keys.notifications('any');
   const groups = keys.groups('any');
   const { group, entries, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
@@ -31,6 +32,8 @@ export function commandsOf(keys: Keys): string[][] {
     ['hget', channel, ''],
     ['hmget', channel, ''],
     ['hset', channel, '', ''],
+    ['hincrby', channel, '', '1'],
+    ['hscan', cursors, '0'],
     ['hgetall', indices],
     ['hincrby', workers, '', '1'],
     ['hlen', entries],
@@ -39,10 +42,14 @@ export function commandsOf(keys: Keys): string[][] {
     ['llen', events],
     ['lpop', events],
     ['lrange', events, '0', '0'],
+    ['lrem', events, '1', ''],
+    ['lset', events, '0', ''],
     ['ltrim', events, '0', '0'],
     ['rpush', events, ''],
+    ['unlink', events],
     ['zadd', channelList, '0', ''],
     ['zcard', channelList],
+    ['zrem', channelList, ''],
     ['zrange', channelList, '0', '0'],
     ['zrem', due, ''],
     ['zscore', due, ''],

@@ -58,14 +58,19 @@ export class RedisStorage implements Storage {
     this.#keys = keys;
     this.#replicationWait = replicationWait;
     this.#channelList = new ChannelList(connection, keys);
-    this.#appender = new Appender(connection, keys, replicationWait);
+    this.#appender = new Appender(
+      connection,
+      keys,
+      (channel) => this.#channelList.addAgain(channel),
+      replicationWait,
+    );
     this.#reader = new EventReader(connection, keys);
     this.#scanner = new Scanner(connection, keys, this.#reader);
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;
-    this.channels = new Channels(connection, keys, this.#channelList);
     const cursors = new Cursors(connection, keys);
+    this.channels = new Channels(connection, keys, { list: this.#channelList, cursors });
     this.cursors = cursors;
     const groups = new Groups(connection, keys);
     this.groups = groups;

@@ -111,7 +111,7 @@ export class Subscriber implements Subscriptions {
       this.#listener?.appended(channel, events, epoch, firstId);
       return;
     }
-    // Too large to be told: everybody reads them.
+    // Too large to be told, or redacted: everybody reads them.
     if (appended) this.#listener?.missed(channel);
     this.#listener?.trimmed(channel, firstId);
   }

@@ -9,10 +9,14 @@ import {
   type Start,
 } from '@ganomede/events-protocol';
 import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
+import { type ConsumerState, listConsumers } from './consumers/list-consumers.js';
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
 import { serialiseEvents } from './events/serialise.js';
 import { type FoundStart, findStart } from './find-start.js';
+import { deleteChannel } from './forgetting/delete-channel.js';
+import { type RedactedEvent, redactEvents } from './forgetting/redact-events.js';
+import { type KeptEvents, type TrimPoint, trimChannel } from './forgetting/trim-channel.js';
 import { Dispatcher } from './groups/dispatcher.js';
 import {
   assertDelayMs,
@@ -37,6 +41,7 @@ import {
   type IndexRows,
   type ReadIndexOptions,
 } from './indices/index-reader.js';
+import { type ChannelRange, type ChannelState, listChannels } from './list-channels.js';
 import { resolveOptions, type StoreOptions, type StoreSettings } from './options.js';
 import { readAfter } from './read-after.js';
 import { Sweeper } from './retention/sweeper.js';
@@ -108,6 +113,12 @@ export const STORE_CALLS = [
   'redrive',
   'groups',
   'deleteGroup',
+  'channels',
+  'consumers',
+  'deleteConsumer',
+  'deleteChannel',
+  'trim',
+  'redact',
   'ping',
 ] as const;
 export type StoreCall = (typeof STORE_CALLS)[number];
@@ -146,6 +157,9 @@ export class EventStore {
   readonly #sweeper: Sweeper;
   readonly #dispatcher: Dispatcher | undefined;
   readonly #observers = new Set<StoreObserver>();
+  readonly #closed = new AbortController();
+  /** What takes several steps at the storage. */
+  readonly #running = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   /** Use `openEventStore`. */
@@ -477,6 +491,91 @@ export class EventStore {
     );
   }
 
+  /** The channels that there are, sorted by the UTF-8 bytes of their names, page by page. */
+  channels(range: ChannelRange): Promise<ChannelState[]> {
+    return this.#run('channels', async () => {
+      this.#assertOpen();
+      return listChannels(this.#storage, range);
+    });
+  }
+
+  /**
+   * The consumers that have a cursor on a channel name, if that is a whole channel also those on its types, and how far behind
+   * each is. Sorted by the UTF-8 bytes of their clientIds, then by channel name; of the first `limit` clientIds after `after` (default: of
+   * all) each with all of its cursors.
+   */
+  consumers(
+    name: string,
+    { after = '', limit }: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<ConsumerState[]> {
+    return this.#run('consumers', async () => {
+      const scope = this.#scope(name);
+      const types = this.#settings.typedChannels && scope.type === undefined;
+      return listConsumers(this.#storage, scope, { types, after, limit });
+    });
+  }
+
+  /** Forgets the cursor of a consumer on a channel name. Rejects with EventsError `ResourceNotFound` if none was saved. */
+  deleteConsumer(clientId: string, name: string): Promise<void> {
+    return this.#run('deleteConsumer', async () => {
+      if (await this.#storage.cursors.delete(this.#consumer(clientId, name))) return;
+      throw new EventsError(
+        'ResourceNotFound',
+        `Client ${JSON.stringify(clientId)} has no cursor on channel ${JSON.stringify(name)}`,
+      );
+    });
+  }
+
+  /**
+   * Removes a whole channel: events, cursors, groups and indices. If it is used again its ids go on. Rejects with EventsError
+   * `ResourceNotFound` if there never was one. If it is broken off, calling it again does the rest.
+   */
+  deleteChannel(name: string): Promise<void> {
+    return this.#run('deleteChannel', () =>
+      this.#untilDone(() =>
+        deleteChannel(this.#storage, this.#wholeChannel(name), (each) => this.#scope(each)),
+      ),
+    );
+  }
+
+  /**
+   * Drops the events of a whole channel that lie before an id or a time, and resolves with what is left once they are gone from
+   * the store and its indices. Rejects with EventsError `ResourceNotFound` if there is no such channel, `InvalidContent` if the
+   * time is still to come.
+   */
+  trim(name: string, before: TrimPoint): Promise<KeptEvents> {
+    return this.#run('trim', () =>
+      this.#untilDone(() =>
+        trimChannel(
+          ...([
+            this.#storage,
+            this.#wholeChannel(name),
+            before,
+            (each: string) => this.#scope(each),
+          ] as const),
+          this.#closed.signal,
+        ),
+      ),
+    );
+  }
+
+  /**
+   * Takes all that publishers have said in these events but `from` and `type` out of the store, its indices and the memory of
+   * every process; readers get them with `redacted: true` from then on. Resolves with what became of each, in the order of
+   * `ids`. Rejects with EventsError `ResourceNotFound` if there is no such channel. Safe to call again.
+   */
+  redact(name: string, ids: readonly number[]): Promise<RedactedEvent[]> {
+    return this.#run('redact', () =>
+      this.#untilDone(async () => {
+        const channel = this.#wholeChannel(name);
+        const outcomes = await redactEvents(this.#storage, channel, ids, (each) => this.#scope(each));
+        // Its own notification may still be on the way.
+        this.#live.reset(channel);
+        return outcomes;
+      }),
+    );
+  }
+
   /** Resolves if the store can be reached now. */
   ping(): Promise<void> {
     return this.#run('ping', async () => {
@@ -494,7 +593,9 @@ export class EventStore {
   async #close(): Promise<void> {
     this.#live.close();
     this.#missed?.close();
+    this.#closed.abort();
     await Promise.all([this.#sweeper.close(), this.#indexReader.idle(), this.#dispatcher?.idle()]);
+    await Promise.allSettled(this.#running);
     await this.#storage.close();
   }
 
@@ -503,6 +604,27 @@ export class EventStore {
     this.#assertOpen();
     assertLength('Channel', name);
     return parseChannel(name, this.#settings.typedChannels);
+  }
+
+  /** The name of a channel that is no type of one. */
+  #wholeChannel(name: string): string {
+    const { channel, type } = this.#scope(name);
+    if (type === undefined) return channel;
+    throw new EventsError(
+      'InvalidContent',
+      `Invalid Channel: expected a whole channel, got ${JSON.stringify(name)}, which is one type of it`,
+    );
+  }
+
+  /** The storage is open until it has ended. */
+  async #untilDone<T>(work: () => Promise<T>): Promise<T> {
+    const running = work();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   #consumer(clientId: string, name: string): ConsumerScope {

@@ -2,6 +2,8 @@ export { Batcher, Batchers, type BatchLimits } from './batcher.js';
 export { SteadyClock } from './clock/steady-clock.js';
 export { SETTLED_MS, Timestamps } from './clock/timestamps.js';
 export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
+export { byBytes, FirstClients } from './consumers/first-clients.js';
+export type { ConsumerState } from './consumers/list-consumers.js';
 export {
   type AppendOptions,
   EventStore,
@@ -28,6 +30,9 @@ export { eventText, headerOf } from './events/event-text.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export type { FoundStart } from './find-start.js';
+export type { RedactedEvent } from './forgetting/redact-events.js';
+export { type Redaction, redactedHead, redactedText } from './forgetting/redaction.js';
+export type { KeptEvents, TrimPoint } from './forgetting/trim-channel.js';
 export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
 export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
 export type {
@@ -82,6 +87,7 @@ export {
   type IndexRows,
   type ReadIndexOptions,
 } from './indices/index-reader.js';
+export type { ChannelRange, ChannelState } from './list-channels.js';
 export type { Retention, StoreHooks, StoreOptions } from './options.js';
 export { excess } from './retention/excess.js';
 export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
@@ -99,6 +105,8 @@ export type {
   IndexScope,
   IndexStep,
   IndexStorage,
+  ListedCursor,
+  PlacedCursor,
   SavedCursor,
   Scan,
   Storage,
@@ -106,6 +114,7 @@ export type {
   Subscriptions,
   TailEvent,
   TrimLimits,
+  Unseen,
 } from './storage.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';

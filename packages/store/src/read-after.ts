@@ -1,5 +1,5 @@
 import { Epochs } from './events/epochs.js';
-import type { EventPage } from './events/event-page.js';
+import type { ChannelBounds, EventPage } from './events/event-page.js';
 import type { ChannelScope, Storage } from './storage.js';
 import type { ReadCursor } from './waiting/poll.js';
 
@@ -23,8 +23,8 @@ export async function readAfter(
 }
 
 /** The last id that a cursor has seen and the channel has. */
-function commonPart(
-  { firstId, lastId, epochs = Epochs.NONE }: EventPage,
+export function commonPart(
+  { firstId, lastId, epochs = Epochs.NONE }: ChannelBounds,
   after: number,
   epoch: string | undefined,
 ): number {

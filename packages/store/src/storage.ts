@@ -1,6 +1,7 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
+import type { Redaction } from './forgetting/redaction.js';
 import type { GroupStorage } from './groups/group-storage.js';
 
 /**
@@ -140,6 +141,16 @@ export interface CursorStorage {
   create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor>;
   /** Changes the epoch of a cursor that is saved, if it is at `after`. */
   setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void>;
+  /** Whether one was saved. */
+  delete(consumer: ConsumerScope): Promise<boolean>;
+  /**
+   * The cursors on a channel name, with `types` also those on the types of the channel: of the first `limit` clientIds after `after`,
+   * all that each has. Sorted by the UTF-8 bytes of the clientIds, then of the types.
+   */
+  list(
+    scope: ChannelScope,
+    range: { readonly types: boolean; readonly after: string; readonly limit: number },
+  ): Promise<ListedCursor[]>;
 }
 
 export interface SavedCursor {
@@ -149,6 +160,12 @@ export interface SavedCursor {
   readonly savedAt: number | undefined;
   /** What was saved as its epoch; undefined if nothing was. */
   readonly epoch: string | undefined;
+}
+
+export interface ListedCursor extends SavedCursor {
+  readonly clientId: string;
+  /** The type of the channel name that it is on. */
+  readonly type: string | undefined;
 }
 
 /** What an index holds follows from these; definitions that have them in common may share it. */
@@ -171,6 +188,8 @@ export interface IndexStep {
   readonly to: number;
   /** Those of the events that have a value, ascending by id. */
   readonly entries: readonly IndexEntry[];
+  /** The number of redactions that the page of the events has told. */
+  readonly redactions: number;
 }
 
 export interface IndexStorage {
@@ -183,11 +202,23 @@ export interface IndexStorage {
   /** Id of the last event that the index has looked at, 0 if it is new. */
   progress(index: IndexScope): Promise<number>;
 
-  /** Adds the entries and moves on, both or neither, if the progress is still `from`. Resolves with the progress as it is then. */
+  /** Removes a definition; what the index holds stays. */
+  delete(id: string): Promise<void>;
+
+  /**
+   * Adds the entries and moves on, both or neither, if the progress is still `from`, and nothing was redacted since the events
+   * were read. Resolves with the progress as it is then.
+   */
   advance(index: IndexScope, step: IndexStep): Promise<number>;
 
-  /** Removes entries of events that the channel has dropped: about `INDEX_STEP` of them. Called at each step. */
-  trim(index: IndexScope): Promise<void>;
+  /**
+   * Removes entries of events that the channel has dropped: about `INDEX_STEP` of them. Called at each step. Resolves with how many
+   * were removed.
+   */
+  trim(index: IndexScope): Promise<number>;
+
+  /** Removes the entries of these events, if there are any. */
+  remove(index: IndexScope, ids: readonly number[]): Promise<void>;
 
   /** The events that have the value, newest first, bounded as those of a scan. */
   rows(
@@ -198,11 +229,17 @@ export interface IndexStorage {
 }
 
 export interface ChannelStorage {
-  /** Names of channels after `after`, in the order of their UTF-8 bytes; at most `limit`. */
-  list(range: { readonly after: string; readonly limit: number }): Promise<string[]>;
+  /** Names of channels that begin with `prefix` and lie after `after`, in the order of their UTF-8 bytes; at most `limit`. */
+  list(range: { readonly prefix: string; readonly after: string; readonly limit: number }): Promise<string[]>;
 
-  /** How many channels there are. */
+  /** How many channels there are, about. */
   count(): Promise<number>;
+
+  /** Where each channel begins and ends, undefined if it cannot be read; in as few steps as the engine can. */
+  ends(channels: readonly string[]): Promise<(ChannelEnd | undefined)[]>;
+
+  /** What lies ahead of each of some cursors on a channel and its types. */
+  unseen(channel: string, cursors: readonly PlacedCursor[]): Promise<Unseen[]>;
 
   /**
    * Drops events that are too many or too old, a step at a time, until that is done or `signal` aborts. Tells the listener.
@@ -210,9 +247,37 @@ export interface ChannelStorage {
    * first call that sees it, which is remembered with the channel.
    */
   trim(channel: string, limits: TrimLimits, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Drops all events and all cursors of a channel and of its types, and takes it from the list until the next append; ids go on
+   * counting, and the epoch stays. Readers are told. Done again it removes what was left if it was broken off. Whether there
+   * ever was such a channel.
+   */
+  delete(channel: string): Promise<boolean>;
+
+  /**
+   * Replaces events, each if it is still there and is the one that was read, and counts that as a redaction of the channel; the
+   * listener is told that events were missed. Of each whether it is redacted now.
+   */
+  redact(channel: string, redactions: readonly Redaction[]): Promise<boolean[]>;
+}
+
+export interface PlacedCursor {
+  readonly type: string | undefined;
+  /** Id of the last event seen. */
+  readonly after: number;
+}
+
+/** Events of a channel name above a cursor. */
+export interface Unseen {
+  readonly count: number;
+  /** Of the oldest of them; undefined if there is none, or it cannot be read. */
+  readonly timestamp: number | undefined;
 }
 
 export interface TrimLimits {
+  /** Oldest id to keep. Default: this drops nothing. */
+  readonly firstId?: number | undefined;
   /** Most events to keep; 0 for all. */
   readonly maxEvents: number;
   /** Age after which an event is dropped, milliseconds; 0 for never. */
@@ -241,7 +306,7 @@ export interface StorageListener {
   trimmed(channel: string, firstId: number): void;
   /** Events of a group became due before their time, or a group was changed or removed. */
   released(channel: string): void;
-  /** Events may have been appended that are not told. */
+  /** Events may have been appended, or redacted, that are not told. */
   missed(channel: string): void;
 }
 
@@ -260,8 +325,16 @@ export interface Subscriptions {
 }
 
 export interface ChannelEnd {
+  /** The oldest id that is kept, above the last if none is. */
+  readonly firstId: number;
   /** The newest id; 0 if nothing was ever appended. */
   readonly lastId: number;
+  /** The newest timestamp given, milliseconds since the Unix epoch; 0 if nothing was ever appended. */
+  readonly timestamp: number;
   /** The current epoch; empty if there is none. */
   readonly epoch: string;
+  /** How often events were redacted. */
+  readonly redactions: number;
+  /** Whether it was deleted, and nothing was appended since. */
+  readonly isDeleted: boolean;
 }

@@ -153,10 +153,10 @@ describe('LiveChannels', () => {
     channels.reset('a');
     const [, b] = [channels.use('a'), channels.use('b')];
     const woken = waiting(b.waiters, 1_000);
-    expect([...channels.waited()]).toEqual([b]);
+    expect([...channels.watched()]).toEqual([b]);
     channels.reset('b');
     await woken;
-    expect([...channels.waited()]).toEqual([]);
+    expect([...channels.watched()]).toEqual([]);
   });
 
   it('drops with an event what its notification says, and lets a tail age', async () => {

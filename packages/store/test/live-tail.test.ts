@@ -33,6 +33,28 @@ describe('LiveTail', () => {
     });
   });
 
+  it('holds nothing from before a redaction that it was not told of', () => {
+    const tail = tailFrom(5);
+    tail.push(tailEvent(6), '');
+    tail.start({ firstId: 1, lastId: 6, redactions: 0 });
+    expect(idsAfter(tail, 5)).toEqual([6]);
+    tail.start({ firstId: 1, lastId: 6, redactions: 1 });
+    expect([idsAfter(tail, 5), idsAfter(tail, 6), tail.lastId]).toEqual([undefined, [], 6]);
+    tail.push(tailEvent(7), '');
+    tail.start({ firstId: 1, lastId: 6, redactions: 1 });
+    expect(idsAfter(tail, 6)).toEqual([7]);
+
+    const begun = new LiveTail();
+    begun.push(tailEvent(8), '');
+    begun.start({ firstId: 1, lastId: 7, redactions: 1 });
+    expect([idsAfter(begun, 7), idsAfter(begun, 8)], 'it may be from before').toEqual([undefined, []]);
+    const older = new EventPage([tailEvent(8).json], { firstId: 1, lastId: 8, redactions: 0 });
+    begun.adopt(7, older);
+    expect(idsAfter(begun, 7), 'a read from before').toBeUndefined();
+    begun.adopt(7, new EventPage([tailEvent(8).json], { ...older, redactions: 1 }));
+    expect(idsAfter(begun, 7)).toEqual([8]);
+  });
+
   it('keeps what was pushed while the read ran', () => {
     const tail = new LiveTail();
     tail.push(tailEvent(1), '');

@@ -24,6 +24,12 @@ const CALLS: readonly (readonly [string, (store: EventStore) => Promise<unknown>
   ['redrive', (store) => store.redrive('a', 'g', { limit: 1 })],
   ['groups', (store) => store.groups('a')],
   ['deleteGroup', (store) => store.deleteGroup('a', 'g')],
+  ['channels', (store) => store.channels({ limit: 1 })],
+  ['consumers', (store) => store.consumers('a', { limit: 1 })],
+  ['deleteConsumer', (store) => store.deleteConsumer('c', 'a')],
+  ['deleteChannel', (store) => store.deleteChannel('a')],
+  ['trim', (store) => store.trim('a', { id: 1 })],
+  ['redact', (store) => store.redact('a', [1])],
   ['ping', (store) => store.ping()],
 ];
 

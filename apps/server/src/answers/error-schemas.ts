@@ -16,7 +16,7 @@ export function errorsOf(...statuses: number[]): Record<number, TSchema> {
 const WHEN: Record<ErrorCode, string> = {
   InvalidContent: 'the request is not as described',
   InvalidCredentialsError: 'the secret is missing or wrong',
-  ResourceNotFound: 'there is no such path, index or group',
+  ResourceNotFound: 'there is no such path, index, group, channel or consumer',
   MethodNotAllowed: 'the path has other methods',
   RequestTimeout: 'the request did not arrive in time',
   Conflict: 'there is another one of the same name',

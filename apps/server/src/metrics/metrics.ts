@@ -1,6 +1,7 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { type EventStore, STORE_CALLS, type StoreCall } from '@ganomede/events-store';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { showConsumers } from './consumer-metrics.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 
 /** What a server counts, for Prometheus. Names end in their unit. */
@@ -38,8 +39,8 @@ export class Metrics {
   /** By route, then method. */
   readonly #routes = new Map<string, Map<string, RouteMetrics>>();
 
-  /** Counts the polls that wait at the store too. */
-  constructor(store: EventStore) {
+  /** Counts the polls that wait at the store too, and shows the consumers of some channels, see `showConsumers`. */
+  constructor(store: EventStore, consumersOf?: string) {
     const waiting: Gauge = new Gauge({
       name: 'events_waiting_polls',
       help: 'Polls and event streams that wait for an event now',
@@ -53,6 +54,7 @@ export class Metrics {
       registers: [this.#own],
       collect: () => this.#countRequests(requests),
     });
+    if (consumersOf !== undefined) showConsumers(store, consumersOf, this.#own);
     this.registry = Registry.merge([metricsOfProcess(), this.#own]);
   }
 

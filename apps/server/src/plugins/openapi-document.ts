@@ -19,6 +19,7 @@ export const openapiDocument = fp(async (fastify: FastifyInstance) => {
         { name: 'events', description: 'Publish and receive' },
         { name: 'groups', description: 'Share the work: each event for one of the workers of a group' },
         { name: 'indices', description: 'Find events by the value of a field' },
+        { name: 'management', description: 'See what there is, and take it away' },
         { name: 'server', description: 'About this server' },
         { name: 'operations', description: 'For those who run the server' },
       ],

@@ -255,6 +255,12 @@ export const SETTINGS = {
     env: 'METRICS_PORT',
     schema: Type.Optional(port('a port for /health and /metrics alone, which are then not on the main one')),
   }),
+  metricsConsumers: setting({
+    env: 'METRICS_CONSUMERS',
+    schema: optionalText(
+      'the channels whose consumers are in /metrics with their lag; names, or what names begin with and a * (orders,users/*), separated by commas. At most 1000 consumers are shown',
+    ),
+  }),
   statsdHost: setting({
     env: 'STATSD_HOST',
     schema: optionalText(

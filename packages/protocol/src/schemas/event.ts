@@ -63,4 +63,7 @@ export const Event = Type.Object({
   type: EventType,
   data: Type.Optional(EventData),
   metadata: Type.Optional(EventMetadata),
+  redacted: Type.Optional(
+    Type.Literal(true, { title: 'redacted', description: 'true: what the event held is forgotten' }),
+  ),
 });

@@ -1,5 +1,15 @@
 export { About } from './about.js';
 export { Append, AppendsBody, AppendsReply } from './appends.js';
+export {
+  DeleteChannelQuery,
+  ListChannelsQuery,
+  ListChannelsReply,
+  RedactBody,
+  RedactReply,
+  TrimChannelBody,
+  TrimChannelReply,
+} from './channels.js';
+export { DeleteConsumerQuery, ListConsumersQuery, ListConsumersReply } from './consumers.js';
 export { CursorsBody, CursorsReply, FindCursorQuery, FindCursorReply, SeenCursor } from './cursors.js';
 export { ErrorBody } from './error-body.js';
 export { Event, EventHeader, EventInput } from './event.js';

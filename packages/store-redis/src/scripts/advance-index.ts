@@ -3,6 +3,8 @@ import type { IndexKeys } from '../keys.js';
 import type { Script } from './script.js';
 
 export interface AdvanceIndexArgs {
+  /** The key of the channel's hash. */
+  readonly channel: string;
   readonly keys: IndexKeys;
   readonly step: IndexStep;
 }
@@ -11,7 +13,7 @@ export interface AdvanceIndexArgs {
 export const advanceIndex: Script<AdvanceIndexArgs, number> = {
   name: 'advance-index',
 
-  encode({ keys, step: { from, to, entries } }) {
+  encode({ channel, keys, step: { from, to, entries, redactions } }) {
     // Lua counts from 1.
     const values = new Map<string, number>();
     const numbered = entries.map(({ id, key }) => {
@@ -21,8 +23,8 @@ export const advanceIndex: Script<AdvanceIndexArgs, number> = {
     });
     const all = [...values.keys()];
     return {
-      keys: [keys.progress, keys.order, ...all.map((value) => keys.value(value))],
-      args: [JSON.stringify({ from, to, values: all, entries: numbered })],
+      keys: [keys.progress, channel, keys.order, ...all.map((value) => keys.value(value))],
+      args: [JSON.stringify({ from, to, redactions, values: all, entries: numbered })],
     };
   },
 

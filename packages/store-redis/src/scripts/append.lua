@@ -4,7 +4,7 @@
 -- KEYS      for each channel, one after the other:
 --             hash     the channel: first (oldest id kept), last (newest id given), time (newest timestamp given), behind
 --                      (since when the clock has been behind that; missing if it is not), epoch (the current one),
---                      epochs (those before, separated by spaces; see epochs.ts of the store)
+--                      epochs (those before, separated by spaces; see epochs.ts of the store), deleted (see delete-channel.lua)
 --             list     the events as JSON texts; event n is at index n - first
 --             set      the types that have a list
 --             lists    the ids filed under a type, ascending; one for each of `types`
@@ -20,7 +20,8 @@
 --             conditions  if any has one; for each part { the newest id that there is to be, of which of `types` (0: of the
 --                        channel) }, or false if it has none
 -- ARGV[2…]  of every event its JSON text from "from" on, in the order of channels and parts
--- Reply     for each channel { 'appended', first id given, timestamp, outcomes }; new events follow on each other. One
+-- Reply     for each channel { 'appended', first id given, timestamp, outcomes }, or { 'revived', … } if it was deleted before:
+--           it is to be put on the list of channels again; new events follow on each other. One
 --           outcome for each part with a record or a condition: 'appended', or, if the key was used already, { 'repeated', first
 --           id given then, timestamp of then }, or { 'key-reused' } if that was for other events, or else, if the condition
 --           does not hold, { 'unexpected-last-id', newest id }: these three store nothing.
@@ -103,7 +104,7 @@ local function append_to_channel(spec, k, n, pushed)
   local channel, events, types = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local type_lists = k + 2
   local next_record = type_lists + #spec.types + 1
-  local known = redis.call('HMGET', channel, 'first', 'last', 'time', 'behind', 'epoch')
+  local known = redis.call('HMGET', channel, 'first', 'last', 'time', 'behind', 'epoch', 'deleted')
   local first, last = tonumber(known[1] or 1), tonumber(known[2] or 0)
   local time, behind = timestamp(known[3], known[4])
 
@@ -208,6 +209,10 @@ local function append_to_channel(spec, k, n, pushed)
     redis.call('HDEL', channel, 'behind')
   end
   for key, new in pairs(records) do redis.call('SET', key, new.value, 'PX', new.keep) end
+  if known[6] then
+    redis.call('HDEL', channel, 'deleted')
+    reply[1] = 'revived'
+  end
 
   lines[1] = string.format('%.0f %.0f %.0f %s', first, last + 1, newest, epoch)
   if bytes > MAX_NOTIFICATION_BYTES then lines = { lines[1] } end

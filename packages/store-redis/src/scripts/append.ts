@@ -9,7 +9,10 @@ export interface AppendArgs {
 }
 
 /** What became of one of the appends, in the order of the channels and their appends. */
-export type ScriptedOutcome = AppendOutcome | { readonly kind: 'failed'; readonly message: string };
+export type ScriptedOutcome = (AppendOutcome | { readonly kind: 'failed'; readonly message: string }) & {
+  /** Whether the channel was deleted before, so that it is to be put on the list again. */
+  readonly isRevived?: true;
+};
 
 type Outcome =
   | 'appended'
@@ -19,7 +22,7 @@ type Outcome =
 
 type ChannelReply =
   /** `outcomes` of the appends that have an idempotency key or a condition, if one has. */
-  | readonly ['appended', firstId: number, timestamp: number, outcomes?: readonly Outcome[]]
+  | readonly [kind: 'appended' | 'revived', firstId: number, timestamp: number, outcomes?: readonly Outcome[]]
   | readonly ['failed', message: string];
 
 /** How many events in a row are filed alike, which of the types (from 1; 0: none), and so on. */
@@ -127,7 +130,8 @@ class TypeNumbers {
 
 function decodeChannel(appends: readonly Append[], reply: ChannelReply): ScriptedOutcome[] {
   if (reply[0] === 'failed') return appends.map(() => ({ kind: 'failed', message: reply[1] }));
-  const [, firstId, timestamp, outcomes = []] = reply;
+  const [kind, firstId, timestamp, outcomes = []] = reply;
+  const revived = kind === 'revived' ? { isRevived: true as const } : undefined;
   let next = firstId;
   let told = 0;
   return appends.map((append) => {
@@ -135,7 +139,7 @@ function decodeChannel(appends: readonly Append[], reply: ChannelReply): Scripte
     const outcome = hasOutcome(append) ? (outcomes[told++] as Outcome) : 'appended';
     if (outcome === 'appended') {
       next += events.length;
-      return { kind: 'appended', firstId: next - events.length, timestamp };
+      return { kind: 'appended', firstId: next - events.length, timestamp, ...revived };
     }
     if (outcome[0] === 'key-reused') return { kind: 'key-reused' };
     if (outcome[0] === 'unexpected-last-id') return { kind: 'unexpected-last-id', lastId: outcome[1] };

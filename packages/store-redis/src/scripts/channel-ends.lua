@@ -1,10 +1,10 @@
--- Looks up where many channels end.
+-- Looks up where many channels begin and end.
 --
--- KEYS   hashes  the channels: last, epoch
--- Reply  { { newest id, epoch }, … }, { '0', '' } for a channel that holds nothing, nil for what is no channel
+-- KEYS   hashes  the channels: first, last, time, epoch, redactions, deleted
+-- Reply  { { those fields, nil for one that is missing }, … }, nil for what is no channel
 local reply = {}
 for i, channel in ipairs(KEYS) do
-  local found = redis.pcall('HMGET', channel, 'last', 'epoch')
-  reply[i] = not found.err and { found[1] or '0', found[2] or '' }
+  local found = redis.pcall('HMGET', channel, 'first', 'last', 'time', 'epoch', 'redactions', 'deleted')
+  reply[i] = not found.err and found
 end
 return reply

@@ -15,7 +15,7 @@ export type FoundIds = (HashedBounds & { readonly ids: readonly number[] }) | un
 
 type Reply =
   | readonly ['no-channel']
-  | readonly ['found', first: string, last: string, epoch: string, epochs: string, ids: readonly string[]];
+  | readonly ['found', bounds: readonly (string | null)[], ids: readonly string[]];
 
 export const findIds: Script<FindIdsArgs, FoundIds> = {
   name: 'find-ids',
@@ -28,8 +28,8 @@ export const findIds: Script<FindIdsArgs, FoundIds> = {
 
   decode(reply: Reply) {
     if (reply[0] === 'no-channel') return undefined;
-    const [, first, last, epoch, epochs, ids] = reply;
-    const hashed = parseBounds([first, last, epoch, epochs]);
+    const [, bounds, ids] = reply;
+    const hashed = parseBounds(bounds);
     return hashed && { ...hashed, ids: ids.map(Number) };
   },
 };

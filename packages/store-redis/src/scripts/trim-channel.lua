@@ -5,7 +5,8 @@
 --                future ("<last id> <milliseconds>": newest event that was there when timestamps of the future were seen first, and
 --                when that was; missing if there are none)
 -- KEYS[2]  list  the events
--- ARGV[1]  JSON: maxEvents       most events to keep, 0 for any number
+-- ARGV[1]  JSON: firstId         oldest id to keep; missing: this drops nothing
+--                maxEvents       most events to keep, 0 for any number
 --                maxAgeMs        age after which an event is dropped, 0 for never
 --                now             what ages are counted to, milliseconds since the Unix epoch
 --                maxDropped      most events to drop now
@@ -29,6 +30,7 @@ end
 
 local drop = 0
 if args.maxEvents > 0 then drop = math.max(kept - args.maxEvents, 0) end
+if args.firstId then drop = math.max(drop, math.min(args.firstId - first, kept)) end
 drop = math.min(drop, args.maxDropped)
 
 if args.maxAgeMs > 0 and drop < args.maxDropped then

@@ -32,9 +32,9 @@ export const trimChannel: Script<TrimChannelArgs, TrimmedChannel> = {
   name: 'trim-channel',
   numberOfKeys: 2,
 
-  encode: ({ keys: { channel, events }, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
+  encode: ({ keys: { channel, events }, firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
     keys: [channel, events],
-    args: [JSON.stringify({ maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo })],
+    args: [JSON.stringify({ firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo })],
   }),
 
   decode(reply: Reply) {

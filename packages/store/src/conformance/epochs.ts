@@ -49,6 +49,12 @@ export function describeEpochs(open: OpenStore): void {
       }
     });
 
+    it('tells of a consumer in what is lost how much lies ahead of its next read', async () => {
+      const { store, channel, epoch, after } = await restored({ kept: 3, lost: 2, fresh: 4 });
+      await store.saveCursor('c', channel, after, epoch);
+      expect(await store.consumers(channel, { limit: 9 })).toMatchObject([{ clientId: 'c', after, lag: 4 }]);
+    });
+
     it('takes a cursor back that is ahead of it, before anything is appended', async () => {
       const { store, channel, epoch, after } = await restored({ kept: 3, lost: 2, fresh: 0 });
       const page = await store.read({ channel, after, epoch, limit: ALL });

@@ -102,7 +102,15 @@ class Model {
     const heardOf = this.events(name, Math.min(...firstIds)).filter(
       ({ id }) => id > after && id <= page.lastId,
     );
-    matches(page, heardOf.slice(0, limit));
+    const heardOfRedactions = new Set(
+      page.events.filter(({ data }) => data === undefined).map(({ id }) => id),
+    );
+    matches(
+      page,
+      heardOf
+        .slice(0, limit)
+        .map((event) => (heardOfRedactions.has(event.id) ? event : { ...event, ...event.published })),
+    );
   }
 }
 
@@ -121,6 +129,8 @@ interface ModelEvent extends EventInput {
   readonly id: number;
   readonly filed: string;
   readonly timestamp: number;
+  /** What it was when it was appended: the same object for the same event. */
+  readonly published: EventInput;
 }
 
 interface Real {
@@ -205,7 +215,7 @@ const append = fc
         if (known) return;
         const added = events.map((event, i) => {
           const timestamp = headers[i]?.timestamp ?? 0;
-          return { ...event, id: firstId + i, timestamp, filed: type ?? event.type };
+          return { ...event, published: event, id: firstId + i, timestamp, filed: type ?? event.type };
         });
         model.content.channels.set(channel, [...model.channel(channel), ...added]);
         if (key !== undefined) model.content.keys.set(scope, { body, firstId, count: events.length });
@@ -387,6 +397,75 @@ const readIndex = fc
     }),
   );
 
+/** Some of the newest events, and one that there is not. */
+const redact = fc
+  .record({ channel: anyChannel, back: fc.uniqueArray(fc.nat(12), { maxLength: 4 }), isPeer: anyStore })
+  .map(({ channel: end, back, isPeer }) =>
+    command(`redact ${JSON.stringify({ channel: end, back, isPeer })}`, async (model, real) => {
+      const channel = model.prefix + end;
+      const store = storeOf(real, isPeer);
+      const lastId = model.lastId(channel);
+      const ids = back.map((each) => lastId + 1 - each).filter((id) => id > 0);
+      if (lastId === 0) {
+        await expect(store.redact(channel, [1])).rejects.toMatchObject({ code: 'ResourceNotFound' });
+        return;
+      }
+      model.learnBounds(channel, await store.read({ channel, after: 0, limit: 1 }), real.maxEvents);
+      const kept = new Set(model.events(channel).map(({ id }) => id));
+      const expected = ids.map((id) => ({ id, isRedacted: kept.has(id) }));
+      expect(await store.redact(channel, ids)).toEqual(expected);
+      const redacted = model
+        .channel(channel)
+        .map((event) =>
+          ids.includes(event.id) && kept.has(event.id) ? { ...event, data: undefined } : event,
+        );
+      model.content.channels.set(channel, redacted as ModelEvent[]);
+    }),
+  );
+
+const listConsumers = fc.record({ channel: anyChannel, isPeer: anyStore }).map(({ channel: end, isPeer }) =>
+  command(`consumers ${JSON.stringify({ channel: end, isPeer })}`, async (model, real) => {
+    const channel = model.prefix + end;
+    const store = storeOf(real, isPeer);
+    model.learnBounds(channel, await store.read({ channel, after: 0, limit: 1 }), real.maxEvents);
+    const expected = [...model.content.cursors]
+      .map(([key, after]) => [...key.split(' '), after] as [string, string, number])
+      .filter(([, name]) => parseChannel(name, true).channel === end)
+      .map(([clientId, name, after]) => {
+        const ahead = model.events(model.prefix + name).filter(({ id }) => id > after);
+        return { clientId, channel: model.prefix + name, after, lag: ahead.length };
+      })
+      .sort((a, b) => (`${a.clientId} ${a.channel}` < `${b.clientId} ${b.channel}` ? -1 : 1));
+    expect(await store.consumers(channel, { limit: 9 })).toMatchObject(expected);
+  }),
+);
+
+const deleteChannel = fc.record({ channel: anyChannel, isPeer: anyStore }).map(({ channel: end, isPeer }) =>
+  command(`delete ${JSON.stringify({ channel: end, isPeer })}`, async (model, { underTest, maxEvents }) => {
+    const channel = model.prefix + end;
+    const store = storeOf({ underTest, maxEvents }, isPeer);
+    const lastId = model.lastId(channel);
+    if (lastId === 0) {
+      await expect(store.deleteChannel(channel)).rejects.toMatchObject({ code: 'ResourceNotFound' });
+      return;
+    }
+    await store.deleteChannel(channel);
+    model.drop(channel, lastId + 1);
+    const { cursors, indices } = model.content;
+    for (const key of cursors.keys()) {
+      if (parseChannel(key.split(' ')[1] as string, true).channel === end) cursors.delete(key);
+    }
+    for (const [id, index] of indices) {
+      if (parseChannel(index.channel, true).channel === channel) indices.delete(id);
+    }
+    // What a poll has been given from memory would be taken for what it has waited for.
+    for (const reader of [underTest.store, underTest.peer]) {
+      const look = () => reader.poll({ channel, after: lastId - 1, limit: 1 }, { timeoutMs: 1 });
+      await expect.poll(async () => (await look()).count).toBe(0);
+    }
+  }),
+);
+
 const backUp = fc.constant(
   command('back up', async (model, { underTest }) => {
     model.backup = { content: new Content(model.content), restore: await underTest.backUp() };
@@ -418,7 +497,7 @@ const readOn = fc
       model.learnBounds(name, page, real.maxEvents);
       const now = model.channel(name);
       const seen = reader.read.slice(0, after);
-      const lost = seen.findIndex((event, i) => event !== now[i]);
+      const lost = seen.findIndex((event, i) => event.published !== now[i]?.published);
       if (lost === -1) expect(page.rewoundTo).toBeUndefined();
       // Less is allowed: then events are repeated.
       else expect(page.rewoundTo ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(lost);
@@ -447,8 +526,19 @@ const SLOW_EVERY = 40;
 
 function anyCommands({ trim, reopen: canReopen }: StoreUnderTest, restores: boolean) {
   const usual = [append, append, append, read, readOn, latest, poll, poll, abortPoll, saveCursor, loadCursor];
-  const quick = [...usual, createIndex, readIndex, ...(trim ? [trimToCount, trimToAge] : [])];
-  const slow = [...(canReopen ? [reopen] : []), ...(restores ? [backUp, restore, restore] : [])];
+  const quick = [
+    ...usual,
+    createIndex,
+    readIndex,
+    redact,
+    listConsumers,
+    ...(trim ? [trimToCount, trimToAge] : []),
+  ];
+  const slow = [
+    deleteChannel,
+    ...(canReopen ? [reopen] : []),
+    ...(restores ? [backUp, restore, restore] : []),
+  ];
   const arbitrary = fc.oneof(
     { weight: SLOW_EVERY, arbitrary: fc.oneof(...quick) },
     ...slow.map((one) => ({ weight: 1, arbitrary: one })),

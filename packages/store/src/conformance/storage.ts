@@ -60,9 +60,11 @@ export function describeStorage(
 
       // The name that all of them begin with is the first.
       const [first = '', ...others] = names;
-      expect(await storage.channels.list({ after: first, limit: others.length })).toEqual(others);
+      expect(await storage.channels.list({ prefix: '', after: first, limit: others.length })).toEqual(others);
       for (const [i, after] of names.slice(0, -2).entries()) {
-        expect(await storage.channels.list({ after, limit: 2 })).toEqual(names.slice(i + 1, i + 3));
+        expect(await storage.channels.list({ prefix: '', after, limit: 2 })).toEqual(
+          names.slice(i + 1, i + 3),
+        );
       }
     });
 
@@ -137,9 +139,14 @@ export function describeStorage(
           expect([epochs?.current, epochs?.earlier]).toEqual([epoch, '']);
         }
       }
-      const end = { lastId: 3, epoch };
+      const { timestamp } = (await storage.scan({ ...scan, after: 2 })).events[0] ?? {};
+      const ends = [
+        { firstId: 1, lastId: 3, timestamp, epoch, redactions: 0, isDeleted: false },
+        { firstId: 1, lastId: 0, timestamp: 0, epoch: '', redactions: 0, isDeleted: false },
+      ];
+      expect(await storage.channels.ends([channel, newChannel()])).toEqual(ends);
       expect(await storage.subscriptions?.ends([channel, newChannel()])).toEqual(
-        storage.subscriptions && [end, { lastId: 0, epoch: '' }],
+        storage.subscriptions && ends,
       );
     });
 
@@ -202,6 +209,44 @@ export function describeStorage(
       expect(await trim(now)).toBe(1);
       expect(await trim(now + HOUR_MS)).toBe(1);
       expect(await trim(now + HOUR_MS + 1)).toBe(0);
+    });
+
+    it('lets an index take no step with what was read before a redaction', async () => {
+      const { storage, told } = await openForTest();
+      const channel = newChannel();
+      await storage.subscriptions?.subscribe(channel);
+      await storage.append(append(channel, 2));
+      const scope = { channel, type: undefined, field: 'from' };
+      const page = await storage.scan({ channel, type: undefined, after: 0, limit: 9 });
+      const [{ id, timestamp } = { id: 0, timestamp: 0 }] = page.events;
+      const redaction = { id, timestamp, kept: '"from":"test","type":"add"' };
+      const wrong = [
+        { ...redaction, timestamp: 1 },
+        { ...redaction, id: 2 },
+        { ...redaction, id: 3 },
+      ];
+      expect(
+        await storage.channels.redact(channel, wrong),
+        'one that is no such event is left alone',
+      ).toEqual([false, true, false]);
+      await expect.poll(() => told.at(-1)?.[0]).toBe(storage.subscriptions ? 'trimmed' : 'missed');
+      expect(told.filter(([what]) => what === 'missed')).not.toEqual([]);
+
+      const step = { from: 0, to: 2, entries: [{ id: 1, key: '=test' }] };
+      const { redactions = 0 } = page;
+      expect([redactions, await storage.indices.advance(scope, { ...step, redactions })]).toEqual([0, 0]);
+      expect(await storage.channels.redact(newChannel(), [redaction])).toEqual([false]);
+      const again = await storage.scan({ channel, type: undefined, after: 0, limit: 9 });
+      expect(again.redactions).toBe(1);
+      expect(await storage.indices.advance(scope, { ...step, redactions: 1 })).toBe(2);
+      const rows = async () =>
+        (await storage.indices.rows(scope, '=test', { limit: 9, before: undefined })).events.map(
+          ({ id }) => id,
+        );
+      expect(await rows()).toEqual([1]);
+      await storage.indices.remove(scope, [2, 1, 7]);
+      await storage.indices.remove(scope, [1]);
+      expect(await rows()).toEqual([]);
     });
 
     it('scans both ways, bounded by an id', async () => {

@@ -10,14 +10,16 @@ export interface ChannelBounds {
   readonly lastId: number;
   /** Undefined: they are not known. */
   readonly epochs?: Epochs | undefined;
+  /** How often events were redacted: what was read before another redaction may hold what is to be forgotten. Undefined: not known. */
+  readonly redactions?: number | undefined;
 }
 
 /** Of a channel that nothing was ever appended to. */
-export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0, epochs: Epochs.NONE };
+export const NO_BOUNDS: ChannelBounds = { firstId: 0, lastId: 0, epochs: Epochs.NONE, redactions: 0 };
 
 /** As engines count: if a channel keeps nothing, its first id is one above its last. */
-export function boundsOf(firstId: number, lastId: number, epochs: Epochs): ChannelBounds {
-  return { firstId: firstId > lastId ? 0 : firstId, lastId, epochs };
+export function boundsOf(firstId: number, lastId: number, epochs: Epochs, redactions: number): ChannelBounds {
+  return { firstId: firstId > lastId ? 0 : firstId, lastId, epochs, redactions };
 }
 
 /** A read ends early once its events hold about this many bytes of JSON. */
@@ -72,6 +74,7 @@ export class EventPage implements ChannelBounds {
   readonly firstId: number;
   readonly lastId: number;
   readonly epochs: Epochs | undefined;
+  readonly redactions: number | undefined;
   /**
    * Where the read began if its cursor had seen events that the store no longer has, since it came back older: behind the
    * last one that it still has. Undefined: nothing was lost.
@@ -86,6 +89,7 @@ export class EventPage implements ChannelBounds {
     this.firstId = bounds.firstId;
     this.lastId = bounds.lastId;
     this.epochs = bounds.epochs;
+    this.redactions = bounds.redactions;
     this.rewoundTo = rewoundTo;
   }
 

@@ -142,7 +142,8 @@ export class IndexReader {
       if (progress >= end) return;
       // If a type ends before its channel, the next read finds nothing.
       const { entries, lastId = page.lastId } = await take(page, field);
-      progress = await indices.advance(index, { from: progress, to: lastId, entries });
+      const { redactions = 0 } = page;
+      progress = await indices.advance(index, { from: progress, to: lastId, entries, redactions });
       if (progress >= end || this.#isAwaited(index)) continue;
       await delay(Math.min(performance.now() - started, MAX_PAUSE_MS));
     }

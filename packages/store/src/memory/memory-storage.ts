@@ -2,24 +2,30 @@ import { randomBytes } from 'node:crypto';
 import type { IndexDefinition } from '@ganomede/events-protocol';
 import { SteadyClock } from '../clock/steady-clock.js';
 import { Timestamps } from '../clock/timestamps.js';
+import { byBytes, FirstClients } from '../consumers/first-clients.js';
 import { Epochs } from '../events/epochs.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
+import { type Redaction, redactedHead, redactedText } from '../forgetting/redaction.js';
 import { excess } from '../retention/excess.js';
 import { type FutureMark, futureMark, isTooOld } from '../retention/future-mark.js';
 import type {
   Append,
   AppendOutcome,
+  ChannelEnd,
   ChannelScope,
   ConsumerScope,
   IndexScope,
   IndexStep,
+  ListedCursor,
+  PlacedCursor,
   SavedCursor,
   Scan,
   Storage,
   StorageListener,
   TailEvent,
   TrimLimits,
+  Unseen,
 } from '../storage.js';
 import { MemoryGroups } from './memory-groups.js';
 
@@ -37,6 +43,10 @@ interface Channel {
   timestamp: number;
   epochs: Epochs;
   futureMark: FutureMark | undefined;
+  /** How often events were redacted. */
+  redactions: number;
+  /** Whether it was deleted, and nothing was appended since. */
+  isDeleted: boolean;
   /** `events[i]` has id `firstId + i`. */
   readonly events: StoredEvent[];
 }
@@ -124,6 +134,7 @@ export class MemoryStorage implements Storage {
       tail.push({ id, type, json: text });
     }
     channel.timestamp = timestamp;
+    channel.isDeleted = false;
     this.#drop(channel, excess(channel.events.length, maxEvents));
     if (idempotency) {
       const { scope, fingerprint, windowMs } = idempotency;
@@ -177,6 +188,21 @@ export class MemoryStorage implements Storage {
       const known = this.#cursors.get(key);
       if (known?.after === after) this.#cursors.set(key, { ...known, epoch });
     },
+
+    delete: async (consumer: ConsumerScope): Promise<boolean> => this.#cursors.delete(consumerKey(consumer)),
+
+    list: async (
+      { channel, type }: ChannelScope,
+      range: { types: boolean; after: string; limit: number },
+    ): Promise<ListedCursor[]> => {
+      const first = new FirstClients(range);
+      for (const [key, saved] of this.#cursors) {
+        const found = parseConsumerKey(key);
+        if (found.channel !== channel || !(range.types || found.type === type)) continue;
+        first.add({ ...saved, clientId: found.clientId, type: found.type });
+      }
+      return first.cursors;
+    },
   };
 
   readonly indices = {
@@ -190,11 +216,14 @@ export class MemoryStorage implements Storage {
 
     definitions: async (): Promise<IndexDefinition[]> => [...this.#definitions.values()],
 
+    delete: async (id: string): Promise<void> => void this.#definitions.delete(id),
+
     progress: async (scope: IndexScope): Promise<number> => this.#index(scope).progress,
 
-    advance: async (scope: IndexScope, { from, to, entries }: IndexStep): Promise<number> => {
+    advance: async (scope: IndexScope, { from, to, entries, redactions }: IndexStep): Promise<number> => {
       const index = this.#index(scope);
-      if (index.progress !== from) return index.progress;
+      const { redactions: now = 0 } = this.#channels.get(scope.channel) ?? {};
+      if (index.progress !== from || redactions !== now) return index.progress;
       for (const { id, key } of entries) {
         const ids = index.ids.get(key) ?? [];
         ids.push(id);
@@ -204,14 +233,13 @@ export class MemoryStorage implements Storage {
       return to;
     },
 
-    trim: async (scope: IndexScope): Promise<void> => {
-      const { ids } = this.#index(scope);
+    trim: async (scope: IndexScope): Promise<number> => {
       const firstId = this.#channels.get(scope.channel)?.firstId ?? 1;
-      for (const [key, all] of ids) {
-        const kept = all.filter((id) => id >= firstId);
-        if (kept.length > 0) ids.set(key, kept);
-        else ids.delete(key);
-      }
+      return this.#keepEntries(scope, (id) => id >= firstId);
+    },
+
+    remove: async (scope: IndexScope, ids: readonly number[]): Promise<void> => {
+      this.#keepEntries(scope, (id) => !ids.includes(id));
     },
 
     rows: async (
@@ -230,19 +258,64 @@ export class MemoryStorage implements Storage {
   };
 
   readonly channels = {
-    list: async ({ after, limit }: { after: string; limit: number }): Promise<string[]> =>
-      [...this.#channels.keys()]
+    list: async (range: { prefix: string; after: string; limit: number }): Promise<string[]> =>
+      [...this.#channels]
+        .filter(([, { isDeleted }]) => !isDeleted)
+        .map(([name]) => name)
+        .filter((name) => name.startsWith(range.prefix) && byBytes(name, range.after) > 0)
         .sort(byBytes)
-        .filter((name) => byBytes(name, after) > 0)
-        .slice(0, limit),
+        .slice(0, range.limit),
 
     count: async (): Promise<number> => this.#channels.size,
+
+    ends: async (names: readonly string[]): Promise<ChannelEnd[]> =>
+      names.map((name) => {
+        const { firstId, lastId, timestamp, epochs, redactions, isDeleted } =
+          this.#channels.get(name) ?? newChannel();
+        return { firstId, lastId, timestamp, epoch: epochs.current, redactions, isDeleted };
+      }),
+
+    unseen: async (channel: string, cursors: readonly PlacedCursor[]): Promise<Unseen[]> =>
+      cursors.map(({ type, after }) => {
+        const found = [...this.#found({ channel, type, after, limit: Number.POSITIVE_INFINITY })];
+        return { count: found.length, timestamp: found[0] && headerOf(found[0]).timestamp };
+      }),
+
+    delete: async (name: string): Promise<boolean> => {
+      const channel = this.#channels.get(name);
+      if (channel === undefined) return false;
+      this.#drop(channel, channel.events.length);
+      channel.isDeleted = true;
+      for (const key of this.#cursors.keys()) {
+        if (parseConsumerKey(key).channel === name) this.#cursors.delete(key);
+      }
+      this.#listener?.missed(name);
+      return true;
+    },
+
+    redact: async (name: string, redactions: readonly Redaction[]): Promise<boolean[]> => {
+      const channel = this.#channels.get(name);
+      const outcomes = redactions.map((redaction) => {
+        const { id, timestamp } = redaction;
+        const index = id - (channel?.firstId ?? 1);
+        const event = channel?.events[index];
+        if (channel === undefined || !event?.text.toString().startsWith(redactedHead(redaction)))
+          return false;
+        channel.events[index] = { ...event, text: eventText(id, timestamp, redactedText(redaction)) };
+        return true;
+      });
+      if (channel && outcomes.includes(true)) {
+        channel.redactions++;
+        this.#listener?.missed(name);
+      }
+      return outcomes;
+    },
 
     trim: async (name: string, limits: TrimLimits): Promise<void> => {
       const channel = this.#channels.get(name);
       if (channel === undefined) return;
       const { events, firstId, lastId } = channel;
-      const { maxEvents, maxAgeMs, now } = limits;
+      const { firstId: first = firstId, maxEvents, maxAgeMs, now } = limits;
       const oldest = events[0];
       if (maxAgeMs > 0 && oldest) {
         const timestamps = [headerOf(oldest.text).timestamp, channel.timestamp];
@@ -250,7 +323,8 @@ export class MemoryStorage implements Storage {
       }
       const young = events.findIndex(({ text }) => !isTooOld(headerOf(text), channel.futureMark, limits));
       const old = young === -1 ? events.length : young;
-      this.#drop(channel, Math.max(old, maxEvents === 0 ? 0 : events.length - maxEvents));
+      const tooMany = Math.max(maxEvents === 0 ? 0 : events.length - maxEvents, first - firstId);
+      this.#drop(channel, Math.min(Math.max(old, tooMany), events.length));
       this.#listener?.trimmed(name, channel.firstId);
     },
   };
@@ -275,8 +349,8 @@ export class MemoryStorage implements Storage {
   }
 
   #page(name: string, limit: number, found: Iterable<Buffer>): EventPage {
-    const { firstId, lastId, epochs } = this.#channels.get(name) ?? newChannel();
-    return new EventPage(textsOfPage(found, limit), boundsOf(firstId, lastId, epochs));
+    const { firstId, lastId, epochs, redactions } = this.#channels.get(name) ?? newChannel();
+    return new EventPage(textsOfPage(found, limit), boundsOf(firstId, lastId, epochs, redactions));
   }
 
   #drop(channel: Channel, count: number): void {
@@ -291,6 +365,19 @@ export class MemoryStorage implements Storage {
     return index;
   }
 
+  /** How many entries were removed. */
+  #keepEntries(scope: IndexScope, keeps: (id: number) => boolean): number {
+    const { ids } = this.#index(scope);
+    let removed = 0;
+    for (const [key, all] of ids) {
+      const kept = all.filter(keeps);
+      removed += all.length - kept.length;
+      if (kept.length > 0) ids.set(key, kept);
+      else ids.delete(key);
+    }
+    return removed;
+  }
+
   /** The oldest of a window come first. */
   #forgetExpired(now: number): void {
     for (const uses of this.#firstUses.values()) {
@@ -303,7 +390,10 @@ export class MemoryStorage implements Storage {
 }
 
 function newChannel(): Channel {
-  return { firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, futureMark: undefined, events: [] };
+  return {
+    ...{ firstId: 1, lastId: 0, timestamp: 0, epochs: Epochs.NONE, futureMark: undefined },
+    ...{ redactions: 0, isDeleted: false, events: [] },
+  };
 }
 
 /** Of a type: of those that are kept. */
@@ -317,10 +407,11 @@ function scopeKey({ channel, type }: ChannelScope): string {
   return JSON.stringify([channel, type ?? null]);
 }
 
-function consumerKey(consumer: ConsumerScope): string {
-  return `${scopeKey(consumer)} ${consumer.clientId}`;
+function consumerKey({ channel, type, clientId }: ConsumerScope): string {
+  return JSON.stringify([channel, type ?? null, clientId]);
 }
 
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+function parseConsumerKey(key: string): ConsumerScope {
+  const [channel, type, clientId] = JSON.parse(key) as [string, string | null, string];
+  return { channel, type: type ?? undefined, clientId };
 }

@@ -60,7 +60,7 @@ export class Sweeper {
     let after = '';
     let swept = 0;
     for (;;) {
-      const names = await channels.list({ after, limit: PAGE });
+      const names = await channels.list({ prefix: '', after, limit: PAGE });
       const last = names.at(-1);
       if (last === undefined) return;
       const dueMs = started + (swept / count) * SPREAD * intervalMs - performance.now();

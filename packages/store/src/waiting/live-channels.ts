@@ -162,9 +162,11 @@ export class LiveChannels {
     if (live && !live.tail.drop(firstId)) live.reset();
   }
 
-  /** The channels that somebody waits on. */
-  *waited(): Iterable<LiveChannel> {
-    for (const live of this.#channels.values()) if (live.waiters.size > 0) yield live;
+  /** The channels that somebody waits on, or is answered from memory on. */
+  *watched(): Iterable<LiveChannel> {
+    for (const live of this.#channels.values()) {
+      if (live.waiters.size > 0 || live.tail.holdsEvents) yield live;
+    }
   }
 
   /** Wakes everybody; the polls end. */

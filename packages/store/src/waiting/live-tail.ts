@@ -39,6 +39,8 @@ export class LiveTail {
   #epochs = Epochs.NONE;
   /** Whether those before are known too. */
   #epochsKnown = false;
+  /** How many redactions what is held has seen; undefined until a read of the store has told it. */
+  #redactions: number | undefined;
   /** Newest id at the last `age`. */
   #aged = 0;
   /** Not a Map, which is cleared too often: see `Roster`. */
@@ -57,6 +59,16 @@ export class LiveTail {
     return this.#base + this.#events.length;
   }
 
+  /** How many redactions of the channel it knows of; undefined if that is not known. */
+  get redactions(): number | undefined {
+    return this.#redactions;
+  }
+
+  /** Whether it holds events. */
+  get holdsEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
   /** The current epoch of the channel; empty if it has none. */
   get epoch(): string {
     return this.#epochs.current;
@@ -67,7 +79,7 @@ export class LiveTail {
    * is held nobody can tell which is newer: then it does nothing, and the answer is false.
    */
   start(bounds: ChannelBounds): boolean {
-    const { epochs = Epochs.NONE } = bounds;
+    const { epochs = Epochs.NONE, redactions = 0 } = bounds;
     if (this.#started && epochs.current !== this.epoch && !this.#isEmptyChannel()) {
       return false;
     }
@@ -81,6 +93,9 @@ export class LiveTail {
     const dropped = this.#firstId ?? this.#dropped;
     this.#firstId = dropped > this.lastId ? firstId : Math.max(firstId, dropped);
     this.#forget(this.#firstId - 1 - this.#base);
+    // What came before that read may be what was redacted since.
+    if (redactions !== (this.#redactions ?? 0)) this.#forget(this.#events.length);
+    this.#redactions = redactions;
     return true;
   }
 
@@ -128,7 +143,8 @@ export class LiveTail {
    * Takes what a read of the whole channel after a cursor has found in the store, if it reaches up to what is
    * held: consumers that catch up find the last pages in memory. What is held is not dropped for it.
    */
-  adopt(after: number, { texts, firstId, epochs = Epochs.NONE }: EventPage): void {
+  adopt(after: number, { texts, firstId, epochs = Epochs.NONE, redactions }: EventPage): void {
+    if ((redactions ?? 0) !== (this.#redactions ?? 0)) return;
     const older = this.#base - after;
     if (!this.#started || older <= 0 || older > texts.length || epochs.current !== this.epoch) return;
     // The read may be older than what was dropped since.
@@ -158,6 +174,7 @@ export class LiveTail {
     this.#firstId = undefined;
     this.#dropped = 0;
     this.#epochs = Epochs.NONE;
+    this.#redactions = undefined;
   }
 
   /**
@@ -182,6 +199,7 @@ export class LiveTail {
       firstId: this.#firstId,
       lastId: this.lastId,
       epochs: this.#epochs,
+      redactions: this.#redactions,
     });
     if (this.#pages.length >= MAX_SHARED_PAGES) this.#pages.length = 0;
     this.#pages.push({ after, limit, type, page });

@@ -7,7 +7,8 @@ const AT_ONCE = 1_000;
 
 /**
  * Covers notifications that never came: now and then compares the ends of the channels that somebody waits on with
- * what is known of them. Those who wait on a channel that has moved on, or back, look again.
+ * what is known of them. Those who wait on a channel that has moved on, or back, look again. So is everything forgotten that is
+ * held of a channel of which events were redacted.
  */
 export class MissedNotifications {
   readonly #live: LiveChannels;
@@ -31,9 +32,9 @@ export class MissedNotifications {
     if (this.#running) return;
     this.#running = true;
     try {
-      const waited = [...this.#live.waited()];
-      for (let i = 0; i < waited.length && !this.#closed; i += AT_ONCE)
-        await this.#compare(waited.slice(i, i + AT_ONCE));
+      const watched = [...this.#live.watched()];
+      for (let i = 0; i < watched.length && !this.#closed; i += AT_ONCE)
+        await this.#compare(watched.slice(i, i + AT_ONCE));
     } finally {
       this.#running = false;
     }
@@ -44,9 +45,12 @@ export class MissedNotifications {
     const ends = await this.#ends(channels);
     const isBehind = (live: LiveChannel, i: number) => {
       const end = ends[i];
-      // It could not be read: the next time. Or nobody waits any more.
-      if (end === undefined || live.waiters.size === 0) return false;
-      const { started, lastId: known, epoch } = live.tail;
+      // It could not be read: the next time.
+      if (end === undefined) return false;
+      const { started, lastId: known, epoch, redactions = end.redactions } = live.tail;
+      if (end.redactions !== redactions) return true;
+      // Or nobody waits any more.
+      if (live.waiters.size === 0) return false;
       // Events that came since the answer are no reason, so what is known now may well be more.
       return !started || end.lastId > known || end.lastId < (before[i] ?? 0) || end.epoch !== epoch;
     };

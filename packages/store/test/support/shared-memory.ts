@@ -79,7 +79,7 @@ export class SharedMemory {
         this.#notify(channel, (listener) => listener.trimmed(channel, firstId));
       },
       released: () => {},
-      missed: () => {},
+      missed: (channel) => this.#notify(channel, (listener) => listener.missed(channel)),
     });
   }
 
@@ -214,13 +214,7 @@ export class Link implements Storage {
   }
 
   #ends(channels: readonly string[]): Promise<ChannelEnd[]> {
-    const scan = (channel: string) => this.#engine().scan({ channel, type: undefined, after: 0, limit: 1 });
-    return this.#call('ends of channels', async () =>
-      (await Promise.all(channels.map(scan))).map(({ lastId, epochs }) => ({
-        lastId,
-        epoch: epochs?.current ?? '',
-      })),
-    );
+    return this.#call('ends of channels', () => this.#engine().channels.ends(channels));
   }
 
   async #resubscribe(channel: string, subscription: { isPlaced: boolean }): Promise<void> {

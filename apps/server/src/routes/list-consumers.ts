@@ -1,0 +1,39 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
+import { ListConsumersQuery, ListConsumersReply } from '@ganomede/events-protocol/schemas';
+import type { EventStore } from '@ganomede/events-store';
+import type { FastifyRequest } from 'fastify';
+import { errorsOf } from '../answers/error-schemas.js';
+import type { Access } from '../plugins/access.js';
+
+export interface ListConsumersOptions {
+  readonly store: Pick<EventStore, 'consumers'>;
+  readonly maxLimit: number;
+}
+
+const schema = {
+  operationId: 'consumers',
+  summary: 'The consumers of a channel, and how far behind each is',
+  description:
+    'Those on the types of the channel too. Sorted by clientId, then channel name. `limit` counts clientIds, and `after`, the last ' +
+    'clientId of a page, asks for the next. What is not known is absent.',
+  tags: ['management'],
+  querystring: ListConsumersQuery,
+  response: { 200: ListConsumersReply, ...errorsOf(400, 401, 429, 503) },
+};
+
+const access: Access = {
+  action: 'observe',
+  channelOf: ({ query }: FastifyRequest<{ Querystring: ListConsumersQuery }>) => query.channel,
+};
+
+/** `GET /consumers` */
+export const listConsumers: FastifyPluginAsyncTypebox<ListConsumersOptions> = async (
+  fastify,
+  { store, maxLimit },
+) => {
+  fastify.get('/consumers', { config: { access }, schema }, async (request) => {
+    const { channel, after, limit = DEFAULT_LIMIT } = request.query;
+    return store.consumers(channel, { after, limit: Math.min(limit, maxLimit) });
+  });
+};
