@@ -134,7 +134,7 @@ it('a worker that is killed loses no event, and no acknowledgement', { timeout: 
   const { lastId } = await store.latest({ channel: 'orders', limit: 1 });
   const left = new Map<string, number>();
   for (;;) {
-    const { events } = await store.receive('orders', 'g', { ...take, limit: 1_000, timeoutMs: 1_000 });
+    const { events } = await store.receive('orders', 'g', { ...take, limit: 1_000, timeoutMs: 3_000 });
     if (events.length === 0) break;
     for (const { id, text } of events) {
       expect(done).not.toContain(id);

@@ -1,4 +1,4 @@
-// Works without end, eight workers at a time, and reports on standard output what each was given and what is acknowledged.
+// Appends a hundred events and works on them, eight workers at a time, and reports on standard output what each was given and what is acknowledged.
 import { writeSync } from 'node:fs';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 
@@ -6,7 +6,7 @@ const [dataDir = ''] = process.argv.slice(2);
 const store = await openLmdbStore({ dataDir });
 await store.saveGroup('orders', 'g', {
   order: 'data.user',
-  leaseMs: 100,
+  leaseMs: 1_000,
   backoffMs: [0],
   maxDeliveries: 1_000,
 });
@@ -16,8 +16,8 @@ writeSync(1, 'ready\n');
 async function work(clientId) {
   for (;;) {
     const { events } = await store.receive('orders', 'g', { clientId, limit: 5, timeoutMs: 10_000 });
+    for (const { id, delivery } of events) writeSync(1, `given ${id} ${delivery.count}\n`);
     for (const { id, delivery } of events) {
-      writeSync(1, `given ${id} ${delivery.count}\n`);
       const settlement = { kind: /** @type {const} */ ('acknowledge'), id, token: delivery.token };
       const [held] = await store.settle('orders', 'g', [settlement]);
       if (held) writeSync(1, `done ${id}\n`);
@@ -25,4 +25,5 @@ async function work(clientId) {
   }
 }
 for (let n = 0; n < 8; n++) work(`worker ${n}`);
-for (let n = 0; ; n++) await store.append('orders', [{ from: 'shop', type: 'paid', data: { user: n % 7 } }]);
+for (let n = 0; n < 100; n++)
+  await store.append('orders', [{ from: 'shop', type: 'paid', data: { user: n % 7 } }]);
