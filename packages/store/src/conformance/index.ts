@@ -8,6 +8,7 @@ import { describeExpectedLastId } from './expected-last-id.js';
 import { describeFollow } from './follow.js';
 import { describeForgetting } from './forgetting.js';
 import { describeGroups } from './groups.js';
+import { describeGroupsModel } from './groups-model.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
@@ -80,5 +81,6 @@ export function describeEventStore(
     describeContent(openForTest);
     describeClose(openForTest);
     describeModel(openForTest, modelRuns, modelRestores);
+    if (groups) describeGroupsModel(openForTest, modelRuns);
   });
 }
