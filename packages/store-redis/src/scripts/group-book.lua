@@ -167,12 +167,30 @@ local function new_entry(id, value, dead_letter)
   return e
 end
 
+local function remember_queue(value, text)
+  local first, last = string.match(text or '', '^(%d+) (%d+)$')
+  queues[value] = first and { first = first, last = last } or false
+end
+
 local function queue(value)
-  if queues[value] == nil then
-    local first, last = string.match(redis.call('HGET', QUEUES, value) or '', '^(%d+) (%d+)$')
-    queues[value] = first and { first = first, last = last } or false
-  end
+  if queues[value] == nil then remember_queue(value, redis.call('HGET', QUEUES, value)) end
   return queues[value]
+end
+
+-- Reads many at once, those of no value too.
+local function load_queues(values)
+  local unknown = {}
+  for _, value in ipairs(values) do
+    if value ~= '' and queues[value] == nil then
+      queues[value] = false
+      unknown[#unknown + 1] = value
+    end
+  end
+  for from = 1, #unknown, MOST_AT_ONCE do
+    local to = math.min(from + MOST_AT_ONCE - 1, #unknown)
+    local texts = redis.call('HMGET', QUEUES, unpack(unknown, from, to))
+    for i = from, to do remember_queue(unknown[i], texts[i - from + 1]) end
+  end
 end
 
 local function change_queue(value, first, last)
