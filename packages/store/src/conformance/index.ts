@@ -6,6 +6,7 @@ import { describeCursors } from './cursors.js';
 import { describeEpochs } from './epochs.js';
 import { describeFollow } from './follow.js';
 import { describeGroups } from './groups.js';
+import { describeGroupsModel } from './groups-model.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
@@ -72,5 +73,6 @@ export function describeEventStore(
     describeContent(openForTest);
     describeClose(openForTest);
     describeModel(openForTest, modelRuns, modelRestores);
+    if (groups) describeGroupsModel(openForTest, modelRuns);
   });
 }
