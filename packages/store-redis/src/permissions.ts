@@ -13,7 +13,7 @@ export function commandsOf(keys: Keys): string[][] {
   const cursors = keys.cursors('any', undefined);
   const notifications = keys.notifications('any');
   const groups = keys.groups('any');
-  const { group, entries, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
+  const { group, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
   return [
     ['eval', '', '1', channel],
     ['evalsha', '', '1', channel],
@@ -36,7 +36,7 @@ export function commandsOf(keys: Keys): string[][] {
     ['hscan', cursors, '0'],
     ['hgetall', indices],
     ['hincrby', workers, '', '1'],
-    ['hlen', entries],
+    ['hlen', group],
     ['hsetnx', indices, '', ''],
     ['lindex', events, '0'],
     ['llen', events],
