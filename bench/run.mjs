@@ -19,6 +19,7 @@ const SCENARIOS = [
   'catch-up-cold',
   'latency',
   'waiting-polls',
+  'waiting-streams',
   'redis-memory',
   'growth',
   'workers',

@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { Client } from '@ganomede/events-client';
-import { Process } from '@ganomede/events-testing';
+import { Process, until } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
-import { Server } from './support/server.js';
+import { SECRET, Server } from './support/server.js';
 
 const EVENTS = 120;
 
@@ -30,10 +30,23 @@ client.on(process.env.CHANNEL, ({ id }) => {
 });
 `;
 
-function consume(code: string, server: Server, channel: string): Process {
+/** Prints `<channel> <id>` for each event of several channels. Dies in the handler of DIES_AT, if there is one. */
+const CHANNELS = `
+import { Client } from '@ganomede/events-client';
+const client = Client.fromEnv('worker');
+for (const name of process.env.CHANNEL.split(' ')) {
+  client.on(name, ({ id }, channel) => {
+    const line = channel + ' ' + id;
+    console.log(line);
+    if (line === process.env.DIES_AT) process.kill(process.pid, 'SIGKILL');
+  });
+}
+`;
+
+function consume(code: string, server: Server, channel: string, diesAt = ''): Process {
   return new Process(process.execPath, ['--input-type=module', '-e', code], {
     cwd: import.meta.dirname,
-    env: { ...server.env, CHANNEL: channel },
+    env: { ...server.env, CHANNEL: channel, DIES_AT: diesAt },
   });
 }
 
@@ -115,4 +128,94 @@ it('a consumer that is asked to stop repeats nothing', async () => {
     seen.push(...ids(consumer.lines, 'end'));
   }
   expect(seen).toEqual(upTo(EVENTS));
+});
+
+/** What has come of a channel. */
+const of = (channel: string, { lines }: Process) =>
+  lines.flatMap((line) => (line.startsWith(`${channel} `) ? [Number(line.split(' ')[1])] : []));
+
+/** Which event of a channel the worker has acknowledged last; 0 if none. */
+async function acknowledged({ env }: Server, channel: string): Promise<number> {
+  const query = new URLSearchParams({ clientId: 'worker', channel, limit: '1', timeout: '0' });
+  const answer = await fetch(`${env.EVENTS_URL}/events/v1/events?${query}`, {
+    headers: { Authorization: `Bearer ${SECRET}` },
+  });
+  const [next] = (await answer.json()) as { id: number }[];
+  return next === undefined ? Number(answer.headers.get('events-last-id')) : next.id - 1;
+}
+
+it('handlers of channels that share a connection skip none, and get nothing again that was acknowledged', async () => {
+  await using server = await Server.start();
+  const { EVENTS_URL: url, API_SECRET: secret } = server.env;
+  await using publisher = new Client('publisher', { url, secret });
+  const channels = ['a', 'b', 'c', 'd', 'e'];
+  const ends = new Map(channels.map((channel) => [channel, { seen: 0, acknowledged: 0 }]));
+  let published = 0;
+  const publishOne = async () => {
+    await Promise.all(channels.map((channel) => publisher.send(channel, { from: 'test', type: 'add' })));
+    published += 1;
+  };
+  const isComplete = (consumer: Process) =>
+    channels.every((channel) => of(channel, consumer).at(-1) === published);
+  for (const wanted of [1, 60, 7, 130, 41]) {
+    await using consumer = consume(CHANNELS, server, channels.join(' '));
+    const before = ends.get('a')?.acknowledged ?? 0;
+    const isEnough = async () =>
+      consumer.lines.length >= wanted && (wanted === 1 || (await acknowledged(server, 'a')) > before);
+    while (!(await isEnough())) await publishOne();
+    await consumer.stop('SIGKILL');
+    for (const channel of channels) {
+      const seen = of(channel, consumer);
+      const end = ends.get(channel) as { seen: number; acknowledged: number };
+      expect(seen).toEqual(seen.map((_, n) => (seen[0] ?? 0) + n));
+      // One that is killed soon need not have got to this channel.
+      if (seen.length > 0) {
+        expect(seen[0]).toBeLessThanOrEqual(end.seen + 1);
+        expect(seen[0]).toBeGreaterThan(end.acknowledged);
+        end.seen = Math.max(end.seen, seen.at(-1) ?? 0);
+      }
+      end.acknowledged = await acknowledged(server, channel);
+      expect(end.acknowledged).toBeLessThanOrEqual(end.seen);
+    }
+  }
+  {
+    await using consumer = consume(CHANNELS, server, channels.join(' '));
+    await consumer.until(() => isComplete(consumer));
+    for (const channel of channels)
+      await until('all is acknowledged', async () => (await acknowledged(server, channel)) === published);
+    await consumer.stop('SIGKILL');
+  }
+  await using consumer = consume(CHANNELS, server, channels.join(' '));
+  await publishOne();
+  await consumer.until(() => isComplete(consumer));
+  expect([...consumer.lines].sort()).toEqual(channels.map((channel) => `${channel} ${published}`));
+});
+
+it('of channels that share a connection exactly the reply comes again in which a handler was killed', async () => {
+  await using server = await Server.start();
+  const { EVENTS_URL: url, API_SECRET: secret } = server.env;
+  await using publisher = new Client('publisher', { url, secret });
+  const event = { from: 'test', type: 'add' };
+  const publishSix = (channel: string) => publisher.sendBatch(channel, Array(6).fill(event));
+  await publishSix('a');
+  await publishSix('b');
+  {
+    await using consumer = consume(CHANNELS, server, 'a b', 'a 4');
+    expect(await consumer.exited()).toBe(null);
+    expect(of('a', consumer)).toEqual([1, 2, 3, 4]);
+  }
+  {
+    await using consumer = consume(CHANNELS, server, 'a b', 'a 10');
+    for (const channel of ['a', 'b']) {
+      await consumer.until(() => of(channel, consumer).includes(6));
+      await until('it is acknowledged', async () => (await acknowledged(server, channel)) === 6);
+    }
+    await publishSix('a');
+    expect(await consumer.exited()).toBe(null);
+    expect(of('a', consumer)).toEqual(upTo(10));
+  }
+  await using consumer = consume(CHANNELS, server, 'a b');
+  await publishSix('b');
+  await consumer.until(() => of('a', consumer).includes(12) && of('b', consumer).includes(12));
+  for (const channel of ['a', 'b']) expect(of(channel, consumer)).toEqual([7, 8, 9, 10, 11, 12]);
 });

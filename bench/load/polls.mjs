@@ -1,7 +1,8 @@
 // Requests that wait.
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from './connection.mjs';
-import { publish, read } from './requests.mjs';
+import { publish, read, stream } from './requests.mjs';
 import { unexpected } from './steady.mjs';
 
 /** How many connections are opened at a time: servers have a short queue for them. */
@@ -85,6 +86,46 @@ export async function waitingPolls({ port, polls, channels }, tell) {
   }
   await sleep(200);
   tell({ waiting: polls });
+  for (;;) {
+    await sleep(100);
+    if (failure) throw failure;
+  }
+}
+
+/**
+ * Opens streams on which nothing comes but heartbeats and keeps them until this process is ended.
+ *
+ * @param {{ port: number, streams: number, each: number, channels: number }} options  each of so many channels
+ * @param {(figures: object) => void} tell  once all of them have begun
+ */
+export async function waitingStreams({ port, streams, each, channels }, tell) {
+  /** @type {Error | undefined} */
+  let failure;
+  for (let begun = 0; begun < streams; begun += AT_ONCE) {
+    const some = Array.from({ length: Math.min(AT_ONCE, streams - begun) }, (_, i) => begun + i);
+    await Promise.all(
+      some.map((index) => {
+        const names = Array.from({ length: each }, (_, n) => `waiting-${(index * each + n) % channels}`);
+        const socket = connect({ port, host: '127.0.0.1' });
+        socket.write(stream(names, `consumer-${index}`));
+        return new Promise((resolve) => {
+          socket.once('data', (head) => {
+            if (!head.toString('latin1').startsWith('HTTP/1.1 200')) failure ??= unexpected(`${head}`, head);
+            resolve(undefined);
+          });
+          socket.on('data', () => {});
+          socket.on('error', () => {});
+          socket.on('close', () => {
+            failure ??= new Error('The server has closed a stream');
+            resolve(undefined);
+          });
+        });
+      }),
+    );
+    if (failure) throw failure;
+  }
+  await sleep(200);
+  tell({ waiting: streams });
   for (;;) {
     await sleep(100);
     if (failure) throw failure;

@@ -1,6 +1,6 @@
 // A process that makes load: does one task that it is told, answers with the figures, and ends.
 import { consume, produce } from './client.mjs';
-import { fanOut, waitingPolls } from './polls.mjs';
+import { fanOut, waitingPolls, waitingStreams } from './polls.mjs';
 import { replay } from './replay.mjs';
 import { fillThrough, manyChannels, replayThrough, sends } from './sends.mjs';
 import { fill, steady } from './steady.mjs';
@@ -11,6 +11,7 @@ const tasks = {
   produce,
   fanOut,
   waitingPolls,
+  waitingStreams,
   replay,
   fill,
   steady,

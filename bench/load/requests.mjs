@@ -55,6 +55,10 @@ export function read(dialect, channel, clientId, place = {}) {
   return get(`/events/v1/events?clientId=${clientId}&channel=${channel}${query.join('')}`);
 }
 
+/** @param {string[]} channels @param {string} clientId */
+export const stream = (channels, clientId) =>
+  post('/events/v1/streams', JSON.stringify({ clientId, cursors: channels.map((channel) => ({ channel })) }));
+
 /** @param {string} path */
 const get = (path) =>
   `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${SECRET}\r\nAccept: application/json\r\n\r\n`;

@@ -264,6 +264,33 @@ it('remembers the last pages for those who catch up behind it', async () => {
   expect(store.reads).toBe(3);
 });
 
+it('does not remember what was found of one type for those who read all', async () => {
+  const page = (...ids: number[]) => {
+    const texts = ids.map((id) => Buffer.from(`{"id":${id}}`));
+    return async () => new EventPage(texts, { firstId: 1, lastId: 8 });
+  };
+  const store = source(page(8), page(4, 6, 7, 8), page(4, 5, 6, 7, 8));
+  await poll(store, { ...cursor, after: 7 }, { timeoutMs: 10_000 });
+  const typed = new PromisedPoll({ timeoutMs: 10_000 });
+  typed.start(store, { channel: 'a', type: 'add' }, { ...cursor, after: 3 });
+  expect((await typed.page).count).toBe(4);
+  const all = await poll(store, { ...cursor, after: 3 }, { timeoutMs: 10_000 });
+  expect(all.events.map(({ id }) => id)).toEqual([4, 5, 6, 7, 8]);
+});
+
+it('waits at the end of what is remembered', async () => {
+  const store = source(something);
+  await poll(store, cursor, { timeoutMs: 10_000 });
+  void poll(store, { ...cursor, after: 6 }, { timeoutMs: 10_000 });
+  await turn();
+  expect([store.reads, live.waiting]).toEqual([1, 1]);
+});
+
+it('ends at once if it was aborted before', async () => {
+  const options = { timeoutMs: 60_000, signal: AbortSignal.abort() };
+  expect(await poll(source(nothing), cursor, options)).toMatchObject({ count: 0 });
+});
+
 it('does not remember a page that was read before events may have been missed', async () => {
   const slow = slowRead();
   const store = source(slow.read, something);

@@ -23,6 +23,12 @@ export class HoldingProxy extends ProxyServer {
     for (const server of this.#servers) server.resume();
   }
 
+  /** Ends all connections, and what is held back never arrives; new ones are passed on. */
+  lose(): void {
+    this.#holds = false;
+    for (const server of this.#servers) server.destroy();
+  }
+
   #pass(client: Socket, server: Socket): void {
     this.#servers.add(server);
     client.on('data', (data) => server.write(data));
