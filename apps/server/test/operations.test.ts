@@ -101,6 +101,13 @@ describe('metrics', () => {
     const expected = [lag(channel, 1), lag(`${channel}:add`, 0), ...names.slice(1, 3).map((n) => lag(n, 1))];
     expect((await figures('events_consumer_lag')).sort()).toEqual(expected.sort());
     expect(await figures('events_consumer_behind_seconds')).toHaveLength(4);
+    await server.store.saveGroup(channel, 'billing', { maxPending: 1 });
+    await server.store.receive(channel, 'billing', { clientId: 'b', limit: 1, timeoutMs: 0 });
+    const ofGroup = async (metric: string) => (await figures(`events_group_${metric}`)).join('\n');
+    const labels = `{channel="${channel}",group="billing"}`;
+    expect(await ofGroup('lag')).toBe(`events_group_lag${labels} 0`);
+    expect(await ofGroup('pending')).toBe(`events_group_pending${labels} 1`);
+    expect(await ofGroup('full')).toBe(`events_group_full${labels} 1`);
     await server.store.deleteConsumer('mailer', channel);
     expect(await figures('events_consumer_lag')).toHaveLength(3);
     const without = await startServer();

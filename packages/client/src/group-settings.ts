@@ -29,6 +29,8 @@ export interface GroupState {
   settings: GroupSettings;
   /** Id of the last event that was handed out, or waits behind another of its value. */
   after: number;
+  /** Events that were not handed out yet. */
+  lag: number;
   /** Events that are out: leased, or waiting for their next delivery. */
   pending: number;
   /** Events that wait behind another of their value. */
@@ -37,7 +39,7 @@ export interface GroupState {
   redelivered: number;
   /** Dead letters that were not handed out again. */
   deadLetters: number;
-  /** Events that were dropped before they were delivered, as far as is known. */
+  /** Events that were dropped or redacted before they were delivered, as far as is known. */
   missed: number;
   /** Whether `maxPending` keeps events from being handed out. */
   isFull: boolean;

@@ -227,7 +227,10 @@ export const CHANNELS: Expected<ListedChannel[]> = {
 
 /** A consumer on a channel name; what is not known is absent. */
 export interface ListedConsumer {
-  readonly clientId: string;
+  /** Of a group there is none. */
+  readonly clientId?: string;
+  /** If it is a group. */
+  readonly group?: string;
   readonly channel: string;
   /** The id of the last event that it has seen. */
   readonly after: number;
@@ -237,13 +240,22 @@ export interface ListedConsumer {
   readonly behindMs?: number;
   /** When it came to be there, in milliseconds since the Unix epoch. */
   readonly savedAt?: number;
+  /** Of a group, see `GroupState`. */
+  readonly pending?: number;
+  readonly redelivered?: number;
+  readonly deadLetters?: number;
+  readonly oldestPendingMs?: number;
 }
 
 export const CONSUMERS: Expected<ListedConsumer[]> = {
-  what: 'consumers {clientId, channel, after, lag, behindMs, savedAt}',
+  what: 'consumers {clientId or group, channel, after, lag, …}',
   read: (json) =>
     Array.isArray(json) &&
-    json.every((each) => hasTexts(each, 'clientId', 'channel') && Number.isSafeInteger(each.after))
+    json.every(
+      (each) =>
+        (hasTexts(each, 'clientId', 'channel') || hasTexts(each, 'group', 'channel')) &&
+        Number.isSafeInteger(each.after),
+    )
       ? json
       : undefined,
 };

@@ -9,6 +9,7 @@ import {
   type Start,
 } from '@ganomede/events-protocol';
 import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
+import { findAhead } from './consumers/ahead.js';
 import { type ConsumerState, listConsumers } from './consumers/list-consumers.js';
 import type { EventPage } from './events/event-page.js';
 import { type Idempotency, idempotencyKeyReused, idempotencyRecord } from './events/idempotency.js';
@@ -89,6 +90,8 @@ export interface ReceiveOptions {
 
 /** A group on a channel name, and how it is. */
 export interface GroupDescription extends Omit<GroupState, 'scope'> {
+  /** How many events of the channel name it has not handed out yet, those that are held back among them. */
+  readonly lag: number;
   /** The channel name as on the wire, `channel:type` included. */
   readonly channel: string;
   readonly group: string;
@@ -472,12 +475,15 @@ export class EventStore {
   groups(name: string): Promise<GroupDescription[]> {
     return this.#run('groups', async () => {
       const { channel, type } = this.#scope(name);
-      const states = await this.#groupParts().groups.list(channel);
+      const all = await this.#groupParts().groups.list(channel);
+      const states = all.filter(({ scope }) => type === undefined || scope.type === type);
+      const cursors = states.map(({ scope, after }) => ({ type: scope.type, after }));
+      const ahead = await findAhead(this.#storage, channel, cursors);
       return states
-        .filter(({ scope }) => type === undefined || scope.type === type)
-        .map(({ scope, ...state }) => ({
+        .map(({ scope, ...state }, i) => ({
           channel: scope.type === undefined ? channel : `${channel}:${scope.type}`,
           group: scope.group,
+          lag: (ahead[i]?.lag ?? 0) + state.heldBack,
           ...state,
         }))
         .sort((a, b) => compare(a.channel, b.channel) || compare(a.group, b.group));

@@ -1,67 +1,31 @@
 import type { ConsumerState, EventStore } from '@ganomede/events-store';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { MAX_SHOWN, type StateMetric, shownChannels, showStates } from './shown-channels.js';
 
-/** Most channels, and most consumers, that are shown: each consumer is a time series of its own. */
-const MAX_SHOWN = 1_000;
 /** ClientIds that are asked for at once. */
 const PAGE = 250;
 
 type Store = Pick<EventStore, 'channels' | 'consumers'>;
 
-/**
- * Shows how far behind the consumers of some channels are, as of each collection. `channels`: names, or what names begin with and
- * a `*`, separated by commas. While the store is away nothing is shown.
- */
-export function showConsumers(store: Store, channels: string, registry: Registry): void {
-  const patterns = channels.split(',').map((each) => each.trim());
-  let reading: Promise<ConsumerState[]> | undefined;
-  /** Both metrics are collected at once, from one reading. */
-  const read = () => {
-    reading ??= consumersOf(store, patterns)
-      .catch(() => [])
-      .finally(() => {
-        reading = undefined;
-      });
-    return reading;
-  };
-  const gauge = (name: string, help: string, figure: (state: ConsumerState) => number | undefined) => {
-    const metric: Gauge<'channel' | 'client_id'> = new Gauge({
-      name,
-      help,
-      labelNames: ['channel', 'client_id'] as const,
-      registers: [registry],
-      // Every worker shows the same.
-      aggregator: 'max',
-      collect: async () => {
-        const states = await read();
-        metric.reset();
-        for (const state of states) {
-          const value = figure(state);
-          if (value !== undefined) metric.set({ channel: state.channel, client_id: state.clientId }, value);
-        }
-      },
-    });
-  };
-  gauge('events_consumer_lag', 'Events ahead of a consumer, see METRICS_CONSUMERS', ({ lag }) => lag);
-  gauge(
+const METRICS: readonly StateMetric<ConsumerState>[] = [
+  ['events_consumer_lag', 'Events ahead of a consumer, see METRICS_CONSUMERS', ({ lag }) => lag],
+  [
     'events_consumer_behind_seconds',
     'Age of the oldest event ahead of a consumer; 0 if there is none',
     ({ behindMs }) => behindMs && behindMs / 1000,
-  );
+  ],
+];
+
+/** Shows how far behind the consumers of some channels are; `channels` as `METRICS_CONSUMERS`. */
+export function showConsumers(store: Store, channels: string, registry: Registry): void {
+  const read = () => consumersOf(store, channels);
+  const labelsOf = ({ channel, clientId }: ConsumerState) => ({ channel, client_id: clientId });
+  showStates(registry, read, labelsOf, ['channel', 'client_id'], METRICS);
 }
 
-async function consumersOf(store: Store, patterns: readonly string[]): Promise<ConsumerState[]> {
-  const names = new Set<string>();
-  for (const pattern of patterns) {
-    if (!pattern.endsWith('*')) {
-      names.add(pattern);
-      continue;
-    }
-    const found = await store.channels({ prefix: pattern.slice(0, -1), limit: MAX_SHOWN });
-    for (const { channel } of found) names.add(channel);
-  }
+async function consumersOf(store: Store, channels: string): Promise<ConsumerState[]> {
   const states: ConsumerState[] = [];
-  for (const name of [...names].slice(0, MAX_SHOWN)) {
+  for (const name of await shownChannels(store, channels)) {
     let after = '';
     for (;;) {
       const page = await store.consumers(name, { after, limit: PAGE });

@@ -3,6 +3,7 @@ import { type EventStore, STORE_CALLS, type StoreCall } from '@ganomede/events-s
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { showConsumers } from './consumer-metrics.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
+import { showGroups } from './group-metrics.js';
 
 /** What a server counts, for Prometheus. Names end in their unit. */
 export class Metrics {
@@ -39,7 +40,7 @@ export class Metrics {
   /** By route, then method. */
   readonly #routes = new Map<string, Map<string, RouteMetrics>>();
 
-  /** Counts the polls that wait at the store too, and shows the consumers of some channels, see `showConsumers`. */
+  /** Counts the polls that wait at the store too, and shows the consumers and groups of some channels, see `shownChannels`. */
   constructor(store: EventStore, consumersOf?: string) {
     const waiting: Gauge = new Gauge({
       name: 'events_waiting_polls',
@@ -54,7 +55,10 @@ export class Metrics {
       registers: [this.#own],
       collect: () => this.#countRequests(requests),
     });
-    if (consumersOf !== undefined) showConsumers(store, consumersOf, this.#own);
+    if (consumersOf !== undefined) {
+      showConsumers(store, consumersOf, this.#own);
+      showGroups(store, consumersOf, this.#own);
+    }
     this.registry = Registry.merge([metricsOfProcess(), this.#own]);
   }
 

@@ -258,7 +258,7 @@ export const SETTINGS = {
   metricsConsumers: setting({
     env: 'METRICS_CONSUMERS',
     schema: optionalText(
-      'the channels whose consumers are in /metrics with their lag; names, or what names begin with and a * (orders,users/*), separated by commas. At most 1000 consumers are shown',
+      'the channels whose consumers and groups are in /metrics; names, or what names begin with and a * (orders,users/*), separated by commas. At most 1000 of each are shown',
     ),
   }),
   statsdHost: setting({

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import { ListConsumersQuery, ListConsumersReply } from '@ganomede/events-protocol/schemas';
-import type { EventStore } from '@ganomede/events-store';
+import type { EventStore, GroupDescription } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../answers/error-schemas.js';
 import type { Access } from '../plugins/access.js';
 
 export interface ListConsumersOptions {
-  readonly store: Pick<EventStore, 'consumers'>;
+  readonly store: Pick<EventStore, 'consumers' | 'groups'>;
   readonly maxLimit: number;
 }
 
@@ -16,7 +16,7 @@ const schema = {
   summary: 'The consumers of a channel, and how far behind each is',
   description:
     'Those on the types of the channel too. Sorted by clientId, then channel name. `limit` counts clientIds, and `after`, the last ' +
-    'clientId of a page, asks for the next. What is not known is absent.',
+    'clientId of a page, asks for the next. What is not known is absent. The first page ends with the groups of the channel.',
   tags: ['management'],
   querystring: ListConsumersQuery,
   response: { 200: ListConsumersReply, ...errorsOf(400, 401, 429, 503) },
@@ -34,6 +34,16 @@ export const listConsumers: FastifyPluginAsyncTypebox<ListConsumersOptions> = as
 ) => {
   fastify.get('/consumers', { config: { access }, schema }, async (request) => {
     const { channel, after, limit = DEFAULT_LIMIT } = request.query;
-    return store.consumers(channel, { after, limit: Math.min(limit, maxLimit) });
+    const consumers = await store.consumers(channel, { after, limit: Math.min(limit, maxLimit) });
+    if (after !== undefined) return consumers;
+    return [...consumers, ...(await store.groups(channel)).map(asConsumer)];
   });
 };
+
+function asConsumer(state: GroupDescription): ListConsumersReply[number] {
+  const { group, channel, after, lag, pending, redelivered, deadLetters, oldestPendingAt } = state;
+  return {
+    ...{ group, channel, after, lag, pending, redelivered, deadLetters },
+    ...(oldestPendingAt !== undefined && { oldestPendingMs: Math.max(0, Date.now() - oldestPendingAt) }),
+  };
+}

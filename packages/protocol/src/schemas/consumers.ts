@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { ChannelName, ClientId } from './names.js';
+import { ChannelName, ClientId, GroupName } from './names.js';
 import { PageLimit, PageStart } from './pages.js';
 import { Secret } from './secret.js';
 
@@ -12,13 +12,29 @@ export const ListConsumersQuery = Type.Object({
 });
 export type ListConsumersQuery = Static<typeof ListConsumersQuery>;
 
-/** Sorted by clientId, then channel name. What is not known is absent. */
+/** Sorted by clientId, then channel name; in the first page the groups come after them. What is not known is absent. */
 export const ListConsumersReply = Type.Array(
   Type.Object({
-    clientId: ClientId,
+    clientId: Type.Optional(ClientId),
+    group: Type.Optional(GroupName),
     channel: ChannelName,
-    after: Type.Integer({ description: 'the id of the last event that it has seen' }),
+    after: Type.Integer({
+      description: 'the id of the last event that it has seen; of a group: that it has handed out',
+    }),
     lag: Type.Integer({ description: 'how many events of the channel name lie ahead of it' }),
+    pending: Type.Optional(Type.Integer({ description: 'of a group: events that are out' })),
+    redelivered: Type.Optional(
+      Type.Integer({ description: 'of a group: deliveries that were not the first' }),
+    ),
+    deadLetters: Type.Optional(
+      Type.Integer({ description: 'of a group: dead letters that were not handed out again' }),
+    ),
+    oldestPendingMs: Type.Optional(
+      Type.Integer({
+        description:
+          'of a group: how long ago the oldest event that is out was first handed out, milliseconds',
+      }),
+    ),
     behindMs: Type.Optional(
       Type.Integer({ description: 'the age of the oldest of them, milliseconds; 0 if there is none' }),
     ),

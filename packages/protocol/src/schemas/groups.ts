@@ -211,11 +211,12 @@ const count = (description: string) => Type.Integer({ description, minimum: 0 })
 export const GroupState = Type.Object({
   ...SaveGroupReply.properties,
   after: count('the id of the last event that was handed out, or waits behind another of its value'),
+  lag: count('events that were not handed out yet'),
   pending: count('events that are out: leased, or waiting for their next delivery'),
   heldBack: count('events that wait behind another of their value'),
   redelivered: count('deliveries that were not the first of their event'),
   deadLetters: count('dead letters that were not handed out again'),
-  missed: count('events that were dropped before they were delivered, as far as is known'),
+  missed: count('events that were dropped or redacted before they were delivered, as far as is known'),
   isFull: Type.Boolean({ description: 'whether `maxPending` keeps events from being handed out' }),
   oldestPendingMs: Type.Optional(
     count('how long ago the oldest event that is out was first handed out, milliseconds'),

@@ -436,6 +436,44 @@ export function describeGroups(open: OpenStore): void {
     });
 
     describe('and what is dropped', () => {
+      it('are not given what was redacted before its delivery, and count it as missed', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(3));
+        await store.saveGroup(channel, 'g', { ...EAGER, order: '*' });
+        const first = only(await receive(store, channel));
+        await peer.redact(channel, [1, 2]);
+        await store.settle(channel, 'g', [release(first)]);
+        expect(idsOf(await receive(peer, channel))).toEqual([3]);
+        expect(await groupOf(store, channel)).toMatchObject({ missed: 2, pending: 1, lag: 0 });
+      });
+
+      it('go with their channel', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(2));
+        await receive(store, channel, { limit: 1 });
+        await store.saveGroup(`${channel}:t`, 'other');
+        await peer.deleteChannel(channel);
+        await store.append(channel, events(1));
+        expect(await store.groups(channel)).toEqual([]);
+        expect(idsOf(await receive(store, channel))).toEqual([3]);
+      });
+
+      it('are told with what they have not handed out', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.append(channel, [event(1, 'a'), event(2, 'b'), event(3, 'a'), event(4, 'a')]);
+        await store.saveGroup(`${channel}:a`, 'typed');
+        await store.saveGroup(channel, 'g', { order: '*' });
+        await receive(store, channel);
+        const lags = (await store.groups(channel)).map(({ group, lag, pending }) => [group, lag, pending]);
+        expect(lags).toEqual([
+          ['g', 3, 1],
+          ['typed', 3, 0],
+        ]);
+      });
+
       it('count what they had not delivered as missed', async () => {
         const { store, trim } = await open();
         if (trim === undefined) return;

@@ -10,9 +10,15 @@ export interface Redaction {
 
 /** What a redacted event ends with. The redact script of the Redis engine writes it too. */
 const ENDING = ',"redacted":true}';
+const ENDING_BYTES = Buffer.from(ENDING);
 
 export function redactionOf({ id, timestamp, from, type }: Event): Redaction {
   return { id, timestamp, kept: `"from":${JSON.stringify(from)},"type":${JSON.stringify(type)}` };
+}
+
+/** Whether the JSON text of an event is that of a redacted one. */
+export function isRedacted(text: Buffer): boolean {
+  return text.subarray(-ENDING.length).equals(ENDING_BYTES);
 }
 
 /** What the JSON text of the event begins with, before and after: if another one does not, it is another event. */

@@ -3,6 +3,7 @@ import { Batchers } from '../batcher.js';
 import type { EventPage } from '../events/event-page.js';
 import { headerOf } from '../events/event-text.js';
 import { findStart } from '../find-start.js';
+import { isRedacted } from '../forgetting/redaction.js';
 import { indexedValue, indexKey } from '../indices/index-value.js';
 import type { LiveChannel } from '../waiting/live-channels.js';
 import { type DeadLetterOptions, originalTexts, writeDeadLetters } from './dead-letters.js';
@@ -301,7 +302,8 @@ export class Dispatcher {
       const received: ReceivedEvent[] = [];
       for (const { id, count, leaseMs } of taken[i] as readonly TakenEvent[]) {
         const text = texts.get(id);
-        if (text) received.push({ id, text, delivery: { token, count, maxDeliveries, leaseMs } });
+        if (text && !isRedacted(text))
+          received.push({ id, text, delivery: { token, count, maxDeliveries, leaseMs } });
         else gone.push({ kind: 'missed', id, token });
       }
       if (received.length > 0) events.set(request, received);

@@ -185,7 +185,7 @@ export interface GroupState {
   readonly redelivered: number;
   /** Dead letters that were written and not handed out again. */
   readonly deadLetters: number;
-  /** Events that were dropped before they were delivered, as far as is known. */
+  /** Events that were dropped or redacted before they were delivered, as far as is known. */
   readonly missed: number;
   /** When of the events that are out the one was handed out that was so first; undefined if none is out. */
   readonly oldestPendingAt: number | undefined;

@@ -33,6 +33,7 @@ export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'gr
       group: state.group,
       settings: groupSettings(settings),
       after: state.after,
+      lag: state.lag,
       pending: state.pending,
       oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
       heldBack: state.heldBack,

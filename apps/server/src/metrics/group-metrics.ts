@@ -1,0 +1,56 @@
+import type { EventStore, GroupDescription } from '@ganomede/events-store';
+import type { Registry } from 'prom-client';
+import { MAX_SHOWN, type StateMetric, shownChannels, showStates } from './shown-channels.js';
+
+type Store = Pick<EventStore, 'channels' | 'groups'>;
+
+const METRICS: readonly StateMetric<GroupDescription>[] = [
+  ['events_group_lag', 'Events that a group has not handed out yet, see METRICS_CONSUMERS', ({ lag }) => lag],
+  [
+    'events_group_pending',
+    'Events of a group that are out: leased, or waiting for their next delivery',
+    ({ pending }) => pending,
+  ],
+  [
+    'events_group_oldest_pending_seconds',
+    'Since when the oldest event that is out was first handed out; 0 if none is',
+    ({ oldestPendingAt }) =>
+      oldestPendingAt === undefined ? 0 : Math.max(0, Date.now() - oldestPendingAt) / 1000,
+  ],
+  [
+    'events_group_redeliveries',
+    'Deliveries of a group that were not the first of their event, since it began',
+    ({ redelivered }) => redelivered,
+  ],
+  [
+    'events_group_dead_letters',
+    'Dead letters of a group that were not handed out again',
+    ({ deadLetters }) => deadLetters,
+  ],
+  [
+    'events_group_missed',
+    'Events that were dropped or redacted before they were delivered, since the group began',
+    ({ missed }) => missed,
+  ],
+  [
+    'events_group_full',
+    '1 while maxPending keeps events of a group from being handed out, else 0',
+    ({ isFull }) => Number(isFull),
+  ],
+];
+
+/** Shows how the groups of some channels are; `channels` as `METRICS_CONSUMERS`. */
+export function showGroups(store: Store, channels: string, registry: Registry): void {
+  const read = () => groupsOf(store, channels);
+  const labelsOf = ({ channel, group }: GroupDescription) => ({ channel, group });
+  showStates(registry, read, labelsOf, ['channel', 'group'], METRICS);
+}
+
+async function groupsOf(store: Store, channels: string): Promise<GroupDescription[]> {
+  const states: GroupDescription[] = [];
+  for (const name of await shownChannels(store, channels)) {
+    states.push(...(await store.groups(name)));
+    if (states.length >= MAX_SHOWN) return states.slice(0, MAX_SHOWN);
+  }
+  return states;
+}

@@ -1,0 +1,67 @@
+import type { EventStore } from '@ganomede/events-store';
+import { Gauge, type Registry } from 'prom-client';
+
+/** Most channels, and most consumers or groups, that are shown: each is a time series of its own. */
+export const MAX_SHOWN = 1_000;
+
+/** The channel names of `METRICS_CONSUMERS`: names, or what names begin with and a `*`, separated by commas. */
+export async function shownChannels(
+  store: Pick<EventStore, 'channels'>,
+  channels: string,
+): Promise<string[]> {
+  const names = new Set<string>();
+  for (const pattern of channels.split(',').map((each) => each.trim())) {
+    if (!pattern.endsWith('*')) {
+      names.add(pattern);
+      continue;
+    }
+    const found = await store.channels({ prefix: pattern.slice(0, -1), limit: MAX_SHOWN });
+    for (const { channel } of found) names.add(channel);
+  }
+  return [...names].slice(0, MAX_SHOWN);
+}
+
+/** A metric of each of some states: its name, its help, and its figure; one that is undefined is not shown. */
+export type StateMetric<State> = readonly [
+  name: string,
+  help: string,
+  figure: (state: State) => number | undefined,
+];
+
+/**
+ * Shows metrics of states that are read at each collection, once for all of the metrics. While the store is away nothing is
+ * shown.
+ */
+export function showStates<State, Label extends string>(
+  registry: Registry,
+  read: () => Promise<State[]>,
+  labelsOf: (state: State) => Record<Label, string>,
+  labelNames: readonly Label[],
+  metrics: readonly StateMetric<State>[],
+): void {
+  let reading: Promise<State[]> | undefined;
+  const readOnce = () => {
+    reading ??= read()
+      .catch(() => [])
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  for (const [name, help, figure] of metrics) {
+    const metric: Gauge<Label> = new Gauge({
+      ...{ name, help, labelNames },
+      registers: [registry],
+      // Every worker shows the same.
+      aggregator: 'max',
+      collect: async () => {
+        const states = await readOnce();
+        metric.reset();
+        for (const state of states) {
+          const value = figure(state);
+          if (value !== undefined) metric.set(labelsOf(state), value);
+        }
+      },
+    });
+  }
+}
