@@ -58,6 +58,10 @@ export class Receive extends LookAndWait<Received> {
       );
   }
 
+  override get isOfGroup(): boolean {
+    return true;
+  }
+
   /** Called by the signal. */
   handleEvent(): void {
     this.stop();
