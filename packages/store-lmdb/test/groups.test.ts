@@ -112,7 +112,8 @@ it.each([
 it('a worker that is killed loses no event, and no acknowledgement', { timeout: 120_000 }, async () => {
   const dataDir = newDirectory();
   const done = new Set<number>();
-  let given = 0;
+  const given = new Set<number>();
+  let deliveries = 0;
   for (let round = 0; round < 5; round++) {
     const child = Process.node(new URL('children/worker.mjs', import.meta.url), [dataDir]);
     await child.line(50);
@@ -121,13 +122,14 @@ it('a worker that is killed loses no event, and no acknowledgement', { timeout: 
     for (const line of child.lines) {
       const [what, id] = line.split(' ');
       if (what === 'given') {
-        given++;
+        deliveries++;
+        given.add(Number(id));
         expect(done, 'acknowledged before').not.toContain(Number(id));
       }
       if (what === 'done') done.add(Number(id));
     }
   }
-  expect(given).toBeGreaterThan(done.size);
+  expect(deliveries).toBeGreaterThan(done.size);
   expect(done.size).toBeGreaterThan(20);
 
   const store = await openLmdbStore({ dataDir });
@@ -149,7 +151,8 @@ it('a worker that is killed loses no event, and no acknowledgement', { timeout: 
       events.map(({ id, delivery }) => ({ kind: 'acknowledge', id, token: delivery.token })),
     );
   }
-  expect(done.size, 'each is done').toBe(lastId);
+  // Some were acknowledged when the worker was killed before it could tell.
+  for (let id = 1; id <= lastId; id++) expect(done.has(id) || given.has(id), `event ${id}`).toBe(true);
   expect(await store.groups('orders')).toMatchObject([{ pending: 0, heldBack: 0, after: lastId }]);
   await store.close();
   expect((await verifyLmdbStore(dataDir)).damage).toEqual([]);
