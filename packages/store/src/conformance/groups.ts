@@ -705,6 +705,75 @@ export function describeGroups(open: OpenStore): void {
       });
     });
 
+    it('bring each event to its end in order, whatever 64 workers do', async () => {
+      const { store, peer } = await open();
+      const channel = newChannel();
+      const count = 300;
+      await store.saveGroup(channel, 'g', {
+        order: 'data.user',
+        leaseMs: 200,
+        backoffMs: [0],
+        maxDeliveries: 1_000,
+        maxPending: 50,
+      });
+      const controller = new AbortController();
+      const { signal } = controller;
+      setMaxListeners(0, signal);
+      /** Events that somebody has said are done, though that may not have held. */
+      const ending = new Set<number>();
+      /** Which delivery of an event was its last. */
+      const ended = new Map<number, number>();
+      const rejected: number[] = [];
+
+      const settle = async (by: EventStore, one: ReceivedEvent, chance: number) => {
+        const { id, delivery } = one;
+        // It lets some leases end.
+        if (chance === 0) return;
+        if (chance <= 2) {
+          const how = chance === 1 ? { uncounted: true } : { delayMs: 0 };
+          await by.settle(channel, 'g', [release(one, how)]);
+          return;
+        }
+        ending.add(id);
+        const isRejected = chance === 3;
+        const [held] = await by.settle(channel, 'g', [isRejected ? reject(one) : acknowledge(one)]);
+        if (!held) return;
+        expect(ended.has(id), 'it ends once').toBe(false);
+        ended.set(id, delivery.count);
+        if (isRejected) rejected.push(id);
+        if (ended.size === count) controller.abort();
+      };
+      const work = async (n: number) => {
+        const by = n % 2 === 0 ? store : peer;
+        for (let turn = 0; !signal.aborted; turn++) {
+          const options = { clientId: `worker ${n}`, limit: 1 + (n % 4), timeoutMs: LONG_MS, signal };
+          const { events: received } = await receive(by, channel, options);
+          for (const { id, delivery } of received) {
+            expect(delivery.count, `event ${id}`).toBeLessThanOrEqual(ended.get(id) ?? 1_000);
+            for (let before = id - 20; before > 0; before -= 20) expect(ending).toContain(before);
+          }
+          await Promise.all(received.map((one) => settle(by, one, (one.id + turn + n) % 11)));
+        }
+      };
+      const working = Promise.all(upTo(64).map(work)).finally(() => controller.abort());
+      for (let i = 0; i < count; i += 20) {
+        await (i % 40 ? peer : store).append(
+          channel,
+          upTo(20).map((user) => ({ from: 'test', type: 'add', data: { user } })),
+        );
+      }
+      await working;
+      expect(await groupOf(store, channel)).toMatchObject({
+        pending: 0,
+        heldBack: 0,
+        after: count,
+        deadLetters: rejected.length,
+      });
+      const letters = await deadLettersIn(store, `${channel}.dead-letters`);
+      const ids = letters.map(({ data }) => data.event.id).sort((a, b) => a - b);
+      expect(ids).toEqual(rejected.sort((a, b) => a - b));
+    }, 60_000);
+
     it('are independent of each other, a thousand on one channel', async () => {
       const { store, peer } = await open();
       const channel = newChannel();

@@ -7,6 +7,7 @@ import { describeEpochs } from './epochs.js';
 import { describeExpectedLastId } from './expected-last-id.js';
 import { describeFollow } from './follow.js';
 import { describeGroups } from './groups.js';
+import { describeGroupsModel } from './groups-model.js';
 import { describeIdempotency } from './idempotency.js';
 import { describeIndices } from './indices.js';
 import { describeLatest } from './latest.js';
@@ -76,5 +77,6 @@ export function describeEventStore(
     describeContent(openForTest);
     describeClose(openForTest);
     describeModel(openForTest, modelRuns, modelRestores);
+    if (groups) describeGroupsModel(openForTest, modelRuns);
   });
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Append, Storage } from '../storage.js';
+import { describeGroupFailures } from './group-failures.js';
 import { describeGroupStorage } from './group-storage.js';
 import { newChannel, upTo } from './store-under-test.js';
 
@@ -219,6 +220,8 @@ export function describeStorage(
       }
     });
 
-    if (groups) describe('groups', () => describeGroupStorage(openForTest));
+    if (!groups) return;
+    describe('groups', () => describeGroupStorage(openForTest));
+    describe('groups of a store on it', () => describeGroupFailures(openForTest));
   });
 }

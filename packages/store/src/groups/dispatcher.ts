@@ -82,6 +82,9 @@ interface Known {
   readonly isBlocked: boolean;
   /** When something is due, by `performance.now()`. */
   readonly dueAt: number;
+  /** There is nothing of the scope from `after` up to here, in this epoch. */
+  readonly lookedTo: number;
+  readonly epoch: string;
 }
 
 interface Found {
@@ -170,13 +173,15 @@ export class Dispatcher {
     const burials: (Promise<void> | undefined)[] = [];
     for (;;) {
       assertOpen();
-      const limit = Math.max(
-        waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0),
-        least,
-      );
+      const wanted = waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0);
+      const limit = Math.max(Math.min(wanted, known?.settings.maxPending ?? wanted), least);
       const looked =
         known && waiting.length > 0 ? await this.#look(scope, known, limit, live, isTailTrusted) : undefined;
       page = looked?.page ?? page;
+      if (known && looked?.page.count === 0) {
+        known = { ...known, lookedTo: looked.found.to, epoch: looked.found.epoch };
+        this.#remember(key, known);
+      }
       const isNothingNew = looked === undefined || looked.found.events.length === 0 || known?.isBlocked;
       if (isFirst && !isSure && isNothingNew && known && known.dueAt > performance.now()) {
         dueInMs = known.dueAt - performance.now();
@@ -209,6 +214,8 @@ export class Dispatcher {
         after: worked.after,
         isBlocked: isBlocked && waiting.length > 0,
         dueAt: performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY),
+        lookedTo: worked.after,
+        epoch: looked?.found.epoch ?? '',
       };
       this.#remember(key, known);
       settle = gone;
@@ -227,7 +234,7 @@ export class Dispatcher {
         events: events.get(request) ?? [],
         dueInMs,
         seen: known.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
-        epoch: page?.epochs?.current ?? '',
+        epoch: page ? epochOf(page) : '',
       };
       // Who says what makes an event die is answered once its dead letter is there.
       if (request.settle.length === 0) request.resolve(answer);
@@ -237,23 +244,35 @@ export class Dispatcher {
 
   /** Events behind what the group has looked at, from memory if they are there. */
   async #look(
-    { channel, type }: GroupScope,
-    { after, settings: { order } }: Known,
+    scope: GroupScope,
+    { after, lookedTo, epoch: known, settings: { order } }: Known,
     limit: number,
     live: LiveChannel | undefined,
     isTailTrusted: boolean,
   ): Promise<Found> {
-    const { storage } = this.#options;
-    const { resets, isReady, tail } = live ?? {};
-    let page = isTailTrusted ? tail?.read(after, undefined, limit, type) : undefined;
-    if (page === undefined) {
-      page = await storage.scan({ channel, type, after, limit });
-      // From now on what is appended is in memory.
-      if (live && isReady && live.resets === resets && page.count === 0) live.start(page);
-    }
+    const read = (from: number) => this.#read(scope, from, limit, live, isTailTrusted);
+    let page = await read(lookedTo);
+    // What lies between may be another thing now.
+    if (lookedTo > after && epochOf(page) !== known) page = await read(after);
     const events = page.texts.map((text) => ({ id: headerOf(text).id, value: orderValue(text, order) }));
     const to = events.at(-1)?.id ?? Math.max(page.lastId, after);
-    return { page, found: { from: after, to, events, epoch: page.epochs?.current ?? '', order } };
+    return { page, found: { from: after, to, events, epoch: epochOf(page), order } };
+  }
+
+  async #read(
+    { channel, type }: GroupScope,
+    after: number,
+    limit: number,
+    live: LiveChannel | undefined,
+    isTailTrusted: boolean,
+  ): Promise<EventPage> {
+    const { resets, isReady, tail } = live ?? {};
+    const kept = isTailTrusted ? tail?.read(after, undefined, limit, type) : undefined;
+    if (kept) return kept;
+    const page = await this.#options.storage.scan({ channel, type, after, limit });
+    // From now on what is appended is in memory.
+    if (live && isReady && live.resets === resets && page.count === 0) live.start(page);
+    return page;
   }
 
   /** Gives each what was taken for it; resolves with what is to be said of events that are gone. */
@@ -325,6 +344,10 @@ function share(
     settled.set(request, all.slice(i, i + request.settle.length));
     i += request.settle.length;
   }
+}
+
+function epochOf({ epochs }: EventPage): string {
+  return epochs?.current ?? '';
 }
 
 /** Whether the group has not taken what was found, though it could: it is full, or waits for its one event. */

@@ -1,0 +1,163 @@
+import { EventsError } from '@ganomede/events-protocol';
+import { expect, it } from 'vitest';
+import { type EventStore, openEventStore, type WorkerSettlement } from '../event-store.js';
+import { BURIAL_MS, type GroupStorage } from '../groups/group-storage.js';
+import type { Storage } from '../storage.js';
+import { event, events, LONG_MS, newChannel, untilWaiting, upTo } from './store-under-test.js';
+
+/** The same storage with some of its methods changed; closing a store on it leaves it open. */
+function link(storage: Storage, changes: Partial<Storage>): Storage {
+  const { cursors, indices, channels, groups, subscriptions } = storage;
+  return {
+    cursors,
+    indices,
+    channels,
+    ...(groups && { groups }),
+    ...(subscriptions && { subscriptions }),
+    listen: (listener) => storage.listen(listener),
+    append: (append) => storage.append(append),
+    scan: (scan) => storage.scan(scan),
+    eventsById: async (channel, ids) => (await storage.eventsById?.(channel, ids)) ?? [],
+    close: async () => {},
+    ...changes,
+  };
+}
+
+/** Groups with some of their methods changed. */
+function changedGroups(storage: Storage, changes: Partial<GroupStorage>): GroupStorage {
+  const groups = storage.groups as GroupStorage;
+  return {
+    save: (...args) => groups.save(...args),
+    work: (...args) => groups.work(...args),
+    bury: (...args) => groups.bury(...args),
+    redrive: (...args) => groups.redrive(...args),
+    list: (...args) => groups.list(...args),
+    delete: (...args) => groups.delete(...args),
+    ...changes,
+  };
+}
+
+function away(): EventsError {
+  return new EventsError('ServiceUnavailable', 'The storage is away');
+}
+
+/** Registers tests of a store on the engine whose storage fails in the middle. */
+export function describeGroupFailures(open: () => Promise<{ readonly storage: Storage }>): void {
+  const work = (store: EventStore, name: string, timeoutMs = 0, settle: readonly WorkerSettlement[] = []) =>
+    store.receive(name, 'g', { clientId: 'worker', limit: 100, timeoutMs, settle });
+
+  const letters = async (store: EventStore, channel: string) =>
+    (await store.read({ channel: `${channel}.dead-letters`, after: 0, limit: 100 })).count;
+
+  it(
+    'write each dead letter once, if its channel was away and if a process ended before the burial',
+    async () => {
+      const { storage } = await open();
+      const [unwritable, unburied] = [newChannel(), newChannel()];
+      const failed: string[] = [];
+      const fails = (what: string, channel: string) => {
+        if (failed.includes(what) || !channel.startsWith(what === 'append' ? unwritable : unburied)) return;
+        failed.push(what);
+        throw away();
+      };
+      const store = await openEventStore(() =>
+        link(storage, {
+          append: async (append) => {
+            if (append.channel.endsWith('.dead-letters')) fails('append', append.channel);
+            return storage.append(append);
+          },
+          groups: changedGroups(storage, {
+            bury: async (scope, buried) => {
+              fails('bury', scope.channel);
+              return storage.groups?.bury(scope, buried);
+            },
+          }),
+        }),
+      );
+      for (const channel of [unwritable, unburied]) {
+        await store.append(channel, events(1));
+        const { events: received } = await work(store, channel);
+        const settle = received.map(
+          ({ id, delivery: { token } }): WorkerSettlement => ({ kind: 'reject', id, token, reason: 'bad' }),
+        );
+        expect(await store.settle(channel, 'g', settle)).toEqual([true]);
+        expect((await store.groups(channel))[0], 'it stays').toMatchObject({ pending: 1, deadLetters: 0 });
+        expect(await store.redrive(channel, 'g', { limit: 1 })).toEqual([]);
+      }
+      expect(failed).toEqual(['append', 'bury']);
+      expect([await letters(store, unwritable), await letters(store, unburied)]).toEqual([0, 1]);
+      const waiting = [unwritable, unburied].map((channel) => work(store, channel, 6 * BURIAL_MS));
+      for (const channel of [unwritable, unburied]) {
+        await expect
+          .poll(async () => (await store.groups(channel))[0], { timeout: 5 * BURIAL_MS })
+          .toMatchObject({ pending: 0, deadLetters: 1 });
+        expect(await letters(store, channel)).toBe(1);
+        await store.append(channel, [event(2)]);
+      }
+      for (const received of await Promise.all(waiting)) expect(received.events).toMatchObject([{ id: 2 }]);
+      await store.close();
+    },
+    6 * BURIAL_MS,
+  );
+
+  it('wait on while the storage is away', async () => {
+    const { storage } = await open();
+    const channel = newChannel();
+    let isAway = false;
+    const store = await openEventStore(() =>
+      link(storage, {
+        groups: changedGroups(storage, {
+          work: async (...args) => {
+            if (isAway) throw away();
+            return storage.groups?.work(...args);
+          },
+        }),
+      }),
+    );
+    const waiting = work(store, channel, LONG_MS);
+    await untilWaiting(store, 1);
+    isAway = true;
+    await store.append(channel, events(1));
+    await expect(work(store, channel)).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    isAway = false;
+    expect((await waiting).events).toMatchObject([{ id: 1, delivery: { count: 1 } }]);
+    await store.close();
+  });
+
+  it('take as many calls whatever lies behind them', async () => {
+    const { storage } = await open();
+    const calls: string[] = [];
+    const told =
+      <Args extends unknown[], Result>(name: string, call: (...args: Args) => Result) =>
+      (...args: Args): Result => {
+        calls.push(name);
+        return call(...args);
+      };
+    const groups = storage.groups as GroupStorage;
+    const store = await openEventStore(() =>
+      link(storage, {
+        scan: told('scan', (scan) => storage.scan(scan)),
+        append: told('append', (append) => storage.append(append)),
+        eventsById: told('eventsById', async (...args) => (await storage.eventsById?.(...args)) ?? []),
+        groups: changedGroups(storage, { work: told('work', (...args) => groups.work(...args)) }),
+      }),
+    );
+    const most: number[] = [];
+    for (const behind of [100, 5_000]) {
+      const channel = newChannel();
+      for (let i = 0; i < behind; i += 100) await store.append(channel, events(100));
+      await work(store, channel);
+      let { events: received } = await work(store, channel);
+      for (const _ of upTo(behind === 100 ? 1 : 5)) {
+        const settle = received.map(
+          ({ id, delivery: { token } }): WorkerSettlement => ({ kind: 'acknowledge', id, token }),
+        );
+        calls.length = 0;
+        ({ events: received } = await work(store, channel, 0, settle));
+        most.push(calls.length);
+      }
+    }
+    expect(Math.max(...most)).toBeLessThanOrEqual(3);
+    await store.close();
+  });
+}
