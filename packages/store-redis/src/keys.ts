@@ -23,9 +23,8 @@ import type { ChannelScope, GroupScope } from '@ganomede/events-store';
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
  * | `events:{users/v1}:groups` | set | its groups and those of its types, as the keys below name them |
- * | `events:{users/v1}:group:mailer` | hash | a group: settings, how far it is, what it has counted (see group-book.lua, for these too) |
- * | `events:{users/v1}:group-entries:mailer` | hash | ids of the events that it is not done with or that are dead letters, and what is known of each |
- * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those that are leased or wait for their next delivery, by when the lease ends or they are due |
+ * | `events:{users/v1}:group:mailer` | hash | a group: settings, how far it is, what it has counted, and ids of the events that it is not done with or that are dead letters (see group-book.lua, for these too) |
+ * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those events that are leased or wait for their next delivery, by when the lease ends or they are due |
  * | `events:{users/v1}:group-dying:mailer` | sorted set | ids of those whose dead letters are to be written, by when somebody else may do that |
  * | `events:{users/v1}:group-dead:mailer` | sorted set | ids of those whose dead letters are written, by when their turns ended |
  * | `events:{users/v1}:group-since:mailer` | sorted set | ids of those that are out, by when they were handed out first |
@@ -54,7 +53,6 @@ export interface IndexKeys {
 /** Keys of a group, in the order in which the scripts take them behind that of the channel. */
 export interface GroupKeys {
   readonly group: string;
-  readonly entries: string;
   readonly due: string;
   readonly dying: string;
   readonly dead: string;
@@ -151,7 +149,6 @@ export class Keys {
     const name = groupName(scope);
     return {
       group: `${base}:group:${name}`,
-      entries: `${base}:group-entries:${name}`,
       due: `${base}:group-due:${name}`,
       dying: `${base}:group-dying:${name}`,
       dead: `${base}:group-dead:${name}`,

@@ -12,7 +12,7 @@ export function commandsOf(keys: Keys): string[][] {
   const { channel, events, types } = keys.of('any');
   const notifications = keys.notifications('any');
   const groups = keys.groups('any');
-  const { group, entries, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
+  const { group, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
   return [
     ['eval', '', '1', channel],
     ['evalsha', '', '1', channel],
@@ -33,7 +33,7 @@ export function commandsOf(keys: Keys): string[][] {
     ['hset', channel, '', ''],
     ['hgetall', indices],
     ['hincrby', workers, '', '1'],
-    ['hlen', entries],
+    ['hlen', group],
     ['hsetnx', indices, '', ''],
     ['lindex', events, '0'],
     ['llen', events],

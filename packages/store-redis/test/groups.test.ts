@@ -163,7 +163,7 @@ it('hands out and settles 64 events with as many commands as one, whatever is pe
   const commands = async (count: number) => {
     await redis.admin.config('RESETSTAT');
     const { after } = await take(groups, count, { limit: 0 });
-    const events = Array.from({ length: count }, (_, i) => ({ id: after + i + 1, value: '' }));
+    const events = Array.from({ length: count }, (_, i) => ({ id: after + i + 1, value: `=${after + i}` }));
     const worked = await groups.work(SCOPE, {
       settle: Array.from({ length: count }, (_, i) => acknowledge(after - i)),
       found: { from: after, to: after + count, events, epoch: '', order: 'data.user' },

@@ -13,7 +13,7 @@ export interface BuryEventsArgs {
 /** Notifies if others may have waited for it. */
 export const buryEvents: Script<BuryEventsArgs, void> = {
   name: 'bury-events',
-  numberOfKeys: 9,
+  numberOfKeys: 8,
   encode: ({ keys, scope, buried }) => ({
     keys: groupKeys(keys, scope),
     args: [

@@ -11,7 +11,7 @@ export interface DeleteGroupArgs {
 /** Whether there was one. Notifies if there was. */
 export const deleteGroup: Script<DeleteGroupArgs, boolean> = {
   name: 'delete-group',
-  numberOfKeys: 10,
+  numberOfKeys: 9,
   encode({ keys, scope }) {
     const [channel = '', ...ofGroup] = groupKeys(keys, scope);
     return {

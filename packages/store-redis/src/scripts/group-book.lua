@@ -5,7 +5,7 @@
 -- KEYS[1]  hash  the channel. The name of its pub/sub channel is that and ':new'
 -- KEYS[2]  hash  the group: settings (JSON), after (it has looked at every event up to this id), created (milliseconds),
 --                redelivered, missed, forgotten (how many were; that died without a dead letter)
--- KEYS[3]  hash  id of every event that the group is not done with, or that is a dead letter, to
+--                and the id of every event that it is not done with, or that is a dead letter, to
 --                "<state> <deliveries> <next> <dead letter> <ended> <lengths> <token><clientId><value><reason>"
 --                state        L: leased, W: waits for its next delivery, X: dying, H: held back behind another of its value,
 --                             D: dead, its dead letter is written
@@ -16,18 +16,18 @@
 --                token        of its latest delivery, as long as that may be settled
 --                clientId     the worker that had it last
 --                reason       why its turn ended
--- KEYS[4]  zset  ids of those that are leased or wait, by when the lease ends or it is to be delivered
--- KEYS[5]  zset  ids of those that are dying, by when somebody else may write its dead letter
--- KEYS[6]  zset  ids of those that are dead, by when their turn ended
--- KEYS[7]  zset  ids of those that are leased, wait or are dying and were delivered, by when that was first
--- KEYS[8]  hash  value of the order of which an event is out to "<first id> <last id>" of those that are held back by it, 0 if none
+-- KEYS[3]  zset  ids of those that are leased or wait, by when the lease ends or it is to be delivered
+-- KEYS[4]  zset  ids of those that are dying, by when somebody else may write its dead letter
+-- KEYS[5]  zset  ids of those that are dead, by when their turn ended
+-- KEYS[6]  zset  ids of those that are leased, wait or are dying and were delivered, by when that was first
+-- KEYS[7]  hash  value of the order of which an event is out to "<first id> <last id>" of those that are held back by it, 0 if none
 --                are
--- KEYS[9]  hash  clientId to how many leases it has
+-- KEYS[8]  hash  clientId to how many leases it has
 -- ARGV[1]  JSON: most_held  most events that are held back
 --                and what the script says
-local CHANNEL, GROUP, ENTRIES, DUE, DYING, DEAD, SINCE, QUEUES, WORKERS = unpack(KEYS)
+local CHANNEL, GROUP, DUE, DYING, DEAD, SINCE, QUEUES, WORKERS = unpack(KEYS)
 
--- Where an event is by its state, beside ENTRIES.
+-- Where an event is by its state, beside GROUP.
 local ORDERS = { L = DUE, W = DUE, X = DYING, D = DEAD }
 
 local args = cjson.decode(ARGV[1])
@@ -38,7 +38,17 @@ local settings = settings_text and cjson.decode(settings_text)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local function whole(number) return string.format('%.0f', number) end
+-- Beside the events.
+local FIELDS_OF_GROUP = 6
+
+-- By number: most are the same.
+local wholes = {}
+
+local function whole(number)
+  local text = wholes[number] or string.format('%.0f', number)
+  wholes[number] = text
+  return text
+end
 
 -- Lua passes a limited number of values to a function.
 local MOST_AT_ONCE = 1000
@@ -55,9 +65,9 @@ local function call_with(values, command, key, first)
   end
 end
 
--- By id; false if there is none. Those in `changed` are to be written: `time` is where they are in the order of their state, if that
--- is new, and `left` the order in which they no longer are.
-local entries, changed = {}, {}
+-- By id; false if there is none. Those in `changed`, of which `is_changed` knows, are to be written: `time` is where they are in the order
+-- of their state, if that is new, and `left` the order in which they no longer are.
+local entries, changed, is_changed = {}, {}, {}
 -- By value; false if nothing of it is out. Those in `changed_queues` are to be written.
 local queues, changed_queues = {}, {}
 -- By clientId, how many leases more.
@@ -70,7 +80,7 @@ local function first_time(order)
 end
 
 local out = redis.call('ZCARD', DUE) + redis.call('ZCARD', DYING)
-local held = redis.call('HLEN', ENTRIES) - out - redis.call('ZCARD', DEAD)
+local held = redis.call('HLEN', GROUP) - FIELDS_OF_GROUP - out - redis.call('ZCARD', DEAD)
 
 local function is_full() return settings and (out >= settings.maxPending or held >= args.most_held) end
 
@@ -110,13 +120,22 @@ local function remember(id, text)
   entries[id] = setmetatable({ id = id }, shared)
 end
 
+local told, text = {}, ''
+
+-- Those that are handed out together are told by the same text.
 local function text_of(e)
-  return string.format('%s %d %s %s %s %d %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, #e.token, #e.client, #e.value)
+  if e.token == told.token and e.count == told.count and e.state == told.state and e.client == told.client and e.value == told.value
+    and e.next == told.next and e.dead_letter == told.dead_letter and e.ended == told.ended and e.reason == told.reason then
+    return text
+  end
+  told = e
+  text = string.format('%s %d %s %s %s %d %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, #e.token, #e.client, #e.value)
     .. e.token .. e.client .. e.value .. e.reason
+  return text
 end
 
 local function entry(id)
-  if entries[id] == nil then remember(id, redis.call('HGET', ENTRIES, id)) end
+  if entries[id] == nil then remember(id, redis.call('HGET', GROUP, id)) end
   return entries[id]
 end
 
@@ -124,10 +143,17 @@ end
 local function load_entries(ids)
   for from = 1, #ids, MOST_AT_ONCE do
     local to = math.min(from + MOST_AT_ONCE - 1, #ids)
-    local texts = redis.call('HMGET', ENTRIES, unpack(ids, from, to))
+    local texts = redis.call('HMGET', GROUP, unpack(ids, from, to))
     for i = from, to do
       if entries[ids[i]] == nil then remember(ids[i], texts[i - from + 1]) end
     end
+  end
+end
+
+local function change(e)
+  if not is_changed[e.id] then
+    is_changed[e.id] = true
+    changed[#changed + 1] = e
   end
 end
 
@@ -136,16 +162,35 @@ local function new_entry(id, value, dead_letter)
     id = id, state = 'H', count = 0, next = '0', dead_letter = dead_letter, ended = '0', token = '', client = '', value = value,
     reason = '',
   }
-  entries[id], changed[id] = e, e
+  entries[id] = e
+  change(e)
   return e
 end
 
+local function remember_queue(value, text)
+  local first, last = string.match(text or '', '^(%d+) (%d+)$')
+  queues[value] = first and { first = first, last = last } or false
+end
+
 local function queue(value)
-  if queues[value] == nil then
-    local first, last = string.match(redis.call('HGET', QUEUES, value) or '', '^(%d+) (%d+)$')
-    queues[value] = first and { first = first, last = last } or false
-  end
+  if queues[value] == nil then remember_queue(value, redis.call('HGET', QUEUES, value)) end
   return queues[value]
+end
+
+-- Reads many at once, those of no value too.
+local function load_queues(values)
+  local unknown = {}
+  for _, value in ipairs(values) do
+    if value ~= '' and queues[value] == nil then
+      queues[value] = false
+      unknown[#unknown + 1] = value
+    end
+  end
+  for from = 1, #unknown, MOST_AT_ONCE do
+    local to = math.min(from + MOST_AT_ONCE - 1, #unknown)
+    local texts = redis.call('HMGET', QUEUES, unpack(unknown, from, to))
+    for i = from, to do remember_queue(unknown[i], texts[i - from + 1]) end
+  end
 end
 
 local function change_queue(value, first, last)
@@ -156,7 +201,8 @@ end
 local function move(e, state, time)
   if e.state == 'L' and state ~= 'L' then more_leases[e.client] = (more_leases[e.client] or 0) - 1 end
   if ORDERS[e.state] ~= ORDERS[state] then e.left = e.left or ORDERS[e.state] end
-  e.state, e.time, changed[e.id] = state, time, e
+  e.state, e.time = state, time
+  change(e)
 end
 
 local function make_due(e, time)
@@ -175,7 +221,10 @@ end
 local function hold_back(e)
   local waiting = queue(e.value)
   local last = waiting.last ~= '0' and entry(waiting.last)
-  if last then last.next, changed[last.id] = e.id, last end
+  if last then
+    last.next = e.id
+    change(last)
+  end
   change_queue(e.value, last and waiting.first or e.id, e.id)
   held = held + 1
 end
@@ -206,25 +255,30 @@ local function finish(e)
 end
 
 -- Writes what has changed. What is removed comes first: Redis without memory refuses a script at its first command that may take
--- some, but not after another write.
+-- some, but not after another write. Small sorted sets are lists: the first are removed fast, and before the first others are put fast.
 local function write()
+  told = {}
   local gone, texts, no_longer_since, since = {}, {}, {}, {}
   local left, entered = { [DUE] = {}, [DYING] = {}, [DEAD] = {} }, { [DUE] = {}, [DYING] = {}, [DEAD] = {} }
-  for id, e in pairs(changed) do
-    if e.left then table.insert(left[e.left], id) end
+  for _, e in ipairs(changed) do
+    if e.left then table.insert(left[e.left], e.id) end
+    if not e.state then
+      gone[#gone + 1] = e.id
+      entries[e.id] = false
+    end
+    if not e.state or e.state == 'D' then no_longer_since[#no_longer_since + 1] = e.id end
+  end
+  for i = #changed, 1, -1 do
+    local e = changed[i]
     if e.state then
-      texts[#texts + 1], texts[#texts + 2] = id, text_of(e)
+      texts[#texts + 1], texts[#texts + 2] = e.id, text_of(e)
       if e.time then
         local place = entered[ORDERS[e.state]]
-        place[#place + 1], place[#place + 2] = whole(e.time), id
+        place[#place + 1], place[#place + 2] = whole(e.time), e.id
       end
-      if e.since then since[#since + 1], since[#since + 2] = whole(now), id end
+      if e.since then since[#since + 1], since[#since + 2] = whole(now), e.id end
       e.left, e.time, e.since = nil, nil, nil
-    else
-      gone[#gone + 1] = id
-      entries[id] = false
     end
-    if not e.state or e.state == 'D' then no_longer_since[#no_longer_since + 1] = id end
   end
   local free, busy = {}, {}
   for value in pairs(changed_queues) do
@@ -235,11 +289,11 @@ local function write()
       free[#free + 1] = value
     end
   end
-  call_with(gone, 'HDEL', ENTRIES)
+  call_with(gone, 'HDEL', GROUP)
   for order, ids in pairs(left) do call_with(ids, 'ZREM', order) end
   call_with(no_longer_since, 'ZREM', SINCE)
   call_with(free, 'HDEL', QUEUES)
-  call_with(texts, 'HSET', ENTRIES)
+  call_with(texts, 'HSET', GROUP)
   for order, scored in pairs(entered) do call_with(scored, 'ZADD', order) end
   call_with(since, 'ZADD', SINCE, 'NX')
   call_with(busy, 'HSET', QUEUES)
@@ -247,7 +301,7 @@ local function write()
     if more ~= 0 and redis.call('HINCRBY', WORKERS, client, more) <= 0 then redis.call('HDEL', WORKERS, client) end
   end
   call_with(fields, 'HSET', GROUP)
-  changed, changed_queues, more_leases, fields = {}, {}, {}, {}
+  changed, is_changed, changed_queues, more_leases, fields = {}, {}, {}, {}, {}
 end
 
 local function set(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end

@@ -3,14 +3,17 @@
 -- KEYS   of each group those of group-book.lua
 -- Reply  of each { settings, after, created, redelivered, missed, how many are out, held back, dead letters, first delivery of the one
 --        that is out whose first was first (milliseconds, or nil), { clientId, leases, … } }, nil if there is no such group
+-- See group-book.lua.
+local FIELDS_OF_GROUP = 6
+
 local reply = {}
-for k = 1, #KEYS, 9 do
-  local _, group, entries, due, dying, dead, since, _, workers = unpack(KEYS, k, k + 8)
+for k = 1, #KEYS, 8 do
+  local _, group, due, dying, dead, since, _, workers = unpack(KEYS, k, k + 7)
   local settings, after, created, redelivered, missed, forgotten =
     unpack(redis.call('HMGET', group, 'settings', 'after', 'created', 'redelivered', 'missed', 'forgotten'))
   local out, letters = redis.call('ZCARD', due) + redis.call('ZCARD', dying), redis.call('ZCARD', dead)
   reply[#reply + 1] = settings and {
-    settings, after, created, redelivered, missed, out, redis.call('HLEN', entries) - out - letters, letters + forgotten,
+    settings, after, created, redelivered, missed, out, redis.call('HLEN', group) - FIELDS_OF_GROUP - out - letters, letters + forgotten,
     redis.call('ZRANGE', since, 0, 0, 'WITHSCORES')[2] or false, redis.call('HGETALL', workers),
   }
 end

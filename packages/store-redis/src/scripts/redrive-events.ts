@@ -17,7 +17,7 @@ type Reply = readonly ['no-group'] | readonly ['redriven', ids: readonly string[
 /** The ids of those that are due or held back again, ascending; undefined if there is no such group. Notifies if others may have waited for it. */
 export const redriveEvents: Script<RedriveEventsArgs, readonly number[] | undefined> = {
   name: 'redrive-events',
-  numberOfKeys: 9,
+  numberOfKeys: 8,
   encode: ({ keys, scope, ids, limit }) => ({
     keys: groupKeys(keys, scope),
     args: [

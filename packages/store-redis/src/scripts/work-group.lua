@@ -44,6 +44,9 @@ local function is_leased(e) return e.state == 'L' and (e.time or tonumber(redis.
 
 local settle, settled = args.settle, {}
 load_entries(settle.ids)
+local values = {}
+for i, id in ipairs(settle.ids) do values[i] = entries[id] and entries[id].value or '' end
+load_queues(values)
 for i, id in ipairs(settle.ids) do
   local e, kind = entries[id], settle.kinds[i]
   local holds = e and e.state and e.token ~= '' and e.token == settle.tokens[i]
@@ -123,6 +126,7 @@ end
 -- Whether the group is past all of them.
 local function hand_out_found(found)
   for i, id in ipairs(found.ids) do
+    if found.values and i % 100 == 1 then load_queues({ unpack(found.values, i, math.min(i + 99, #found.values)) }) end
     if id > after then
       if room == 0 or is_full() then return false end
       local value = settings.order == '*' and '*' or found.values and found.values[i] or ''

@@ -53,7 +53,7 @@ const NONE = -1;
 /** Undefined if there is no such group. Notifies if others may have waited for it. */
 export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
   name: 'work-group',
-  numberOfKeys: 9,
+  numberOfKeys: 8,
 
   encode: ({ keys, scope, work: { settle, found, takes } }) => ({
     keys: groupKeys(keys, scope),
