@@ -242,6 +242,24 @@ describe('POST /groups/receive', () => {
     expect(events.map(({ id, delivery: { count } }) => [id, count])).toEqual([[1, 1]]);
   });
 
+  it('has given back what was handed out to nobody before it answers: the store may be closed then', async () => {
+    const { publish, server, of, state } = await startGroup();
+    await publish();
+    for (const timeoutMs of [0, 10_000]) {
+      const stop = new AbortController();
+      const { signal } = stop;
+      const received = server.store.receive(of.channel, of.group, {
+        clientId: 'w',
+        limit: 1,
+        timeoutMs,
+        signal,
+      });
+      stop.abort();
+      expect((await received).events).toEqual([]);
+      expect((await state()).workers).toEqual([]);
+    }
+  });
+
   it('ends with an empty page when the server stops', async () => {
     const { receive, server } = await startGroup();
     const waiting = receive({ timeout: 10_000 });
@@ -409,7 +427,7 @@ describe('bad input', () => {
     ['POST /groups/receive', 'limit', [undefined, ...NUMBERS, 0]],
     ['POST /groups/receive', 'leaseMs', [...NUMBERS, 0, 86_400_001]],
     ['POST /groups/receive', 'timeout', NUMBERS],
-    ['POST /groups/receive', 'start', ['', 'now', '2026', 5, null]],
+    ['POST /groups/receive', 'start', ['', 'now', '2026-13-01', 5, null]],
     ['POST /groups/receive', 'settle', [null, 1, [], 'x', { acknowledge: 1 }, { extend: null }]],
     ['POST /groups/settle', 'acknowledge', [null, 1, {}, 'x']],
     ['POST /groups/settle', 'release', [null, 1, {}, 'x']],

@@ -73,11 +73,12 @@ export class Receive extends LookAndWait<Received> {
   override found(received: Received): void {
     const { signal } = this.#request;
     signal?.removeEventListener('abort', this);
-    if (signal?.aborted && received.events.length > 0) {
-      // Nobody is there to work on them.
-      this.#giveBack(received.events);
-      this.#resolve({ ...received, events: [] });
-    } else this.#resolve(received);
+    if (!signal?.aborted || received.events.length === 0) {
+      this.#resolve(received);
+      return;
+    }
+    // Nobody is there to work on them. Not before that is known: the store may be closed then.
+    void this.#giveBack(received.events).then(() => this.#resolve({ ...received, events: [] }));
   }
 
   override failed(error: unknown): void {
@@ -128,13 +129,16 @@ export class Receive extends LookAndWait<Received> {
     return { events: [], settled: this.#settled ?? [] };
   }
 
-  #giveBack(events: readonly ReceivedEvent[]): void {
+  /** Does not reject. */
+  async #giveBack(events: readonly ReceivedEvent[]): Promise<void> {
     const settle = events.map(
       ({ id, delivery: { token } }): Settlement => ({ kind: 'release', id, token, uncounted: true }),
     );
     const { scope } = this.#request;
-    this.#dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true }).catch(() => {
+    try {
+      await this.#dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true });
+    } catch {
       // The store is away: their leases end.
-    });
+    }
   }
 }
