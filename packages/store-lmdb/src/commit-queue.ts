@@ -1,5 +1,5 @@
 import { Batcher } from '@ganomede/events-store';
-import type { Change, Entry } from './change.js';
+import type { Change } from './change.js';
 import { type ChannelRecord, encodeChannel, readChannel } from './channel-record.js';
 import type { Database } from './database.js';
 import { NoRoom } from './disk-space.js';
@@ -29,8 +29,8 @@ export interface Write<T> {
 export class Draft {
   readonly #database: Database;
   readonly #changes: Change[] = [];
-  /** Written once, however often they are set, and last: what was removed and then set is there. */
-  readonly #set = new Map<string, Entry>();
+  /** Written once, however often they are set or deleted, and last: what was removed and then set is there. */
+  readonly #set = new Map<string, Change>();
   readonly #channels = new Map<string, ChannelRecord>();
 
   constructor(database: Database) {
@@ -38,12 +38,18 @@ export class Draft {
   }
 
   get(key: Key): Buffer | undefined {
-    return this.#set.get(JSON.stringify(key))?.value ?? this.#database.get(key);
+    const change = this.#set.get(JSON.stringify(key));
+    return change ? change.value : this.#database.get(key);
   }
 
   /** Writes what a later write of the same commit may read. */
   set(key: Key, value: Buffer): void {
     this.#set.set(JSON.stringify(key), { key, value });
+  }
+
+  /** Removes what a later write of the same commit may read. */
+  delete(key: Key): void {
+    this.#set.set(JSON.stringify(key), { key, value: undefined });
   }
 
   channel(name: string): ChannelRecord | undefined {
@@ -66,7 +72,7 @@ export class Draft {
 
   /** All of it. Call it once. */
   changes(): Change[] {
-    for (const entry of this.#set.values()) this.#changes.push(entry);
+    for (const change of this.#set.values()) this.#changes.push(change);
     for (const [name, record] of this.#channels) {
       this.add(channelKey(record.number), encodeChannel(name, record));
     }

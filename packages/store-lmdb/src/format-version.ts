@@ -78,7 +78,7 @@ function changesFromFormat2(database: Database): Change[] {
   }
   for (const { key, value } of database.range(['x'], ['y'])) {
     const [, expires, scope] = key;
-    replace(key, { key: expiryKey(Number(expires), String(scope).slice(0, HASH_LENGTH)), value });
+    replace(key, { key: expiryKey('x', Number(expires), String(scope).slice(0, HASH_LENGTH)), value });
   }
   // A cursor may get the key that another one had.
   return [...removed, ...written];

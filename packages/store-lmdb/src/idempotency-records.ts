@@ -1,7 +1,12 @@
-import type { AppendOutcome, IdempotencyRecord, SteadyClock } from '@ganomede/events-store';
+import {
+  type AppendOutcome,
+  DEAD_LETTER_WINDOW_MS,
+  type IdempotencyRecord,
+  type SteadyClock,
+} from '@ganomede/events-store';
 import type { CommitQueue, Draft } from './commit-queue.js';
 import type { Database } from './database.js';
-import { EXPIRIES, expiriesFrom, expiryKey, idempotencyKey, type Key } from './keys.js';
+import { type Expiries, expiriesEnd, expiriesFrom, expiryKey, idempotencyKey, type Key } from './keys.js';
 
 /** Most records that one commit removes: writes wait for it. */
 const MAX_STEP = 500;
@@ -39,7 +44,7 @@ export function recordFirstUse(
 ): void {
   const expires = now + windowMs;
   draft.set(idempotencyKey(scope), encodeFirstUse({ expires, firstId, timestamp, fingerprint }));
-  draft.add(expiryKey(expires, scope), NOTHING);
+  draft.add(expiryKey(expiriesOf(windowMs), expires, scope), NOTHING);
 }
 
 /** Removes the records that have expired, a step at a time, beside other writes. */
@@ -97,21 +102,27 @@ export class ExpiredRecords {
   /** Keys of the oldest that have expired; at most one step. */
   #expired(): Key[] {
     const keys: Key[] = [];
-    for (const { key } of this.#database.range(expiriesFrom(0), expiriesFrom(this.#clock.now()))) {
-      keys.push(key);
-      if (keys.length >= MAX_STEP) break;
+    for (const expiries of ['x', 'y'] as const) {
+      const [start, end] = [expiriesFrom(expiries, 0), expiriesFrom(expiries, this.#clock.now())];
+      const left = MAX_STEP - keys.length;
+      if (left > 0) for (const key of this.#database.keys(start, end, left)) keys.push(key);
     }
     return keys;
   }
 }
 
+/** Where records of this window are to be forgotten. */
+export function expiriesOf(windowMs: number): Expiries {
+  return windowMs === DEAD_LETTER_WINDOW_MS ? 'y' : 'x';
+}
+
 /**
- * Sees to it that no record lasts longer than a window from now: those of a process that had begun while the clock was ahead
- * would last until the clock is there again.
+ * Sees to it that no record of this window lasts longer than that from now: those of a process that had begun while the clock
+ * was ahead would last until the clock is there again.
  */
 export function boundWindows(database: Database, clock: SteadyClock, windowMs: number): void {
-  const [start, end] = EXPIRIES;
-  for (const { key } of database.rangeBackward(end, start)) {
+  const expiries = expiriesOf(windowMs);
+  for (const { key } of database.rangeBackward(expiriesEnd(expiries), expiriesFrom(expiries, 0))) {
     clock.notBefore(Number(key[1]) - windowMs);
     return;
   }

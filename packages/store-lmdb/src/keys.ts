@@ -72,20 +72,76 @@ export const indexEventKey = (indexNumber: number, id: number): Key => ['w', ind
 /** An idempotency record that was used (see idempotency-records.ts). */
 export const idempotencyKey = (scope: string): Key => ['o', scope];
 
+/** Idempotency records are forgotten apart: those of publishers, and those of dead letters, whose window is another. */
+export type Expiries = 'x' | 'y';
+
 /** Nothing: the key says when the idempotency record is to be forgotten, by the steady clock. */
-export const expiryKey = (expires: number, scope: string): Key => ['x', expires, scope];
+export const expiryKey = (expiries: Expiries, expires: number, scope: string): Key => [
+  expiries,
+  expires,
+  scope,
+];
 
 /** Before the keys of all that are to be forgotten at `expires` or later. */
-export const expiriesFrom = (expires: number): Key => ['x', expires];
+export const expiriesFrom = (expiries: Expiries, expires: number): Key => [expiries, expires];
 
-/** Around the keys of all that are to be forgotten. */
-export const EXPIRIES: readonly [start: Key, end: Key] = [['x'], ['y']];
+/** Above the keys of all that are to be forgotten. */
+export const expiriesEnd = (expiries: Expiries): Key => (expiries === 'x' ? ['y'] : ['z']);
 
 /**
  * The saved cursor of a consumer (see cursors.ts) on a channel name, `channel:type` included. Those on one name lie
- * together. Nothing begins with `q`: there is room for the groups of a channel name.
+ * together.
  */
 export const cursorKey = (name: string, clientId: string): Key => ['p', name, clientId];
 
 /** Around the keys of all cursors. */
 export const CURSORS: readonly [start: Key, end: Key] = [['p'], ['q']];
+
+/** The highest group number given, as decimal text. */
+export const GROUP_COUNT: Key = ['groups'];
+
+/** The number of a group on a channel, or on one type of it, as decimal text. */
+export const groupNumberKey = (channel: string, type: string | undefined, group: string): Key => [
+  'q',
+  channel,
+  type ?? '',
+  group,
+];
+
+/** Before the keys of the numbers of all groups of a channel. */
+export const groupsFrom = (channel: string): Key => ['q', channel];
+
+/** Around the keys of the numbers of all groups. */
+export const GROUPS: readonly [start: Key, end: Key] = [['q'], ['r']];
+
+/** A record of a group, as JSON text with a checksum (see group-records.ts of the store). */
+export const groupRecordKey = (groupNumber: number, kind: string, name: string | number): Key => [
+  'r',
+  groupNumber,
+  kind,
+  name,
+];
+
+/** Around the keys of all records of a kind. */
+export const groupRecordsOf = (groupNumber: number, kind: string): readonly [start: Key, end: Key] => [
+  ['r', groupNumber, kind],
+  ['r', groupNumber, `${kind}~`],
+];
+
+/** Nothing: the key says where an event is in an order of a group. */
+export const groupOrderKey = (groupNumber: number, order: string, time: number, id: number): Key => [
+  'r',
+  groupNumber,
+  order,
+  time,
+  id,
+];
+
+/** Around the keys of all that a group has. */
+export const allOfGroup = (groupNumber: number): readonly [start: Key, end: Key] => [
+  ['r', groupNumber],
+  ['r', groupNumber + 1],
+];
+
+/** The time of the steady clock at the last step of a group, as decimal text: it goes on from there when the store is opened. */
+export const GROUP_TIME: Key = ['time'];

@@ -19,19 +19,22 @@ import { COMPACTING } from './data-files.js';
 import { createDirectory, Database } from './database.js';
 import { type DirectoryLock, lockDirectory } from './directory-lock.js';
 import { bringToFormat } from './format-version.js';
-import { boundWindows, ExpiredRecords } from './idempotency-records.js';
+import { Groups } from './groups.js';
+import { boundWindows, ExpiredRecords, expiriesOf } from './idempotency-records.js';
 import { Indices } from './indices.js';
-import { scanEvents } from './scan.js';
+import type { Expiries } from './keys.js';
+import { findEvents, scanEvents } from './scan.js';
 import { cannotUse, reading } from './storage-error.js';
 
 /** Enough for the largest commit, and for what another program writes meanwhile. */
 export const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
-/** Events, cursors and indices in one LMDB file of this machine. Its keys are in keys.ts. */
+/** Events, cursors, indices and groups in one LMDB file of this machine. Its keys are in keys.ts. */
 export class LmdbStorage implements Storage {
   readonly cursors: Cursors;
   readonly indices: Indices;
   readonly channels: Channels;
+  readonly groups: Groups;
   readonly #dataDir: string;
   readonly #lock: DirectoryLock;
   readonly #database: Database;
@@ -39,7 +42,7 @@ export class LmdbStorage implements Storage {
   readonly #clocks: Clocks = { timestamps: new Timestamps(), steady: new SteadyClock() };
   readonly #expired: ExpiredRecords;
   readonly #term = randomBytes(5).toString('hex');
-  #windowsAreBounded = false;
+  readonly #boundedWindows = new Set<Expiries>();
   #listener: StorageListener | undefined;
 
   private constructor(dataDir: string, lock: DirectoryLock, database: Database) {
@@ -53,6 +56,9 @@ export class LmdbStorage implements Storage {
     this.indices = new Indices(database, this.#commits, dataDir);
     this.channels = new Channels(database, this.#commits, dataDir, (channel, firstId) =>
       this.#listener?.trimmed(channel, firstId),
+    );
+    this.groups = new Groups(database, this.#commits, dataDir, this.#clocks.steady, (channel) =>
+      this.#listener?.released(channel),
     );
   }
 
@@ -99,16 +105,23 @@ export class LmdbStorage implements Storage {
 
   /** Once: what is stored from then on is bounded by the same window. */
   #boundWindows(windowMs: number): void {
-    if (this.#windowsAreBounded) return;
+    const expiries = expiriesOf(windowMs);
+    if (this.#boundedWindows.has(expiries)) return;
     reading(this.#dataDir, 'the windows of idempotency keys', () =>
       boundWindows(this.#database, this.#clocks.steady, windowMs),
     );
-    this.#windowsAreBounded = true;
+    this.#boundedWindows.add(expiries);
   }
 
   async scan(scan: Scan): Promise<EventPage> {
     return reading(this.#dataDir, `channel ${JSON.stringify(scan.channel)}`, () =>
       scanEvents(this.#database, scan),
+    );
+  }
+
+  async eventsById(channel: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
+    return reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
+      findEvents(this.#database, channel, ids),
     );
   }
 

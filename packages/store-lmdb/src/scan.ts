@@ -15,6 +15,25 @@ export function scanEvents(database: Database, scan: Scan): EventPage {
   );
 }
 
+/** Events by their ids; undefined for those that the channel does not keep, or that are damaged. */
+export function findEvents(
+  database: Database,
+  channel: string,
+  ids: readonly number[],
+): (Buffer | undefined)[] {
+  const record = readChannel(database, channel);
+  if (record === undefined) return ids.map(() => undefined);
+  const { number, firstId, lastId } = record;
+  return ids.map((id) => {
+    if (id < firstId || id > lastId) return undefined;
+    try {
+      return eventOf(database, number, id);
+    } catch {
+      return undefined;
+    }
+  });
+}
+
 export const UNKNOWN_CHANNEL = new EventPage([], NO_BOUNDS);
 
 /** The events that the last parts of keys name. */

@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import type { GroupRecordKind } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel } from './channel-record.js';
 import { inClosedStore } from './closed-store.js';
 import { decodeCursor } from './cursors.js';
 import { Database } from './database.js';
 import { assertKnownFormat } from './format-version.js';
+import { decodeGroupRecord } from './group-records.js';
 import {
   CHANNEL_COUNT,
   CHANNELS_END,
@@ -11,6 +13,9 @@ import {
   channelKey,
   channelNumberKey,
   eventKey,
+  GROUPS,
+  groupRecordKey,
+  groupRecordsOf,
   typeKey,
   typesEnd,
 } from './keys.js';
@@ -21,7 +26,7 @@ export interface Verification {
   readonly channels: number;
   /** Events that are as they were stored. */
   readonly events: number;
-  /** One sentence for each channel, and each cursor, that is damaged. */
+  /** One sentence for each channel, cursor and group that is damaged. */
   readonly damage: readonly string[];
 }
 
@@ -29,8 +34,8 @@ export interface Verification {
 const MAX_TOLD = 20;
 
 /**
- * Reads everything in the directory of a store that is not open: every page, every event, every entry of a type, every cursor. Writes
- * nothing.
+ * Reads everything in the directory of a store that is not open: every page, every event, every entry of a type, every cursor, every
+ * group. Writes nothing.
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if there is no store, it is in use, or pages of its data file
  * are damaged; the message says which
@@ -86,7 +91,27 @@ async function verify(database: Database): Promise<Verification> {
       damage.push((error as Error).message);
     }
   }
+  for (const { key, value } of database.range(...GROUPS)) {
+    const [, channel, type, group] = key;
+    const name = JSON.stringify(type === '' ? channel : `${channel}:${type}`);
+    try {
+      verifyGroup(database, Number(value));
+    } catch (error) {
+      damage.push(`Group ${JSON.stringify(group)} on channel ${name}: ${(error as Error).message}`);
+    }
+  }
   return { channels, events, damage };
+}
+
+/** @throws Error if a record of the group is not as it was stored, or there is none */
+function verifyGroup(database: Database, number: number): void {
+  if (database.get(groupRecordKey(number, 'group', '')) === undefined) {
+    throw new Error('events.mdb is damaged: its record is missing');
+  }
+  for (const kind of ['group', 'entry', 'value', 'worker'] as const satisfies GroupRecordKind[]) {
+    for (const { key, value } of database.range(...groupRecordsOf(number, kind)))
+      decodeGroupRecord(key, value);
+  }
 }
 
 /** Ids of events that are damaged or missing, those that only a list of a type names too. */

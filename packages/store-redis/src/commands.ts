@@ -3,28 +3,40 @@ import { readFileSync } from 'node:fs';
 import type { Cluster, Redis } from 'ioredis';
 import { advanceIndex } from './scripts/advance-index.js';
 import { append } from './scripts/append.js';
+import { buryEvents } from './scripts/bury-events.js';
 import { channelEnds } from './scripts/channel-ends.js';
+import { deleteGroup } from './scripts/delete-group.js';
 import { findIds } from './scripts/find-ids.js';
+import { groupStates } from './scripts/group-states.js';
 import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
+import { redriveEvents } from './scripts/redrive-events.js';
 import { saveCursors } from './scripts/save-cursors.js';
+import { saveGroup } from './scripts/save-group.js';
 import type { Script, ScriptCall } from './scripts/script.js';
 import { trimChannel } from './scripts/trim-channel.js';
 import { trimIndex } from './scripts/trim-index.js';
 import { trimType } from './scripts/trim-type.js';
+import { workGroup } from './scripts/work-group.js';
 
 /** The scripts that every connection knows as commands. */
 const SCRIPTS = [
   advanceIndex,
   append,
-  findIds,
+  buryEvents,
   channelEnds,
+  deleteGroup,
+  findIds,
+  groupStates,
   mendChannel,
   pickEvents,
+  redriveEvents,
   saveCursors,
+  saveGroup,
   trimChannel,
   trimIndex,
   trimType,
+  workGroup,
 ];
 
 /** A connection to one Redis, or the connections to a cluster, that knows the scripts. */

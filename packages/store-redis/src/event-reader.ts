@@ -104,6 +104,14 @@ export class EventReader {
     return texts;
   }
 
+  /** Those of the events with these ids, in any order, that are still kept; undefined for the others. */
+  async byId(channel: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
+    const ascending = [...new Set(ids)].sort((a, b) => a - b);
+    const texts = await this.pick(channel, ascending, this.#hint(channel).firstId);
+    const found = new Map(texts.map((text) => [headerOf(text).id, text]));
+    return ids.map((id) => found.get(id));
+  }
+
   /** How many events to ask for, with so many bytes to go. */
   chunk(channel: string, bytes: number): number {
     const { eventBytes } = this.#hint(channel);

@@ -1,4 +1,4 @@
-import type { ChannelScope } from '@ganomede/events-store';
+import type { ChannelScope, GroupScope } from '@ganomede/events-store';
 
 /**
  * The keys of a store, layout 2. Those of one channel share the hash tag `{channel}`, so that a cluster keeps them in one
@@ -22,7 +22,17 @@ import type { ChannelScope } from '@ganomede/events-store';
  * | `events:{users/v1}:order:data.username` | list | its entries in the order of their ids: `<id> <value>` |
  * | `events:{users/v1}:value:data.username:=alice` | list | the ids whose field is `alice`, ascending |
  * | `events:{users/v1}:index:add:data.username` | string | the same for `users/v1:add`, with `order` and `value` |
- * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua and trim-channel.lua |
+ * | `events:{users/v1}:groups` | set | its groups and those of its types, as the keys below name them |
+ * | `events:{users/v1}:group:mailer` | hash | a group: settings, how far it is, what it has counted (see group-book.lua, for these too) |
+ * | `events:{users/v1}:group-entries:mailer` | hash | ids of the events that it is not done with or that are dead letters, and what is known of each |
+ * | `events:{users/v1}:group-due:mailer` | sorted set | ids of those that are leased or wait for their next delivery, by when the lease ends or they are due |
+ * | `events:{users/v1}:group-dying:mailer` | sorted set | ids of those whose dead letters are to be written, by when somebody else may do that |
+ * | `events:{users/v1}:group-dead:mailer` | sorted set | ids of those whose dead letters are written, by when their turns ended |
+ * | `events:{users/v1}:group-since:mailer` | sorted set | ids of those that are out, by when they were handed out first |
+ * | `events:{users/v1}:group-queues:mailer` | hash | values of its order of which an event is out, and the first and the last event that waits for each |
+ * | `events:{users/v1}:group-workers:mailer` | hash | clientId to how many leases it has |
+ * | `events:{users/v1}:group:add:mailer` | hash | the same for a group on `users/v1:add`, with the others |
+ * | `events:{users/v1}:new` | pub/sub | notifications, see append.lua, trim-channel.lua and group-book.lua |
  *
  * Layout 1 had `events:channels`, a set, for `events:channel-list`; neither `events:layout` nor `consumer-types`; and in
  * `cursors` the id alone.
@@ -39,6 +49,18 @@ export interface IndexKeys {
   readonly order: string;
   /** `indexKey` stands for the value. */
   value(indexKey: string): string;
+}
+
+/** Keys of a group, in the order in which the scripts take them behind that of the channel. */
+export interface GroupKeys {
+  readonly group: string;
+  readonly entries: string;
+  readonly due: string;
+  readonly dying: string;
+  readonly dead: string;
+  readonly since: string;
+  readonly queues: string;
+  readonly workers: string;
 }
 
 export class Keys {
@@ -119,6 +141,26 @@ export class Keys {
     };
   }
 
+  /** The groups of a channel and of its types. */
+  groups(channel: string): string {
+    return `${this.#base(channel)}:groups`;
+  }
+
+  group(scope: GroupScope): GroupKeys {
+    const base = this.#base(scope.channel);
+    const name = groupName(scope);
+    return {
+      group: `${base}:group:${name}`,
+      entries: `${base}:group-entries:${name}`,
+      due: `${base}:group-due:${name}`,
+      dying: `${base}:group-dying:${name}`,
+      dead: `${base}:group-dead:${name}`,
+      since: `${base}:group-since:${name}`,
+      queues: `${base}:group-queues:${name}`,
+      workers: `${base}:group-workers:${name}`,
+    };
+  }
+
   /** The name of its pub/sub channel, which the scripts make of the key of its hash. */
   notifications(channel: string): string {
     return `${this.#base(channel)}:new`;
@@ -127,6 +169,17 @@ export class Keys {
   #base(channel: string): string {
     return `${this.#prefix}{${hashTag(channel)}}`;
   }
+}
+
+/** What stands for a group among those of its channel: type, if it is on one, and group are written as in a URL. */
+export function groupName({ type, group }: GroupScope): string {
+  return [...(type === undefined ? [] : [type]), group].map(encodeURIComponent).join(':');
+}
+
+/** The other way round. */
+export function parseGroupName(channel: string, name: string): GroupScope {
+  const [group = '', type] = name.split(':').map(decodeURIComponent).reverse();
+  return { channel, type, group };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { TailEvent } from '@ganomede/events-store';
 
-/** What the scripts publish about a channel (see the top of `append.lua` and `trim-channel.lua`). */
+/** What the scripts publish about a channel (see the top of `append.lua` and `trim-channel.lua`, and `group-book.lua`). */
 export interface Notification {
   /** Oldest id kept; above the last id if nothing is. */
   readonly firstId: number;
@@ -10,20 +10,23 @@ export interface Notification {
   readonly epoch: string;
   /** The events that were appended, if they are small. */
   readonly events: readonly TailEvent[];
+  /** Whether it is about a group, and nothing else. */
+  readonly released: boolean;
 }
 
 const NEWLINE = 0x0a;
 
 export function parseNotification(message: Buffer): Notification {
   const lines = splitLines(message);
-  const [first, given, , epoch = ''] = lines[0]?.toString('latin1').split(' ') ?? [];
+  const [first = '0', given, , epoch = ''] = lines[0]?.toString('latin1').split(' ') ?? [];
   const firstGiven = Number(given ?? 0);
   const events: TailEvent[] = [];
   for (let i = 1; i + 1 < lines.length; i += 2) {
     const [type, json] = [lines[i], lines[i + 1]];
     if (type && json) events.push({ id: firstGiven + events.length, type: type.toString(), json });
   }
-  return { firstId: Number(first ?? 0), appended: given !== undefined, epoch, events };
+  const released = first === 'released';
+  return { firstId: released ? 0 : Number(first), appended: given !== undefined, epoch, events, released };
 }
 
 function splitLines(message: Buffer): Buffer[] {

@@ -11,23 +11,29 @@ export function commandsOf(keys: Keys): string[][] {
   const { layout, channelList, indices, formerChannelSet, sweep } = keys;
   const { channel, events, types } = keys.of('any');
   const notifications = keys.notifications('any');
+  const groups = keys.groups('any');
+  const { group, entries, due, workers } = keys.group({ channel: 'any', type: undefined, group: 'any' });
   return [
     ['eval', '', '1', channel],
     ['evalsha', '', '1', channel],
     ['get', layout],
     ['set', layout, ''],
     ['exists', formerChannelSet],
+    ['unlink', group],
     ['pexpire', sweep, '1'],
     ['scan', '0'],
     ['sscan', types, '0'],
     ['sadd', types, ''],
     ['srem', types, ''],
+    ['smembers', groups],
     ['pttl', sweep],
     ['hdel', channel, ''],
     ['hget', channel, ''],
     ['hmget', channel, ''],
     ['hset', channel, '', ''],
     ['hgetall', indices],
+    ['hincrby', workers, '', '1'],
+    ['hlen', entries],
     ['hsetnx', indices, '', ''],
     ['lindex', events, '0'],
     ['llen', events],
@@ -38,6 +44,8 @@ export function commandsOf(keys: Keys): string[][] {
     ['zadd', channelList, '0', ''],
     ['zcard', channelList],
     ['zrange', channelList, '0', '0'],
+    ['zrem', due, ''],
+    ['zscore', due, ''],
     ['spublish', notifications, ''],
     ['ssubscribe', notifications],
     ['sunsubscribe', notifications],

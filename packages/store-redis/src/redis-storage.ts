@@ -4,6 +4,7 @@ import type {
   ChannelStorage,
   CursorStorage,
   EventPage,
+  GroupStorage,
   IndexStorage,
   Scan,
   Storage,
@@ -16,6 +17,7 @@ import { Channels } from './channels.js';
 import { Connection } from './connection.js';
 import { Cursors } from './cursors.js';
 import { EventReader } from './event-reader.js';
+import { Groups } from './groups.js';
 import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { openLayout } from './layout.js';
@@ -27,9 +29,10 @@ import { checkKind, findWarnings } from './server-checks.js';
 import { Subscriber } from './subscriber.js';
 import { SweepLease } from './sweep-lease.js';
 
-/** Events, cursors and indices in one Redis, or in a Redis Cluster. Its keys are in keys.ts. */
+/** Events, cursors, groups and indices in one Redis, or in a Redis Cluster. Its keys are in keys.ts. */
 export class RedisStorage implements Storage {
   readonly cursors: CursorStorage;
+  readonly groups: GroupStorage;
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
   readonly subscriptions: Subscriptions;
@@ -37,6 +40,7 @@ export class RedisStorage implements Storage {
   readonly #keys: Keys;
   readonly #channelList: ChannelList;
   readonly #appender: Appender;
+  readonly #reader: EventReader;
   readonly #scanner: Scanner;
   readonly #subscriber: Subscriber;
   readonly #sweepLease: SweepLease;
@@ -55,17 +59,20 @@ export class RedisStorage implements Storage {
     this.#replicationWait = replicationWait;
     this.#channelList = new ChannelList(connection, keys);
     this.#appender = new Appender(connection, keys, replicationWait);
-    this.#scanner = new Scanner(connection, keys, new EventReader(connection, keys));
+    this.#reader = new EventReader(connection, keys);
+    this.#scanner = new Scanner(connection, keys, this.#reader);
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;
     this.channels = new Channels(connection, keys, this.#channelList);
     const cursors = new Cursors(connection, keys);
     this.cursors = cursors;
+    const groups = new Groups(connection, keys);
+    this.groups = groups;
     const indices = new Indices(connection, keys, this.#scanner);
     this.indices = indices;
     this.#end = async () => {
-      await Promise.all([this.#appender.idle(), cursors.idle(), indices.idle()]);
+      await Promise.all([this.#appender.idle(), cursors.idle(), groups.idle(), indices.idle()]);
       replicationWait?.close();
       connection.close();
     };
@@ -118,6 +125,10 @@ export class RedisStorage implements Storage {
 
   scan(scan: Scan): Promise<EventPage> {
     return this.#scanner.scan(scan);
+  }
+
+  eventsById(channel: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
+    return this.#reader.byId(channel, ids);
   }
 
   assertReachable(channel: string): void {

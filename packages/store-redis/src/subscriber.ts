@@ -102,7 +102,11 @@ export class Subscriber implements Subscriptions {
   }
 
   #tell(channel: string, message: Buffer): void {
-    const { firstId, appended, epoch, events } = parseNotification(message);
+    const { firstId, appended, epoch, events, released } = parseNotification(message);
+    if (released) {
+      this.#listener?.released(channel);
+      return;
+    }
     if (events.length > 0) {
       this.#listener?.appended(channel, events, epoch, firstId);
       return;

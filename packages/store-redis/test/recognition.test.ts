@@ -148,7 +148,7 @@ describe('a user of Redis', () => {
     const checked = new Set(commandsOf(new Keys('events:')).map(([name]) => name));
     for (const name of readdirSync(folder).filter((each) => each.endsWith('.lua'))) {
       const text = readFileSync(new URL(name, folder), 'utf8');
-      for (const [, command = ''] of text.matchAll(/redis\.p?call\('(\w+)'/g)) {
+      for (const [, command = ''] of text.matchAll(/(?:redis\.p?call\(|call_with\(\w+, )'(\w+)'/g)) {
         expect(checked, name).toContain(command.toLowerCase());
       }
     }

@@ -76,6 +76,25 @@ export {
 } from './groups/group-storage.js';
 export type { Received } from './groups/receive.js';
 export {
+  BURIAL_MS,
+  type BuriedEvent,
+  type DyingEvent,
+  type FoundEvents,
+  type GroupScope,
+  type GroupSettings,
+  type GroupState,
+  type GroupStorage,
+  type GroupWork,
+  type GroupWorked,
+  LEASE_ENDED,
+  MAX_DYING,
+  MAX_ENDED,
+  MAX_HELD_BACK,
+  type Settlement,
+  type Take,
+  type TakenEvent,
+} from './groups/group-storage.js';
+export {
   INDEX_STEP,
   type IndexCursor,
   type IndexRows,

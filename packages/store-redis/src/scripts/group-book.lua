@@ -1,0 +1,259 @@
+-- Part of other scripts: what they know of a group, and what they change of it. What is changed is written by `write`, all of it or,
+-- if Redis refuses, nothing. The cost is that of the entries that are looked at, however many there are. Ids are texts of 16 digits,
+-- which Redis and Lua sort as numbers.
+--
+-- KEYS[1]  hash  the channel. The name of its pub/sub channel is that and ':new'
+-- KEYS[2]  hash  the group: settings (JSON), after (it has looked at every event up to this id), created (milliseconds),
+--                redelivered, missed, forgotten (how many were; that died without a dead letter)
+-- KEYS[3]  hash  id of every event that the group is not done with, or that is a dead letter, to
+--                "<state> <deliveries> <next> <dead letter> <ended> <token> <bytes of clientId> <bytes of value> <clientId><value><reason>"
+--                state        L: leased, W: waits for its next delivery, X: dying, H: held back behind another of its value,
+--                             D: dead, its dead letter is written
+--                next         of one that is held back: the id of the next one that waits for its value, 0 for none
+--                dead letter  of one that is one, or was handed out again: its id in the channel of dead letters, else 0
+--                ended        when its turn ended, milliseconds; before that 0
+--                token        of its latest delivery, as long as that may be settled
+--                clientId     the worker that had it last
+--                reason       why its turn ended
+-- KEYS[4]  zset  ids of those that are leased or wait, by when the lease ends or it is to be delivered
+-- KEYS[5]  zset  ids of those that are dying, by when somebody else may write its dead letter
+-- KEYS[6]  zset  ids of those that are dead, by when their turn ended
+-- KEYS[7]  zset  ids of those that are leased, wait or are dying and were delivered, by when that was first
+-- KEYS[8]  hash  value of the order of which an event is out to "<first id> <last id>" of those that are held back by it, 0 if none
+--                are
+-- KEYS[9]  hash  clientId to how many leases it has
+-- ARGV[1]  JSON: most_held  most events that are held back
+--                and what the script says
+local CHANNEL, GROUP, ENTRIES, DUE, DYING, DEAD, SINCE, QUEUES, WORKERS = unpack(KEYS)
+
+-- Where an event is by its state, beside ENTRIES.
+local ORDERS = { L = DUE, W = DUE, X = DYING, D = DEAD }
+
+local args = cjson.decode(ARGV[1])
+-- Nil if there is no such group.
+local settings_text = redis.call('HGET', GROUP, 'settings')
+local settings = settings_text and cjson.decode(settings_text)
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function whole(number) return string.format('%.0f', number) end
+
+-- Lua passes a limited number of values to a function.
+local MOST_AT_ONCE = 1000
+
+-- `first` is an argument that comes before the values, each time.
+local function call_with(values, command, key, first)
+  for from = 1, #values, MOST_AT_ONCE do
+    local to = math.min(from + MOST_AT_ONCE - 1, #values)
+    if first then
+      redis.call(command, key, first, unpack(values, from, to))
+    else
+      redis.call(command, key, unpack(values, from, to))
+    end
+  end
+end
+
+-- By id; false if there is none. Those in `changed` are to be written: `time` is where they are in the order of their state, if that
+-- is new, and `left` the order in which they no longer are.
+local entries, changed = {}, {}
+-- By value; false if nothing of it is out. Those in `changed_queues` are to be written.
+local queues, changed_queues = {}, {}
+-- By clientId, how many leases more.
+local more_leases = {}
+-- Fields of the group that are to be written.
+local fields = {}
+
+local function first_time(order)
+  return tonumber(redis.call('ZRANGE', order, 0, 0, 'WITHSCORES')[2] or math.huge)
+end
+
+local out = redis.call('ZCARD', DUE) + redis.call('ZCARD', DYING)
+local held = redis.call('HLEN', ENTRIES) - out - redis.call('ZCARD', DEAD)
+
+local function is_full() return settings and (out >= settings.maxPending or held >= args.most_held) end
+
+local was_full, first_due_before = is_full(), first_time(DUE)
+-- When the earliest event is due that was given another time.
+local earliest = math.huge
+-- Whether what all have in common, if the order is '*', was freed.
+local is_freed = false
+
+-- By text: what was handed out together has the same one.
+local parsed = {}
+
+local function parse(text)
+  local state, count, next_id, dead_letter, ended, token, client_bytes, value_bytes, rest =
+    string.match(text, '^(%a) (%d+) (%d+) (%d+) (%d+) ([^ ]*) (%d+) (%d+) (.*)$')
+  local value_from = client_bytes + 1
+  local reason_from = value_from + value_bytes
+  return {
+    state = state, count = tonumber(count), next = next_id, dead_letter = dead_letter, ended = ended, token = token,
+    client = string.sub(rest, 1, client_bytes), value = string.sub(rest, value_from, reason_from - 1),
+    reason = string.sub(rest, reason_from),
+  }
+end
+
+local function remember(id, text)
+  if not text then
+    entries[id] = false
+    return
+  end
+  local shared = parsed[text]
+  if not shared then
+    shared = parse(text)
+    shared.__index = shared
+    parsed[text] = shared
+  end
+  entries[id] = setmetatable({ id = id }, shared)
+end
+
+local function text_of(e)
+  return string.format('%s %d %s %s %s %s %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, e.token, #e.client, #e.value)
+    .. e.client .. e.value .. e.reason
+end
+
+local function entry(id)
+  if entries[id] == nil then remember(id, redis.call('HGET', ENTRIES, id)) end
+  return entries[id]
+end
+
+-- Reads many at once.
+local function load_entries(ids)
+  for from = 1, #ids, MOST_AT_ONCE do
+    local to = math.min(from + MOST_AT_ONCE - 1, #ids)
+    local texts = redis.call('HMGET', ENTRIES, unpack(ids, from, to))
+    for i = from, to do
+      if entries[ids[i]] == nil then remember(ids[i], texts[i - from + 1]) end
+    end
+  end
+end
+
+local function new_entry(id, value, dead_letter)
+  local e = {
+    id = id, state = 'H', count = 0, next = '0', dead_letter = dead_letter, ended = '0', token = '', client = '', value = value,
+    reason = '',
+  }
+  entries[id], changed[id] = e, e
+  return e
+end
+
+local function queue(value)
+  if queues[value] == nil then
+    local first, last = string.match(redis.call('HGET', QUEUES, value) or '', '^(%d+) (%d+)$')
+    queues[value] = first and { first = first, last = last } or false
+  end
+  return queues[value]
+end
+
+local function change_queue(value, first, last)
+  queues[value], changed_queues[value] = first and { first = first, last = last }, true
+end
+
+-- An event has another state, or another place in the order of its state.
+local function move(e, state, time)
+  if e.state == 'L' and state ~= 'L' then more_leases[e.client] = (more_leases[e.client] or 0) - 1 end
+  if ORDERS[e.state] ~= ORDERS[state] then e.left = e.left or ORDERS[e.state] end
+  e.state, e.time, changed[e.id] = state, time, e
+end
+
+local function make_due(e, time)
+  e.token = ''
+  move(e, 'W', time)
+  earliest = math.min(earliest, time)
+end
+
+-- A new entry is out. Its value, if it has one, is free.
+local function begin(e)
+  if e.value ~= '' then change_queue(e.value, '0', '0') end
+  out = out + 1
+end
+
+-- A new entry is held back behind the others of its value.
+local function hold_back(e)
+  local waiting = queue(e.value)
+  local last = waiting.last ~= '0' and entry(waiting.last)
+  if last then last.next, changed[last.id] = e.id, last end
+  change_queue(e.value, last and waiting.first or e.id, e.id)
+  held = held + 1
+end
+
+-- Likewise, before the others of its value.
+local function hold_back_first(e)
+  local waiting = queue(e.value)
+  e.next = waiting.first
+  change_queue(e.value, e.id, waiting.last == '0' and e.id or waiting.last)
+  held = held + 1
+end
+
+-- The group is done with an event that was out: the next of its value is due.
+local function finish(e)
+  move(e, false)
+  out = out - 1
+  local waiting = e.value ~= '' and queue(e.value)
+  if not waiting then return end
+  local following = waiting.first ~= '0' and entry(waiting.first)
+  if not following then
+    is_freed = is_freed or e.value == '*'
+    return change_queue(e.value, false)
+  end
+  change_queue(e.value, following.next, following.next == '0' and '0' or waiting.last)
+  following.next = '0'
+  held, out = held - 1, out + 1
+  make_due(following, now)
+end
+
+-- Writes what has changed. What is removed comes first: Redis without memory refuses a script at its first command that may take
+-- some, but not after another write.
+local function write()
+  local gone, texts, no_longer_since, since = {}, {}, {}, {}
+  local left, entered = { [DUE] = {}, [DYING] = {}, [DEAD] = {} }, { [DUE] = {}, [DYING] = {}, [DEAD] = {} }
+  for id, e in pairs(changed) do
+    if e.left then table.insert(left[e.left], id) end
+    if e.state then
+      texts[#texts + 1], texts[#texts + 2] = id, text_of(e)
+      if e.time then
+        local place = entered[ORDERS[e.state]]
+        place[#place + 1], place[#place + 2] = whole(e.time), id
+      end
+      if e.since then since[#since + 1], since[#since + 2] = whole(now), id end
+      e.left, e.time, e.since = nil, nil, nil
+    else
+      gone[#gone + 1] = id
+      entries[id] = false
+    end
+    if not e.state or e.state == 'D' then no_longer_since[#no_longer_since + 1] = id end
+  end
+  local free, busy = {}, {}
+  for value in pairs(changed_queues) do
+    local waiting = queues[value]
+    if waiting then
+      busy[#busy + 1], busy[#busy + 2] = value, waiting.first .. ' ' .. waiting.last
+    else
+      free[#free + 1] = value
+    end
+  end
+  call_with(gone, 'HDEL', ENTRIES)
+  for order, ids in pairs(left) do call_with(ids, 'ZREM', order) end
+  call_with(no_longer_since, 'ZREM', SINCE)
+  call_with(free, 'HDEL', QUEUES)
+  call_with(texts, 'HSET', ENTRIES)
+  for order, scored in pairs(entered) do call_with(scored, 'ZADD', order) end
+  call_with(since, 'ZADD', SINCE, 'NX')
+  call_with(busy, 'HSET', QUEUES)
+  for client, more in pairs(more_leases) do
+    if more ~= 0 and redis.call('HINCRBY', WORKERS, client, more) <= 0 then redis.call('HDEL', WORKERS, client) end
+  end
+  call_with(fields, 'HSET', GROUP)
+  changed, changed_queues, more_leases, fields = {}, {}, {}, {}
+end
+
+local function set(field, value) fields[#fields + 1], fields[#fields + 2] = field, value end
+
+-- Those that wait look again if they may find something that they do not wait for.
+local function tell_if_released()
+  local is_due_earlier = earliest < first_due_before and first_time(DUE) <= earliest
+  if is_due_earlier or (was_full and not is_full()) or (is_freed and not queue('*')) then
+    redis.call('SPUBLISH', CHANNEL .. ':new', 'released')
+  end
+end
