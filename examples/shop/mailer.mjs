@@ -1,0 +1,20 @@
+// Sends a mail for each order. Two processes of this share the work: each order is one of theirs.
+import { Client } from '@ganomede/events-client';
+
+const name = process.argv[2] ?? 'mailer';
+const events = Client.fromEnv(name);
+
+const worker = events.work('orders:paid', { group: 'mailer', concurrency: 4 }, async ({ data }) => {
+  // A worker that is killed between the mail and its acknowledgement gets the order again. So the mail goes out under a key by
+  // which it is one mail, however often it is sent; here into a channel of mails.
+  await events.send(
+    'mails',
+    { from: name, type: 'sent', data: { to: data.customer, order: data.order } },
+    { idempotencyKey: `mail-${data.order}` },
+  );
+  console.log(`mail to ${data.customer} about order ${data.order}`);
+});
+worker.on('error', (error) => console.error(error.message));
+worker.on('failed', (event, error) => console.error(`order ${event.data.order}: ${error.message}`));
+
+process.once('SIGTERM', () => events.close());
