@@ -4,7 +4,9 @@ import { Client } from '@ganomede/events-client';
 const name = process.argv[2] ?? 'mailer';
 const events = Client.fromEnv(name);
 
-const worker = events.work('orders:paid', { group: 'mailer', concurrency: 4 }, async ({ data }) => {
+// A mail takes far less than the lease of three seconds; what a killed worker held goes to another one after that.
+const settings = { group: 'mailer', concurrency: 4, leaseMs: 3_000 };
+const worker = events.work('orders:paid', settings, async ({ data }) => {
   // A worker that is killed between the mail and its acknowledgement gets the order again. So the mail goes out under a key by
   // which it is one mail, however often it is sent; here into a channel of mails.
   await events.send(
@@ -15,6 +17,6 @@ const worker = events.work('orders:paid', { group: 'mailer', concurrency: 4 }, a
   console.log(`mail to ${data.customer} about order ${data.order}`);
 });
 worker.on('error', (error) => console.error(error.message));
-worker.on('failed', (event, error) => console.error(`order ${event.data.order}: ${error.message}`));
+worker.on('failed', (event, error) => console.error(`order ${event.data.order}: ${error}`));
 
 process.once('SIGTERM', () => events.close());

@@ -3,7 +3,6 @@
 // delivered again.
 import { Client } from '@ganomede/events-client';
 
-const { API_SECRET, EVENTS_URL } = process.env;
 const events = Client.fromEnv('operator');
 
 const letters = await events.getLatestEvents('orders.dead-letters', 1000);
@@ -12,10 +11,6 @@ for (const { data } of letters) {
 }
 await events.send('rates', { from: 'operator', type: 'set', data: { currency: 'XTS', rate: 0.5 } });
 
-const response = await fetch(`${EVENTS_URL}/events/v1/groups/redrive`, {
-  method: 'POST',
-  headers: { Authorization: `Bearer ${API_SECRET}`, 'Content-Type': 'application/json' },
-  body: JSON.stringify({ channel: 'orders:paid', group: 'billing' }),
-});
-console.log(response.status, await response.text());
+const ids = await events.redrive('orders:paid', 'billing', { limit: 1000 });
+console.log(`${ids.length} events are delivered again`);
 await events.close();

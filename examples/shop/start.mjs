@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const here = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.meta.url));
@@ -24,9 +25,9 @@ const env = {
 const running = new Map();
 let isStopping = false;
 
-/** @param {string} name @param {string} file */
-function run(name, file) {
-  const child = spawn(process.execPath, [here(file), name], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** @param {string} name @param {string} file @param {string[]} args */
+function run(name, file, ...args) {
+  const child = spawn(process.execPath, [here(file), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.set(name, child);
   console.log(`${name}: started as process ${child.pid}`);
   for (const output of [child.stdout, child.stderr]) {
@@ -39,12 +40,20 @@ function run(name, file) {
       return;
     }
     console.log(`${name}: ended (${signal ?? code}), started again`);
-    setTimeout(() => !isStopping && run(name, file), AGAIN_MS);
+    setTimeout(() => !isStopping && run(name, file, ...args), AGAIN_MS);
   });
 }
 
+async function isReady() {
+  return fetch(`${env.EVENTS_URL}/health/ready`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
 run('server', '../../apps/server/dist/bin.js');
-for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs');
+while (!(await isReady())) await sleep(50);
+for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs', name);
 run('billing', 'billing.mjs');
 run('analytics', 'analytics.mjs');
 run('orders', 'orders.mjs');
