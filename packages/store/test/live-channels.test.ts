@@ -63,6 +63,17 @@ describe('LiveChannels', () => {
     expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
   });
 
+  it('wakes those who wait for a group when an event of one is released, and no reader', async () => {
+    const channels = new LiveChannels();
+    const a = channels.use('a');
+    void waiting(a.waiters, 1_000);
+    const woken = waiting(a.waiters, 1_000, { isOfGroup: true });
+    channels.wake('a');
+    await woken;
+    expect([channels.waiting, a.releases, a.resets]).toEqual([1, 1, 0]);
+    channels.wake('b');
+  });
+
   it('wakes everybody where more was dropped than it has heard of', async () => {
     const channels = new LiveChannels();
     const a = channels.use('a');

@@ -61,6 +61,10 @@ export class Receive extends LookAndWait<Received> {
       );
   }
 
+  override get isOfGroup(): boolean {
+    return true;
+  }
+
   /** Called by the signal. */
   handleEvent(): void {
     this.stop();

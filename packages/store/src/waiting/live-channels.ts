@@ -142,12 +142,12 @@ export class LiveChannels {
     live.waiters.wakeAll();
   }
 
-  /** Events of a group are due: those who wait look again. */
+  /** Events of a group are due: those who wait for one look again. */
   wake(channel: string): void {
     const live = this.#channels.get(channel);
     if (live === undefined) return;
     live.releases++;
-    live.waiters.wakeAll();
+    live.waiters.wakeAll({ ofGroups: true });
   }
 
   /** Events of a channel may have been missed: those who wait on it read the store again. */

@@ -12,6 +12,11 @@ export abstract class Waiter implements RosterMember {
   #waiters: Waiters | undefined;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Whether it waits for what a group hands out: a release concerns nobody else. */
+  get isOfGroup(): boolean {
+    return false;
+  }
+
   /** What to do once the wait has ended; called in the midst of what ended it, and must not throw. */
   protected abstract onWake(): void;
 
@@ -36,9 +41,10 @@ function wake(waiter: Waiter): void {
 
 /** Those who wait on one channel. */
 export class Waiters extends Roster<Waiter> {
-  /** Wakes every one of them; not those who wait again at once. */
-  wakeAll(): void {
+  /** Wakes every one of them, or those who wait for a group; not those who wait again at once. */
+  wakeAll({ ofGroups = false } = {}): void {
     for (const waiter of this.members()) {
+      if (ofGroups && !waiter.isOfGroup) continue;
       try {
         waiter.wake();
       } catch (error) {
