@@ -21,6 +21,7 @@ const worker = client.work(process.env.CHANNEL, options, async ({ id }) => {
 });
 worker.on('error', ({ message }) => console.error(message));
 process.once('SIGTERM', () => client.close());
+console.log('ready');
 `;
 
 function work(server: Server, channel: string, name: string): Process {
@@ -88,6 +89,7 @@ it('workers that are asked to stop handle each event once', async () => {
     await using first = work(server, channel, `first-${round}`);
     await using second = work(server, channel, `second-${round}`);
     const count = () => ids(first.lines, 'end').length + ids(second.lines, 'end').length;
+    for (const worker of [first, second]) await worker.until(() => worker.lines.includes('ready'));
     await Promise.race([first.until(() => count() >= wanted), second.until(() => count() >= wanted)]);
     expect(await Promise.all([first.stop('SIGTERM'), second.stop('SIGTERM')])).toEqual([0, 0]);
     ended.push(...ids(first.lines, 'end'), ...ids(second.lines, 'end'));

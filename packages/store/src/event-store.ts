@@ -5,6 +5,7 @@ import {
   EventsError,
   type IndexDefinition,
   MAX_NAME_LENGTH,
+  MAX_REASON_LENGTH,
   parseChannel,
   type Start,
 } from '@ganomede/events-protocol';
@@ -96,9 +97,6 @@ export interface GroupDescription extends Omit<GroupState, 'scope'> {
   readonly channel: string;
   readonly group: string;
 }
-
-/** Longest reason that is kept, in characters. */
-const MAX_REASON_LENGTH = 1_000;
 
 /** The calls that an observer is told of. */
 export const STORE_CALLS = [

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
+import type { EventHeader } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
@@ -147,7 +148,8 @@ export function describeGroups(open: OpenStore): void {
       it('say where the group begins', async () => {
         const { store } = await open();
         const channel = newChannel();
-        await store.append(channel, events(4));
+        const [oldest] = await store.append(channel, events(4));
+        const { timestamp } = oldest as EventHeader;
         await store.saveGroup(channel, 'g', {}, 'new');
         expect(idsOf(await receive(store, channel))).toEqual([]);
         await store.append(channel, events(1));
@@ -156,10 +158,17 @@ export function describeGroups(open: OpenStore): void {
           store.receive(channel, group, { clientId: 'c', limit: 9, timeoutMs: 0 });
         await store.saveGroup(channel, 'first', {}, 'first');
         expect(idsOf(await take('first'))).toEqual(upTo(5));
-        await store.saveGroup(channel, 'since', {}, 1);
-        expect(idsOf(await take('since'))).toEqual(upTo(5));
-        await store.saveGroup(channel, 'since', {}, 'first');
-        expect(idsOf(await take('since')), 'it has begun').toEqual([]);
+        await store.saveGroup(channel, 'time', {}, timestamp);
+        expect(idsOf(await take('time'))).toEqual(upTo(5));
+        await store.saveGroup(channel, 'later', {}, timestamp + 86_400_000);
+        expect(idsOf(await take('later'))).toEqual([]);
+        await store.saveGroup(channel, 'later', {}, 'first');
+        expect(idsOf(await take('later')), 'it has begun').toEqual([]);
+        expect(
+          idsOf(
+            await store.receive(channel, 'unsaved', { clientId: 'c', limit: 9, timeoutMs: 0, start: 'new' }),
+          ),
+        ).toEqual([]);
       });
     });
 
@@ -172,7 +181,12 @@ export function describeGroups(open: OpenStore): void {
         const page = await store.read({ channel, after: 0, limit: 5 });
         expect(first.events.map(({ text }) => text.toString())).toEqual(page.texts.slice(0, 2).map(String));
         for (const { delivery } of first.events) {
-          expect(delivery).toEqual({ token: expect.stringMatching(/^[\w-]{16}$/), count: 1, leaseMs: 9_000 });
+          expect(delivery).toEqual({
+            token: expect.stringMatching(/^[\w-]{16}$/),
+            count: 1,
+            maxDeliveries: 10,
+            leaseMs: 9_000,
+          });
         }
         expect(idsOf(await receive(peer, channel))).toEqual([3, 4, 5]);
         expect(idsOf(await receive(store, channel))).toEqual([]);
