@@ -18,7 +18,7 @@ export interface CursorQuery {
   epoch?: string;
 }
 
-/** Where a consumer is in a channel. Immutable: `advance` makes a new one. */
+/** Where a consumer is in a channel. Immutable. */
 export class Cursor {
   readonly channel: string;
   readonly after: number | undefined;
@@ -32,25 +32,5 @@ export class Cursor {
     this.after = after ?? undefined;
     this.limit = limit ?? undefined;
     this.epoch = epoch ?? undefined;
-  }
-
-  /**
-   * The cursor behind the event with the highest id; this very cursor if there are no events. `epoch`: what the server called
-   * the epoch of that event; without it the cursor has none.
-   */
-  advance(events?: readonly { readonly id: number }[] | null, epoch?: string): Cursor {
-    if (!Array.isArray(events) || events.length === 0) return this;
-    let after = Number.NEGATIVE_INFINITY;
-    for (const { id } of events) if (id > after) after = id;
-    return new Cursor(this.channel, { after, limit: this.limit, epoch });
-  }
-
-  toQuery(): CursorQuery {
-    return {
-      channel: this.channel,
-      ...(this.after !== undefined && { after: this.after }),
-      ...(this.limit !== undefined && { limit: this.limit }),
-      ...(this.after !== undefined && this.epoch !== undefined && { epoch: this.epoch }),
-    };
   }
 }

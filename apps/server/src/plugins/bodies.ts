@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { parse } from 'node:querystring';
 import { EventsError } from '@ganomede/events-protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { formFields } from './form-fields.js';
 
 /** Takes what was read, or why it cannot be. */
 type Done = (error: Error | null, body?: unknown) => void;
@@ -37,12 +37,12 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
       parseJson(request, text, done);
       return;
     }
-    const form: Record<string, unknown> = { ...parse(text) };
+    const form = formFields(text);
     if (typeof form.data !== 'string') {
       done(null, form);
       return;
     }
-    // Data has no other form there than JSON text.
+    // A text is JSON: data is never anything else.
     parseJson(request, form.data, (error, data) => done(error, { ...form, data }));
   });
 });
