@@ -10,7 +10,7 @@ import { createLogger } from '../src/process/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('POST /events', () => {
-  it('answers the header of the stored event', async () => {
+  it('answers the stored event, its header first', async () => {
     const server = await startServer();
     const channel = randomChannel();
     const before = Date.now();
@@ -30,11 +30,28 @@ describe('POST /events', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(response.headers.get('x-request-id')).toBeTruthy();
-    const header = (await response.json()) as EventHeader;
-    expect(header).toEqual({ id: 1, timestamp: expect.any(Number) });
-    expect(header.timestamp).toBeGreaterThanOrEqual(before);
-    expect(await server.read(channel)).toEqual([
-      { ...header, from: 'users/v1', type: 'add', data: { a: [1] } },
+    const event = (await response.json()) as EventHeader;
+    expect(Object.keys(event)).toEqual(['id', 'timestamp', 'from', 'type', 'data']);
+    expect(event).toEqual({ id: 1, timestamp: expect.any(Number), from: 'users/v1', type: 'add', data: { a: [1] } });
+    expect(event.timestamp).toBeGreaterThanOrEqual(before);
+    expect(await server.read(channel)).toEqual([event]);
+  });
+
+  it('answers the header alone if that is preferred', async () => {
+    const server = await startServer();
+    const init = json({ clientId: 'c', channel: randomChannel(), from: 'f', type: 't', data: { a: 1 } });
+    const headers = { ...init.headers, Prefer: 'return=minimal' };
+    const answer = await (await server.fetch('/events', { ...init, headers })).json();
+    expect(answer).toEqual({ id: 1, timestamp: expect.any(Number) });
+  });
+
+  it.each([5, 'text', null, { 0: {} }])('ignores a field events that is %j', async (events) => {
+    const server = await startServer();
+    const init = json({ clientId: 'c', channel: randomChannel(), from: 'f', type: 't', events });
+    const response = await server.fetch('/events', init);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { id: 1, timestamp: expect.any(Number), from: 'f', type: 't' },
     ]);
   });
 
@@ -59,6 +76,18 @@ describe('POST /events', () => {
     const response = await fetch(`${server.origin}/events/v1/events`, { method: 'POST', body: form });
     expect(response.status).toBe(200);
     expect(await server.read(channel)).toMatchObject([{ id: 1, from: 'f', type: 't', data: { n: 1 } }]);
+  });
+
+  it('stores the fields of a form that lie in data', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const fields = `clientId=c&channel=${channel}&secret=${encodeURIComponent(SECRET)}&from=f&type=t`;
+    const body = `${fields}&data[user][name]=%C3%A9+x&data%5Btags%5D%5B%5D=a&data[tags][]=b`;
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const response = await fetch(`${server.origin}/events/v1/events`, { method: 'POST', headers, body });
+    expect(response.status).toBe(200);
+    const [event] = await server.read(channel);
+    expect(event?.data).toEqual({ user: { name: 'é x' }, tags: ['a', 'b'] });
   });
 
   it('accepts JSON that curl -d calls a form', async () => {
