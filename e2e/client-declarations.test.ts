@@ -54,9 +54,11 @@ describe.each([
     expect(problemsOf('typed-consumer.ts', { strict: true, skipLibCheck: false })).toEqual([]);
   });
 
-  it.each(
-    [true, false].flatMap((strict) => [true, false].map((skipLibCheck) => ({ strict, skipLibCheck }))),
-  )('a service that was written for the original compiles: strict $strict, skipLibCheck $skipLibCheck', { timeout: 120_000 }, (settings) => {
-    expect(problemsOf('moved-service.ts', settings)).toEqual([]);
-  });
+  it.each([true, false].flatMap((strict) => [true, false].map((skipLibCheck) => ({ strict, skipLibCheck }))))(
+    'a service that was written for the original compiles: strict $strict, skipLibCheck $skipLibCheck',
+    { timeout: 120_000 },
+    (settings) => {
+      expect(problemsOf('moved-service.ts', settings)).toEqual([]);
+    },
+  );
 });

@@ -92,7 +92,9 @@ describe('the Dockerfile', () => {
     }
     // Where the original's image has what starts it.
     for (const entry of ['index.js', 'build/index.js']) {
-      expect((await run(process.execPath, [join(deployed, entry), '--version'])).stdout).toMatch(/^\d+\.\d+\.\d+/);
+      expect((await run(process.execPath, [join(deployed, entry), '--version'])).stdout).toMatch(
+        /^\d+\.\d+\.\d+/,
+      );
     }
     const redis = await RedisServer.start();
     try {

@@ -32,7 +32,13 @@ describe('POST /events', () => {
     expect(response.headers.get('x-request-id')).toBeTruthy();
     const event = (await response.json()) as EventHeader;
     expect(Object.keys(event)).toEqual(['id', 'timestamp', 'from', 'type', 'data']);
-    expect(event).toEqual({ id: 1, timestamp: expect.any(Number), from: 'users/v1', type: 'add', data: { a: [1] } });
+    expect(event).toEqual({
+      id: 1,
+      timestamp: expect.any(Number),
+      from: 'users/v1',
+      type: 'add',
+      data: { a: [1] },
+    });
     expect(event.timestamp).toBeGreaterThanOrEqual(before);
     expect(await server.read(channel)).toEqual([event]);
   });
