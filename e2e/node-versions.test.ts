@@ -114,7 +114,7 @@ describe.each(['16.9.1', '16.20.2'])('the client on Node.js %s', (version) => {
     await using server = await Server.start();
     const client = new Process(node, ['-e', OLD_CLIENT], {
       cwd: import.meta.dirname,
-      env: { API_SECRET: SECRET, EVENTS_URL: server.url },
+      env: server.env,
     });
     const code = await client.exited();
     expect([code, client.stderr], client.output).toEqual([0, '']);

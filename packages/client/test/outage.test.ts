@@ -36,11 +36,13 @@ test('one that lasts is told, by reads and by streams', async () => {
   const port = await freePort();
   const nowhere = { port, openSockets: 0, until: async () => {} };
   const client = clientOf(nowhere, { unreachableMs: 40 });
+  client.on('error', () => {});
   const told = emitted(client, 'error', 2) as Promise<[RequestError, string]>;
   client.on('a', () => {});
   const [error, channel] = await told;
   expect([error.code, channel]).toEqual(['ECONNREFUSED', 'a']);
   const streaming = clientOf(nowhere, { unreachableMs: 40 });
+  streaming.on('error', () => {});
   const reported = emitted(streaming, 'error');
   const over = (async () => {
     for await (const _ of streaming.stream('b'));
