@@ -35,7 +35,7 @@ describe('readConfig', () => {
       retentionMaxEvents: undefined,
       dataDir: './.ganomede-events',
       diskReserveBytes: 67_108_864,
-      pollTimeoutMs: 5_000,
+      pollTimeoutMs: undefined,
       apiSecretPrevious: undefined,
       allowQuerySecret: true,
       typedChannels: true,
@@ -74,7 +74,7 @@ describe('readConfig', () => {
 
   it('takes a flag before its variable, and an empty variable as unset', () => {
     const config = readConfig({ PORT: '1', HOST: '::1', POLL_TIMEOUT: '' }, { port: '2' });
-    expect(config).toMatchObject({ port: 2, host: '::1', pollTimeoutMs: 5_000 });
+    expect(config).toMatchObject({ port: 2, host: '::1', pollTimeoutMs: undefined });
   });
 
   it('accepts the log levels of the original', () => {

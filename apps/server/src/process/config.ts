@@ -182,12 +182,14 @@ export const SETTINGS = {
   }),
   pollTimeoutMs: setting({
     env: 'POLL_TIMEOUT',
-    schema: Type.Integer({
-      description: 'the longest wait of a poll, milliseconds; an integer from 0 (0: no poll waits)',
-      minimum: 0,
-      maximum: 2 ** 31 - 1,
-      default: 5_000,
-    }),
+    schema: Type.Optional(
+      Type.Integer({
+        description:
+          'the longest wait of a poll, milliseconds, and that of one without timeout; an integer from 0 (0: no poll waits). Unset: 30000, and 5000 without timeout',
+        minimum: 0,
+        maximum: 2 ** 31 - 1,
+      }),
+    ),
   }),
   maxWaitingPolls: setting({
     env: 'MAX_WAITING_POLLS',

@@ -53,7 +53,7 @@ export const ReadQuery = Type.Object({
     Type.Integer({
       title: 'timeout',
       description:
-        'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT)',
+        'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT, 30 s if that is unset; default POLL_TIMEOUT, else 5 s)',
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
     }),
