@@ -5,7 +5,7 @@ import { buildApp } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisServer } from '@ganomede/events-testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '../src/process/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
@@ -141,6 +141,25 @@ describe('GET /events', () => {
     expect(await ids({ clientId: 'somebody else' })).toEqual([1, 2, 3, 4, 5]);
     expect(await ids({ after: 1, limit: 1 })).toEqual([2]);
     expect(await ids({})).toEqual([2, 3, 4, 5]);
+  });
+
+  it.each([
+    [undefined, '', 5_000],
+    [undefined, '&timeout=29000', 29_000],
+    [undefined, '&timeout=999999', 30_000],
+    [7_000, '', 7_000],
+    [7_000, '&timeout=8000', 7_000],
+    [0, '', 0],
+  ])('with POLL_TIMEOUT %j and %j it waits %i ms', async (pollTimeoutMs, query, expected) => {
+    const server = await startServer({ pollTimeoutMs } as object);
+    const channel = randomChannel();
+    const polls = vi.spyOn(server.store, 'start');
+    const reading = server.fetch(`/events?clientId=c&channel=${channel}&after=0${query}`);
+    if (expected > 0) await waitingPolls(server.store, 1);
+    else expect(await (await reading).json()).toEqual([]);
+    expect(polls.mock.calls.map(([{ timeoutMs }]) => timeoutMs)).toEqual([expected]);
+    await server.publish(channel);
+    expect((await reading).status).toBe(200);
   });
 
   it('waits for the next event and wakes every request that waits', async () => {
