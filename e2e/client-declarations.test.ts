@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import ts from 'typescript';
-import old from 'typescript-4.2';
-import { expect, it } from 'vitest';
+import ts42 from 'typescript-4.2';
+import ts47 from 'typescript-4.7';
+import ts50 from 'typescript-5.0';
+import { describe, expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
 
 const dist = join(root, 'packages', 'client', 'dist');
-const consumer = join(root, 'e2e', 'fixtures', 'typed-consumer.ts');
 
 it.each(['index.d.ts', 'index.d.cts'])('%s imports nothing but modules of Node.js', (name) => {
   const text = readFileSync(join(dist, name), 'utf8');
@@ -18,18 +19,20 @@ it.each(['index.d.ts', 'index.d.cts'])('%s imports nothing but modules of Node.j
   expect(imported.filter((module) => !isBuiltin(module))).toEqual([]);
 });
 
-it.each([
-  // The types of Node.js that were current then: newer ones need a newer compiler themselves.
-  { compiler: old as unknown as typeof ts, types: 'node-16', typeRoots: 'e2e/node_modules/@types' },
-  { compiler: ts, types: 'node', typeRoots: 'node_modules/@types' },
-])(
-  'a service compiles with them under TypeScript $compiler.version',
-  { timeout: 120_000 },
-  ({ compiler, types, typeRoots }) => {
-    const program = compiler.createProgram([consumer], {
-      strict: true,
+// The types of Node.js that were current then: newer ones need a newer compiler themselves.
+const THEN = { types: 'node-16', typeRoots: 'e2e/node_modules/@types' };
+const NOW = { types: 'node', typeRoots: 'node_modules/@types' };
+
+describe.each([
+  { compiler: ts42 as unknown as typeof ts, ...THEN },
+  { compiler: ts47 as unknown as typeof ts, ...THEN },
+  { compiler: ts50 as unknown as typeof ts, ...THEN },
+  { compiler: ts, ...NOW },
+])('under TypeScript $compiler.version', ({ compiler, types, typeRoots }) => {
+  function problemsOf(fixture: string, settings: { strict: boolean; skipLibCheck: boolean }): string[] {
+    const program = compiler.createProgram([join(root, 'e2e', 'fixtures', fixture)], {
+      ...settings,
       noEmit: true,
-      skipLibCheck: false,
       target: compiler.ScriptTarget.ES2019,
       lib: ['lib.es2019.d.ts'],
       module: compiler.ModuleKind.CommonJS,
@@ -41,9 +44,21 @@ it.each([
     });
     const read = program.getSourceFiles().map(({ fileName }) => fileName);
     expect(read.filter((file) => file.includes('/packages/client/'))).toEqual([join(dist, 'index.d.ts')]);
-    const problems = compiler.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
-      return `${file?.fileName}: ${compiler.flattenDiagnosticMessageText(messageText, '\n')}`;
+    return compiler.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+      const line = file && file.getLineAndCharacterOfPosition(start ?? 0).line + 1;
+      return `${file?.fileName}:${line}: ${compiler.flattenDiagnosticMessageText(messageText, '\n')}`;
     });
-    expect(problems).toEqual([]);
-  },
-);
+  }
+
+  it('a new service compiles with them', { timeout: 120_000 }, () => {
+    expect(problemsOf('typed-consumer.ts', { strict: true, skipLibCheck: false })).toEqual([]);
+  });
+
+  it.each([true, false].flatMap((strict) => [true, false].map((skipLibCheck) => ({ strict, skipLibCheck }))))(
+    'a service that was written for the original compiles: strict $strict, skipLibCheck $skipLibCheck',
+    { timeout: 120_000 },
+    (settings) => {
+      expect(problemsOf('moved-service.ts', settings)).toEqual([]);
+    },
+  );
+});

@@ -90,6 +90,12 @@ describe('the Dockerfile', () => {
     for (const name of ['typescript', 'vitest', 'fast-check']) {
       expect(existsSync(join(deployed, 'node_modules', name)), name).toBe(false);
     }
+    // Where the original's image has what starts it.
+    for (const entry of ['index.js', 'build/index.js']) {
+      expect((await run(process.execPath, [join(deployed, entry), '--version'])).stdout).toMatch(
+        /^\d+\.\d+\.\d+/,
+      );
+    }
     const redis = await RedisServer.start();
     try {
       const port = await freePort();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Process, RedisServer, ServerProcess, TemporaryFolder } from '@ganomede/events-testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { otherNode } from '../scripts/other-node.mjs';
-import { SECRET } from './support/server.js';
+import { SECRET, Server } from './support/server.js';
 
 /** Publishes alone and together, receives by handlers and by a loop, and prints its Node.js and what came. */
 const CLIENT = `
@@ -26,6 +26,37 @@ for await (const { id, data } of reader.stream('numbers:odd')) {
   if (id === 19) break;
 }
 console.log(JSON.stringify({ version: process.version, live, odd }));
+`;
+
+/** The same in syntax that an old Node.js has, and as CommonJS; and what is read once is read again by a poll. */
+const OLD_CLIENT = `
+const { Client, IndexerClient } = require('@ganomede/events-client');
+const text = (n) => ({ from: 'test', type: n % 2 ? 'odd' : 'even', data: { n } });
+(async () => {
+  const publisher = Client.fromEnv('publisher');
+  const listener = Client.fromEnv('listener');
+  const live = [];
+  const heard = new Promise((resolve) => {
+    listener.on('numbers', ({ data }) => live.push(data.n) === 20 && resolve());
+  });
+  await publisher.send('numbers', text(1));
+  await Promise.all([2, 3, 4].map((n) => publisher.send('numbers', text(n))));
+  await publisher.sendBatch('numbers', Array.from({ length: 16 }, (_, i) => text(i + 5)));
+  await heard;
+  const reader = Client.fromEnv('reader');
+  const odd = [];
+  for await (const { id, data } of reader.stream('numbers:odd')) {
+    odd.push(data.n);
+    if (id === 19) break;
+  }
+  const indexer = new IndexerClient({ url: process.env.EVENTS_URL, secret: process.env.API_SECRET });
+  await indexer.createIndex('by-n', 'numbers', 'data.n');
+  const { rows } = await indexer.getIndexEvents('by-n', 7);
+  const [last] = await publisher.getLatestEvents('numbers', 1);
+  const refused = await Client.fromEnv('refused', { secret: 'wrong' }).send('numbers', text(1)).catch(({ code }) => code);
+  await Promise.all([publisher, listener, reader].map((client) => client.close()));
+  console.log(JSON.stringify({ version: process.version, live, odd, found: rows[0].id, last: last.id, refused }));
+})();
 `;
 
 const VERSIONS = ['24', '26'];
@@ -73,5 +104,27 @@ describe.each(VERSIONS)('Node.js %s', (version) => {
     } finally {
       await redis.stop();
     }
+  });
+});
+
+// The first that the client runs on, and the last of its line.
+describe.each(['16.9.1', '16.20.2'])('the client on Node.js %s', (version) => {
+  it('sends and receives, with a server on a newer one', { timeout: 300_000 }, async () => {
+    const node = await otherNode(version);
+    await using server = await Server.start();
+    const client = new Process(node, ['-e', OLD_CLIENT], {
+      cwd: import.meta.dirname,
+      env: server.env,
+    });
+    const code = await client.exited();
+    expect([code, client.stderr], client.output).toEqual([0, '']);
+    expect(JSON.parse(client.stdout)).toEqual({
+      version: `v${version}`,
+      live: numbers,
+      odd: numbers.filter((n) => n % 2),
+      found: 7,
+      last: 20,
+      refused: 'InvalidCredentialsError',
+    });
   });
 });

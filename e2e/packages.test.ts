@@ -132,8 +132,8 @@ export const data = (event: Event): unknown => event.data;
 export const used: unknown[] = [parseChannel, buildApp, lmdb];
 export type Store = EventStore;
 
-// @ts-expect-error a secret is required
-new Client('typed', {});
+// @ts-expect-error no such option
+new Client('typed', { secrets: 'secret' });
 `;
 
   it.each([

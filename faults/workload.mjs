@@ -206,7 +206,7 @@ export class Workload {
       this.#told('handler', channel, error);
     });
     client.on('cycle', ({ next }) => {
-      if (!hasFailed && events < PAGE_LIMIT && next.after !== undefined) {
+      if (!hasFailed && events < PAGE_LIMIT && next.after !== null) {
         this.entries.push({ kind: 'tail', channel, asked: askedAfter, lastId: next.after });
       }
       events = 0;

@@ -1,4 +1,6 @@
 // npm run deploy -- <folder>: the built server with its production dependencies, in a folder of its own.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pnpm } from './pnpm.mjs';
 import { prepare } from './prepare.mjs';
 import { run } from './run.mjs';
@@ -21,6 +23,10 @@ try {
     ),
   );
   if (!ok) throw new Error(`Could not write ${folder}:\n${output}`);
+  // Where the original has what starts it.
+  mkdirSync(join(folder, 'build'), { recursive: true });
+  writeFileSync(join(folder, 'index.js'), "import './dist/bin.js';\n");
+  writeFileSync(join(folder, 'build', 'index.js'), "import '../dist/bin.js';\n");
   say(`the server is in ${folder}; start it with: node ${folder}/dist/bin.js`);
 } catch (error) {
   report(error);

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EventsError } from '@ganomede/events-protocol';
 import pkg from '../package.json' with { type: 'json' };
-import { type Config, ConfigError, readConfig } from './process/config.js';
+import { type Config, ConfigError, linkVariables, readConfig } from './process/config.js';
 import { compact, verify } from './process/folder-care.js';
 import { help } from './process/help.js';
 import { createLogger, logDestination } from './process/logger.js';
@@ -41,7 +41,8 @@ async function main(): Promise<void> {
     secret.value,
     ...configuredSecrets(config),
   ]);
-  if (cluster.isPrimary) for (const warning of misspeltVariables(process.env)) logger.warn(warning);
+  const ignored = [...misspeltVariables(process.env), ...linkVariables(process.env)];
+  if (cluster.isPrimary) for (const warning of ignored) logger.warn(warning);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (cluster.isWorker || workers === 1) return serve(config, secret, logger);
   await refuseWorkersApart(config, workers);

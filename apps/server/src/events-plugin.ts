@@ -159,6 +159,11 @@ async function requestPlugins(
   await fastify.register(bodies, { maxBodyBytes });
 }
 
+/** The longest wait of a poll, if it is not set. Milliseconds. */
+const LONGEST_WAIT_MS = 30_000;
+/** That of a poll that does not say how long: as at the original, whose client waits for it when its service stops. Milliseconds. */
+const DEFAULT_WAIT_MS = 5_000;
+
 /** Every route of the protocol. */
 async function protocolRoutes(
   fastify: FastifyInstance,
@@ -166,7 +171,8 @@ async function protocolRoutes(
   settings: Partial<Pick<Config, 'pollTimeoutMs' | 'maxLimit'>>,
   direct: boolean,
 ): Promise<void> {
-  const { pollTimeoutMs, maxLimit } = withDefaults(settings);
+  const { pollTimeoutMs = LONGEST_WAIT_MS, maxLimit } = withDefaults(settings);
+  const defaultWaitMs = settings.pollTimeoutMs ?? DEFAULT_WAIT_MS;
   const answers = new DirectAnswers({ direct, lifecycle });
   await fastify.register(publish, { store, metrics, answers });
   await fastify.register(appends, { store, metrics });
@@ -174,7 +180,7 @@ async function protocolRoutes(
   const sharedCursors = new SharedCursors(metrics);
   await fastify.register(read, {
     ...{ store, metrics, answers, untaken, sharedCursors },
-    ...{ pollTimeoutMs, maxLimit },
+    ...{ pollTimeoutMs, defaultWaitMs, maxLimit },
   });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
   await fastify.register(cursors, { store, sharedCursors });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../src/process/config.js';
+import { linkVariables, SETTINGS } from '../src/process/config.js';
 import { help } from '../src/process/help.js';
 import { misspeltVariables } from '../src/process/misspelt.js';
 import { apiSecret } from '../src/process/secret.js';
@@ -29,12 +29,13 @@ describe('readConfig', () => {
       redisSentinels: undefined,
       redisSentinelName: 'mymaster',
       redisKeyPrefix: 'events:',
+      redisConnectTimeoutMs: 30_000,
       redisMinReplicas: 0,
       retentionMaxAgeS: undefined,
       retentionMaxEvents: undefined,
       dataDir: './.ganomede-events',
       diskReserveBytes: 67_108_864,
-      pollTimeoutMs: 30_000,
+      pollTimeoutMs: undefined,
       apiSecretPrevious: undefined,
       allowQuerySecret: true,
       typedChannels: true,
@@ -57,9 +58,23 @@ describe('readConfig', () => {
     });
   });
 
+  it('takes 0 for no waiting', () => {
+    expect(readConfig({ POLL_TIMEOUT: '0' }).pollTimeoutMs).toBe(0);
+  });
+
+  it('ignores the links that Kubernetes sets, and says so', () => {
+    const env = { METRICS_PORT: 'tcp://10.0.0.7:9090', STATSD_PORT: 'udp://10.0.0.8:8125' };
+    expect(readConfig(env)).toEqual(readConfig({}));
+    expect(linkVariables({ ...env, PORT: '8000' })).toEqual([
+      expect.stringMatching(/^METRICS_PORT is ignored: tcp:\/\/10\.0\.0\.7:9090 is what Kubernetes sets/),
+      expect.stringMatching(/^STATSD_PORT is ignored/),
+    ]);
+    expect(problemsOf({ METRICS_PORT: 'http://10.0.0.7' })).toHaveLength(1);
+  });
+
   it('takes a flag before its variable, and an empty variable as unset', () => {
     const config = readConfig({ PORT: '1', HOST: '::1', POLL_TIMEOUT: '' }, { port: '2' });
-    expect(config).toMatchObject({ port: 2, host: '::1', pollTimeoutMs: 30_000 });
+    expect(config).toMatchObject({ port: 2, host: '::1', pollTimeoutMs: undefined });
   });
 
   it('accepts the log levels of the original', () => {

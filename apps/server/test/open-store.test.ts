@@ -51,11 +51,31 @@ describe('the store', () => {
   });
 
   it('is Redis in production, and a clear error where nothing answers', async () => {
-    const env = { NODE_ENV: 'production', REDIS_EVENTS_PORT_6379_TCP_PORT: '1' };
+    const env = {
+      NODE_ENV: 'production',
+      REDIS_EVENTS_PORT_6379_TCP_PORT: '1',
+      REDIS_CONNECT_TIMEOUT: '300',
+    };
     await expect(choose(env)).rejects.toMatchObject({
       code: 'ServiceUnavailable',
       message: expect.stringMatching(/localhost:1\b/),
     });
+  });
+
+  it('is a Redis that comes up later, which is waited for and said', async () => {
+    const redis = await startRedis();
+    await redis.kill();
+    const warnings: string[] = [];
+    let restarted: Promise<void> | undefined;
+    const { store } = await openStore(readConfig({ REDIS_URL: redis.url }), (message) => {
+      warnings.push(message);
+      restarted ??= redis.restart();
+    });
+    await restarted;
+    await store.close();
+    expect(warnings[0]).toMatch(
+      /^Cannot connect to Redis at 127\.0\.0\.1:\d+: .*ECONNREFUSED.*; waiting for it for 29000 ms$/,
+    );
   });
 
   it('is the Redis that Sentinels know', async () => {

@@ -5,12 +5,12 @@ import { buildApp } from '@ganomede/events-server';
 import type { EventStore } from '@ganomede/events-store';
 import { createRedisStore } from '@ganomede/events-store-redis';
 import { RedisServer } from '@ganomede/events-testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLogger } from '../src/process/logger.js';
 import { BEARER, json, randomChannel, SECRET, startServer, waitingPolls } from './support/server.js';
 
 describe('POST /events', () => {
-  it('answers the header of the stored event', async () => {
+  it('answers the stored event, its header first', async () => {
     const server = await startServer();
     const channel = randomChannel();
     const before = Date.now();
@@ -30,11 +30,34 @@ describe('POST /events', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
     expect(response.headers.get('x-request-id')).toBeTruthy();
-    const header = (await response.json()) as EventHeader;
-    expect(header).toEqual({ id: 1, timestamp: expect.any(Number) });
-    expect(header.timestamp).toBeGreaterThanOrEqual(before);
-    expect(await server.read(channel)).toEqual([
-      { ...header, from: 'users/v1', type: 'add', data: { a: [1] } },
+    const event = (await response.json()) as EventHeader;
+    expect(Object.keys(event)).toEqual(['id', 'timestamp', 'from', 'type', 'data']);
+    expect(event).toEqual({
+      id: 1,
+      timestamp: expect.any(Number),
+      from: 'users/v1',
+      type: 'add',
+      data: { a: [1] },
+    });
+    expect(event.timestamp).toBeGreaterThanOrEqual(before);
+    expect(await server.read(channel)).toEqual([event]);
+  });
+
+  it('answers the header alone if that is preferred', async () => {
+    const server = await startServer();
+    const init = json({ clientId: 'c', channel: randomChannel(), from: 'f', type: 't', data: { a: 1 } });
+    const headers = { ...init.headers, Prefer: 'return=minimal' };
+    const answer = await (await server.fetch('/events', { ...init, headers })).json();
+    expect(answer).toEqual({ id: 1, timestamp: expect.any(Number) });
+  });
+
+  it.each([5, 'text', null, { 0: {} }])('ignores a field events that is %j', async (events) => {
+    const server = await startServer();
+    const init = json({ clientId: 'c', channel: randomChannel(), from: 'f', type: 't', events });
+    const response = await server.fetch('/events', init);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { id: 1, timestamp: expect.any(Number), from: 'f', type: 't' },
     ]);
   });
 
@@ -59,6 +82,18 @@ describe('POST /events', () => {
     const response = await fetch(`${server.origin}/events/v1/events`, { method: 'POST', body: form });
     expect(response.status).toBe(200);
     expect(await server.read(channel)).toMatchObject([{ id: 1, from: 'f', type: 't', data: { n: 1 } }]);
+  });
+
+  it('stores the fields of a form that lie in data', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const fields = `clientId=c&channel=${channel}&secret=${encodeURIComponent(SECRET)}&from=f&type=t`;
+    const body = `${fields}&data[user][name]=%C3%A9+x&data%5Btags%5D%5B%5D=a&data[tags][]=b`;
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const response = await fetch(`${server.origin}/events/v1/events`, { method: 'POST', headers, body });
+    expect(response.status).toBe(200);
+    const [event] = await server.read(channel);
+    expect(event?.data).toEqual({ user: { name: 'é x' }, tags: ['a', 'b'] });
   });
 
   it('accepts JSON that curl -d calls a form', async () => {
@@ -106,6 +141,25 @@ describe('GET /events', () => {
     expect(await ids({ clientId: 'somebody else' })).toEqual([1, 2, 3, 4, 5]);
     expect(await ids({ after: 1, limit: 1 })).toEqual([2]);
     expect(await ids({})).toEqual([2, 3, 4, 5]);
+  });
+
+  it.each([
+    [undefined, '', 5_000],
+    [undefined, '&timeout=29000', 29_000],
+    [undefined, '&timeout=999999', 30_000],
+    [7_000, '', 7_000],
+    [7_000, '&timeout=8000', 7_000],
+    [0, '', 0],
+  ])('with POLL_TIMEOUT %j and %j it waits %i ms', async (pollTimeoutMs, query, expected) => {
+    const server = await startServer({ pollTimeoutMs } as object);
+    const channel = randomChannel();
+    const polls = vi.spyOn(server.store, 'start');
+    const reading = server.fetch(`/events?clientId=c&channel=${channel}&after=0${query}`);
+    if (expected > 0) await waitingPolls(server.store, 1);
+    else expect(await (await reading).json()).toEqual([]);
+    expect(polls.mock.calls.map(([{ timeoutMs }]) => timeoutMs)).toEqual([expected]);
+    await server.publish(channel);
+    expect((await reading).status).toBe(200);
   });
 
   it('waits for the next event and wakes every request that waits', async () => {

@@ -99,6 +99,7 @@ it('that cannot start at all end the server', async () => {
     API_SECRET: SECRET,
     EVENTS_STORE: 'redis',
     REDIS_URL: 'redis://127.0.0.1:1',
+    REDIS_CONNECT_TIMEOUT: '500',
     WORKERS: 'auto',
   };
   const server = await startProcess([], env);

@@ -101,7 +101,7 @@ export async function appendOne(
 ): Promise<EventHeader[]> {
   const events = isBatch ? `"events":[${text}]}` : text.slice(1);
   const body = `${JSON.stringify({ clientId, channel, expectedLastId }).slice(0, -1)},${events}`;
-  const headers = key === undefined ? {} : { [IDEMPOTENCY_KEY_HEADER]: key };
+  const headers = { Prefer: 'return=minimal', ...(key !== undefined && { [IDEMPOTENCY_KEY_HEADER]: key }) };
   const message = { method: 'POST' as const, path: server.pathname, body, headers, timeoutMs, signal };
   if (isBatch) return request(server, message, replies.headers(count));
   return [await request(server, message, replies.HEADER)];
@@ -131,6 +131,7 @@ function refusalIn(error: ErrorBody, label: string): RequestError {
   const statusCode = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].status : 200;
   return new RequestError(`${label}: ${statusCode} ${code}: ${message}`, {
     code,
+    restCode: code,
     statusCode,
     body: error,
     maybeProcessed: mayBeProcessed(statusCode),
@@ -552,6 +553,7 @@ function untilDone<Content>(
   return retried((timeoutMs) => request(server, { ...message, timeoutMs }, expected), {
     timeoutMs: server.sendTimeoutMs,
     backoff: new Backoff(server.backoff),
+    outage: server.outage,
     signal: message.signal,
   });
 }

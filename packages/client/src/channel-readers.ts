@@ -15,6 +15,9 @@ import type { RunningWork } from './running-work.js';
 import { SharedStream } from './shared-stream.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
 
+/** What waits alone on a channel waits on so long if nobody listens any more, for handlers that come and go. Milliseconds. */
+const LINGER_MS = 200;
+
 /** The client that the readers belong to. */
 export interface ReadersHost {
   readonly clientId: string;
@@ -44,6 +47,8 @@ export class ChannelReaders {
   readonly #streamHost: StreamHost;
   readonly #shared: SharedStream;
   readonly #acknowledger: Acknowledger;
+  /** By channel: to be called if nobody listens any more while its poller reads. */
+  readonly #listenedReads = new Map<string, () => void>();
   /** Channels of which other processes move the saved cursor too. */
   readonly #warned = new Set<string>();
 
@@ -110,7 +115,9 @@ export class ChannelReaders {
 
   #handlersRemoved(channel: string): void {
     this.#pollers.get(channel)?.handlersChanged();
-    if (!this.#streams.has(channel)) this.#shared.leave(channel);
+    if (this.#streams.has(channel)) return;
+    this.#shared.leave(channel);
+    this.#listenedReads.get(channel)?.();
   }
 
   async #acknowledgeLast(poller: Poller): Promise<void> {
@@ -144,7 +151,8 @@ export class ChannelReaders {
         return isClosed();
       },
       isListening: (channel) => !isClosed() && emitter.listenerCount(channel) > 0,
-      read: (cursor) => this.#read(cursor, signal),
+      read: (cursor) => this.#readListened(cursor, signal),
+      isTolerable: (error) => this.#isTolerable(error),
       emitSafely: (name, ...args) => emitSafely(emitter, name, ...args),
       callHandlers: (channel, event) => callHandlers(emitter, channel, event, channel),
       whenRejected: options.whenRejected,
@@ -175,6 +183,7 @@ export class ChannelReaders {
       acknowledge: (cursor) => this.#acknowledge(cursor).catch(() => {}),
       acknowledged: () => this.#acknowledger.flush(this.#host.options.closeTimeoutMs),
       report: (error, channel) => {
+        if (this.#isTolerable(error)) return true;
         if (emitter.listenerCount('error') === 0) return false;
         void emitSafely(emitter, 'error', error, channel);
         return true;
@@ -204,6 +213,32 @@ export class ChannelReaders {
       if (page !== undefined) return page;
     }
     return this.#readAlone(cursor, signal);
+  }
+
+  /** Ends soon after the last handler is gone: a service that stops does not wait for the server. */
+  async #readListened(cursor: Cursor, signal: AbortSignal): Promise<EventPage> {
+    const { channel } = cursor;
+    const end = new AbortController();
+    const abort = () => end.abort();
+    signal.addEventListener('abort', abort);
+    let linger: NodeJS.Timeout | undefined;
+    this.#listenedReads.set(channel, () => {
+      clearTimeout(linger);
+      linger = setTimeout(() => {
+        if (this.#host.emitter.listenerCount(channel) === 0) abort();
+      }, LINGER_MS);
+    });
+    try {
+      return await this.#read(cursor, end.signal);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      clearTimeout(linger);
+      this.#listenedReads.delete(channel);
+    }
+  }
+
+  #isTolerable(error: unknown): boolean {
+    return error instanceof RequestError && this.#host.options.outage.tolerates(error);
   }
 
   async #readAlone({ channel, after, epoch, start, limit }: Cursor, signal: AbortSignal): Promise<EventPage> {

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { wrong } from './checks.js';
-import type { Cursor } from './cursor.js';
+import type { CycleCursor } from './cycle-cursor.js';
 import type { RequestError } from './errors.js';
 
 /**
@@ -63,8 +63,8 @@ type UnlessTyped<E> = E extends { data?: infer Data }
 
 /** Two cursors of a channel: where a request began and where the next one will. */
 export interface Cycle {
-  finished: Cursor;
-  next: Cursor;
+  finished: CycleCursor;
+  next: CycleCursor;
 }
 
 /** What handlers of the special names get. */
@@ -105,6 +105,13 @@ export function checkNotSpecial(channel: unknown): void {
 
 /** The handler type of plain EventEmitters. */
 export type PlainListener = Parameters<EventEmitter['on']>[1];
+
+/** What a client without a type argument listens to with whatever handler, as the original lets it; with one: nothing. */
+export type UntypedName<Channels> = string extends keyof Channels ? string | symbol : never;
+
+/** A handler that says by itself what it gets. */
+// biome-ignore lint/suspicious/noExplicitAny: its parameters may be of any type
+export type UntypedListener = (...args: any[]) => unknown;
 
 /** Everything that can be listened to. Symbols are plain local events. */
 export type EventName<Channels> = SpecialName | ChannelOf<Channels> | symbol;

@@ -14,6 +14,8 @@ import {
   type ListenerOf,
   type Outgoing,
   type PlainListener,
+  type UntypedListener,
+  type UntypedName,
 } from './channel-types.js';
 import { checkText } from './checks.js';
 import { emitSafely } from './emit-safely.js';
@@ -75,7 +77,7 @@ export class Client<
    * @param clientId names this consumer: the server saves how far it has read, per channel
    * @throws TypeError that names what is wrong with `clientId` or the options
    */
-  constructor(clientId: string, options: ClientOptions) {
+  constructor(clientId: string, options: ClientOptions = {}) {
     super();
     checkText('clientId', clientId);
     this.#clientId = clientId;
@@ -273,6 +275,11 @@ export class Client<
     callback: Callback<Incoming<EventOf<Channels, Name>>[]> | undefined,
   ): void;
   getLatestEvents(
+    channel: string & UntypedName<Channels>,
+    limit: number | undefined,
+    callback: UntypedListener,
+  ): void;
+  getLatestEvents(
     channel: string,
     limit?: number,
     callback?: Callback<Incoming<EventOf<Channels, ChannelOf<Channels>>>[]>,
@@ -298,53 +305,67 @@ export class Client<
     return this.close();
   }
 
-  override on<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this {
+  override on<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this;
+  override on(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override on(name: string | symbol, listener: PlainListener): this {
     this.#admit(name);
-    super.on(name, listener as PlainListener);
+    super.on(name, listener);
     return this.#handlersChanged(name);
   }
 
   override addListener<Name extends EventName<Channels>>(
     name: Name,
     listener: ListenerOf<Channels, Name>,
-  ): this {
-    return this.on(name, listener);
+  ): this;
+  override addListener(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override addListener(name: string | symbol, listener: PlainListener): this {
+    return this.on(name as never, listener as never);
   }
 
   override prependListener<Name extends EventName<Channels>>(
     name: Name,
     listener: ListenerOf<Channels, Name>,
-  ): this {
+  ): this;
+  override prependListener(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override prependListener(name: string | symbol, listener: PlainListener): this {
     this.#admit(name);
-    super.prependListener(name, listener as PlainListener);
+    super.prependListener(name, listener);
     return this.#handlersChanged(name);
   }
 
-  override once<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this {
+  override once<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this;
+  override once(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override once(name: string | symbol, listener: PlainListener): this {
     this.#admit(name);
-    super.once(name, listener as PlainListener);
+    super.once(name, listener);
     return this.#handlersChanged(name);
   }
 
   override prependOnceListener<Name extends EventName<Channels>>(
     name: Name,
     listener: ListenerOf<Channels, Name>,
-  ): this {
+  ): this;
+  override prependOnceListener(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override prependOnceListener(name: string | symbol, listener: PlainListener): this {
     this.#admit(name);
-    super.prependOnceListener(name, listener as PlainListener);
+    super.prependOnceListener(name, listener);
     return this.#handlersChanged(name);
   }
 
   override removeListener<Name extends EventName<Channels>>(
     name: Name,
     listener: ListenerOf<Channels, Name>,
-  ): this {
-    super.removeListener(name, listener as PlainListener);
+  ): this;
+  override removeListener(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override removeListener(name: string | symbol, listener: PlainListener): this {
+    super.removeListener(name, listener);
     return this.#handlersChanged(name);
   }
 
-  override off<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this {
-    return this.removeListener(name, listener);
+  override off<Name extends EventName<Channels>>(name: Name, listener: ListenerOf<Channels, Name>): this;
+  override off(name: UntypedName<Channels>, listener: UntypedListener): this;
+  override off(name: string | symbol, listener: PlainListener): this {
+    return this.removeListener(name as never, listener as never);
   }
 
   override removeAllListeners(name?: EventName<Channels>): this {

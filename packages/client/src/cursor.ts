@@ -21,7 +21,7 @@ export interface CursorQuery {
   start?: string;
 }
 
-/** Where a consumer is in a channel. Immutable: `advance` makes a new one. */
+/** Where a consumer is in a channel. Immutable. */
 export class Cursor {
   readonly channel: string;
   readonly after: number | undefined;
@@ -37,26 +37,5 @@ export class Cursor {
     this.limit = limit ?? undefined;
     this.epoch = epoch ?? undefined;
     this.start = start ?? undefined;
-  }
-
-  /**
-   * The cursor behind the event with the highest id; this very cursor if there are no events. `epoch`: what the server called
-   * the epoch of that event; without it the cursor has none.
-   */
-  advance(events?: readonly { readonly id: number }[] | null, epoch?: string): Cursor {
-    if (!Array.isArray(events) || events.length === 0) return this;
-    let after = Number.NEGATIVE_INFINITY;
-    for (const { id } of events) if (id > after) after = id;
-    return new Cursor(this.channel, { after, limit: this.limit, epoch, start: this.start });
-  }
-
-  toQuery(): CursorQuery {
-    return {
-      channel: this.channel,
-      ...(this.after !== undefined && { after: this.after }),
-      ...(this.limit !== undefined && { limit: this.limit }),
-      ...(this.after !== undefined && this.epoch !== undefined && { epoch: this.epoch }),
-      ...(this.after === undefined && this.start !== undefined && { start: this.start }),
-    };
   }
 }

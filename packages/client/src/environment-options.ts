@@ -1,7 +1,7 @@
 import { type ClientOptions, resolveOptions } from './options.js';
 
 /** Options of `Client.fromEnv`: all of `ClientOptions`, none required. */
-export type EnvironmentOptions = Partial<ClientOptions>;
+export type EnvironmentOptions = ClientOptions;
 
 /**
  * Adds `API_SECRET` as the secret and `EVENTS_URL` as the address, if the options do not have their own. An empty

@@ -18,6 +18,8 @@ export interface ReportedPosition {
 /** What a failed request left behind; every field but `code` and `maybeProcessed` may be missing. */
 export interface RequestFailure {
   code: string;
+  /** The same if it is the server's. */
+  restCode?: string | undefined;
   statusCode?: number | undefined;
   body?: unknown;
   maybeProcessed: boolean;
@@ -44,7 +46,11 @@ export function mayBeProcessed(statusCode: number): boolean {
  * and rejected promises get. Branch on `code`, never on the message.
  */
 export class RequestError extends Error {
-  override readonly name = 'RequestError';
+  /** `restCode` with `Error` behind it, as the original names what a server says; `RequestError` if it has said nothing. */
+  override readonly name: string;
+
+  /** The server's code, if it sent one; by the name that the original has for it. */
+  readonly restCode: string | undefined;
 
   /**
    * The server's code if it sent one (`InvalidCredentialsError`), the system's if the connection failed
@@ -80,6 +86,9 @@ export class RequestError extends Error {
 
   constructor(message: string, failure: RequestFailure) {
     super(message, failure.cause === undefined ? undefined : { cause: failure.cause });
+    this.name =
+      failure.restCode === undefined ? 'RequestError' : `${failure.restCode.replace(/Error$/, '')}Error`;
+    this.restCode = failure.restCode;
     this.code = failure.code;
     this.statusCode = failure.statusCode;
     this.body = failure.body;

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { INSTANCE_HEADER } from '@ganomede/events-protocol';
 import { parseRetryAfter } from './backoff.js';
+import type { SecretPlace } from './credentials.js';
 import { isSuccess, MAX_ERROR_BODY_BYTES, mayBeProcessed, RequestError } from './errors.js';
 import type { Server } from './options.js';
 
@@ -59,14 +60,15 @@ export function labelOf(
 }
 
 /** Sends a request once. Never rejects; settles once the connection is closed or back with its agent. */
-export function exchange(server: Server, request: HttpRequest): Promise<Outcome> {
-  return new Promise((resolve) => new Exchange(server, request, resolve).begin());
+export function exchange(server: Server, request: HttpRequest, place: SecretPlace): Promise<Outcome> {
+  return new Promise((resolve) => new Exchange(server, request, place, resolve).begin());
 }
 
 /** One request on its way, and what has come of it so far. What ends it first decides its outcome. */
 class Exchange {
   readonly #server: Server;
   readonly #message: HttpRequest;
+  readonly #place: SecretPlace;
   readonly #settled: (outcome: Outcome) => void;
   #timer: NodeJS.Timeout | undefined;
   #request: http.ClientRequest | undefined;
@@ -81,9 +83,10 @@ class Exchange {
   /** The reply had begun when the connection broke. */
   #isCut = false;
 
-  constructor(server: Server, message: HttpRequest, settled: (outcome: Outcome) => void) {
+  constructor(server: Server, message: HttpRequest, place: SecretPlace, settled: (outcome: Outcome) => void) {
     this.#server = server;
     this.#message = message;
+    this.#place = place;
     this.#settled = settled;
   }
 
@@ -102,7 +105,7 @@ class Exchange {
 
   #send(): void {
     try {
-      this.#request = send(this.#server, this.#message);
+      this.#request = send(this.#server, this.#message, this.#place);
     } catch (cause) {
       this.#failBy(cause);
     }
@@ -186,12 +189,16 @@ class Exchange {
     const failure = new RequestError(`${labelOf(this.#server, this.#message)}: ${problem}`, {
       code,
       statusCode,
-      body: this.#response === undefined ? rawOf(cause) : this.#body.beginning(),
+      body: this.#hidden(this.#response === undefined ? rawOf(cause) : this.#body.beginning()),
       maybeProcessed: this.#handedOver && (statusCode === undefined || mayBeProcessed(statusCode)),
       retryAfterMs: retryAfterOf(this.#response),
       cause,
     });
     this.#outcome = { failure, stale };
+  }
+
+  #hidden(text: string | undefined): string | undefined {
+    return text === undefined ? undefined : this.#server.credentials.hiddenIn(text);
   }
 
   /** Gives up the connection. */
@@ -213,31 +220,42 @@ class Exchange {
 }
 
 /** Begins a request. @throws what its agent throws */
-export function send(server: Server, message: HttpRequest): http.ClientRequest {
+export function send(
+  server: Server,
+  message: HttpRequest,
+  place: SecretPlace = server.credentials.place,
+): http.ClientRequest {
   const client = server.protocol === 'https:' ? https : http;
-  const request = client.request(optionsOf(server, message));
-  request.end('body' in message ? message.body : undefined);
+  const body = 'body' in message ? server.credentials.body(place, message.body) : undefined;
+  const request = client.request(optionsOf(server, message, body, place));
+  request.end(body);
   return request;
 }
 
 /** What Node.js is to be told of a request. */
-function optionsOf(server: Server, message: HttpRequest): http.RequestOptions {
+function optionsOf(
+  server: Server,
+  message: HttpRequest,
+  body: string | undefined,
+  place: SecretPlace,
+): http.RequestOptions {
+  const query = 'body' in message ? '' : server.credentials.query(place, message.query);
   return {
     protocol: server.protocol,
     hostname: server.hostname,
     port: server.port,
-    path: 'query' in message && message.query?.size ? `${message.path}?${message.query}` : message.path,
+    path: query === '' ? message.path : `${message.path}?${query}`,
     method: message.method,
     agent: server.agent,
     headers: {
       Accept: 'application/json',
-      Authorization: `Bearer ${server.secret}`,
+      ...server.credentials.headers(place),
       ...(server.instance !== undefined && { [INSTANCE_HEADER]: server.instance }),
-      ...('body' in message && {
+      ...(body !== undefined && {
         'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(message.body),
-        ...message.headers,
+        'Content-Length': Buffer.byteLength(body),
       }),
+      ...(message.method === 'POST' && message.headers),
     },
   };
 }

@@ -33,6 +33,9 @@ export interface IndexEvents<E = AnyEvent> {
   rows: Incoming<E>[];
 }
 
+/** The same, by the name that the original has for it. */
+export type GetIndexEventsResult = IndexEvents;
+
 /** Defines indices on the server, and reads the events that they find. */
 export class IndexerClient {
   readonly #server: Server;

@@ -73,6 +73,7 @@ export class LineRequest {
 
   #replyBegins(response: http.IncomingMessage): void {
     this.#response = response;
+    this.#server.outage.over();
     const { statusCode, headers } = response;
     const isStream = statusCode === 200 && headers['content-type']?.startsWith('application/x-ndjson');
     response.on('data', isStream ? this.#readLines : this.#readRefusal);
@@ -122,7 +123,8 @@ export class LineRequest {
     const { statusCode = 0, headers } = response;
     const retryAfterMs = retryAfterOf(response);
     const reply = { statusCode, headers, retryAfterMs, body: Buffer.concat(this.#chunks) };
-    this.#end(refusalOf(reply, this.#label, 'lines of application/x-ndjson'));
+    const message = { method: 'POST' as const, path: this.#path };
+    this.#end(refusalOf(this.#server, message, reply, 'lines of application/x-ndjson'));
   }
 
   #failBy(cause: Error): void {
@@ -134,15 +136,15 @@ export class LineRequest {
   }
 
   #fail(problem: string, code: string, cause?: unknown): void {
-    this.#end(
-      new RequestError(`${this.#label}: ${problem}`, {
-        code,
-        statusCode: this.#response?.statusCode,
-        // It changes nothing.
-        maybeProcessed: false,
-        cause,
-      }),
-    );
+    const error = new RequestError(`${this.#label}: ${problem}`, {
+      code,
+      statusCode: this.#response?.statusCode,
+      // It changes nothing.
+      maybeProcessed: false,
+      cause,
+    });
+    this.#server.outage.failed(error);
+    this.#end(error);
   }
 
   get #label(): string {

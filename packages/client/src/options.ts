@@ -1,8 +1,10 @@
-import { type Agent as HttpAgent, validateHeaderValue } from 'node:http';
+import type { Agent as HttpAgent } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
 import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import type { BackoffBounds } from './backoff.js';
 import { checkLimit, checkStart, integer, wrong } from './checks.js';
+import { Credentials } from './credentials.js';
+import { Outage } from './outage.js';
 import { addressOf, type ServerAddress } from './server-address.js';
 
 /** What `setTimeout` can count. */
@@ -13,26 +15,29 @@ export type WhenRejected = 'retry' | 'skip';
 
 /** Options of a `Client`. Times are in milliseconds. */
 export interface ClientOptions {
-  /** The server's `API_SECRET`; required, non-empty. Sent in the `Authorization` header. */
-  secret: string;
+  /**
+   * The server's `API_SECRET`; required, non-empty. Sent in the `Authorization` header. In the query or the body, as the original
+   * does, if it is no text for a header, or if the server turns out not to know that header.
+   */
+  secret?: string | undefined;
   /**
    * Where the server is: `https://events.example`. Instead of `protocol`, `hostname`, `port` and `pathname`.
    * Without a path: the default of `pathname`; without a port: 80 or 443.
    */
   url?: string | URL | undefined;
   /** `'http'` or `'https'`, with or without the colon. Default `'http'`. */
-  protocol?: 'http' | 'https' | 'http:' | 'https:' | undefined;
+  protocol?: string | undefined;
   /** Host name or IP address. Default `'localhost'`. */
   hostname?: string | undefined;
   /** Default 8000. */
   port?: number | undefined;
   /**
-   * Path of the events endpoint, default `/events/v1/events`. A path that ends in a version (`/events/v1`) is taken as
+   * Path of the events endpoint, default `/events/v1/events`. A path that does not end in `/events` (`/my/prefix`) is taken as
    * the prefix of the endpoint: `/events` is added to it.
    */
   pathname?: string | undefined;
-  /** Makes the connections. Default: the global agent of the protocol. */
-  agent?: HttpAgent | HttpsAgent | undefined;
+  /** Makes the connections. Default: the global agent of the protocol. (A text, which the original declares, is refused unless it is empty.) */
+  agent?: HttpAgent | HttpsAgent | string | undefined;
   /** The most events that one request returns. Default 100. */
   limit?: number | undefined;
   /**
@@ -58,6 +63,11 @@ export interface ClientOptions {
   /** When a `send`, `sendBatch` or `getLatestEvents` gives up, all of its attempts counted. Default 30 000. */
   sendTimeoutMs?: number | undefined;
   /**
+   * How long a server that cannot be reached (connections are refused, or end without an answer) is tried before that is an error: of
+   * reads, which go on, and of `send`, `sendBatch` and `getLatestEvents`, which give up. Default 7000, as long as the original tried.
+   */
+  unreachableMs?: number | undefined;
+  /**
    * What becomes of an event if a promise that a handler of `on` has returned for it is rejected, which is reported as `error`.
    * `'retry'`: the handlers of the channel are called with it again, with growing pauses, until their promises resolve; later events
    * of the channel wait. `'skip'`: the next event follows. Default `'retry'`.
@@ -72,10 +82,11 @@ export interface ClientOptions {
 
 /** A server, as whom it is asked, and how persistently. */
 export interface Server extends ServerAddress {
-  readonly secret: string;
+  readonly credentials: Credentials;
   /** Undefined: the global agent. */
   readonly agent: HttpAgent | undefined;
   readonly backoff: BackoffBounds;
+  readonly outage: Outage;
   /** Tells this client from others of the same `clientId`. Undefined: it reads nothing as a consumer. */
   readonly instance?: string | undefined;
   /** When a request that is tried again and again gives up, in milliseconds. */
@@ -105,10 +116,10 @@ export function resolveOptions(
   names: Names = { secret: 'secret', url: 'url' },
 ): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options);
-  const secret = secretOf(options.secret, names.secret);
+  const credentials = new Credentials(secretOf(options.secret, names.secret));
   const address = addressOf(options, names.url);
   return {
-    secret,
+    credentials,
     ...address,
     agent: agentOf(options.agent, address.protocol),
     limit: checkLimit(options.limit, DEFAULT_LIMIT),
@@ -120,6 +131,7 @@ export function resolveOptions(
       maxMs: integer('retryMaxMs', options.retryMaxMs, 4000, 1, MAX_MS / 2),
       slowMs: integer('retrySlowMs', options.retrySlowMs, 30_000, 1, MAX_MS / 2),
     },
+    outage: new Outage(integer('unreachableMs', options.unreachableMs, 7000, 0, MAX_MS / 2)),
     sendTimeoutMs: integer('sendTimeoutMs', options.sendTimeoutMs, 30_000, 1, MAX_MS / 2),
     closeTimeoutMs: integer('closeTimeoutMs', options.closeTimeoutMs, 2000, 0, MAX_MS / 2),
     whenRejected: whenRejectedOf(options.whenRejected),
@@ -136,13 +148,6 @@ function secretOf(secret: unknown, name: string): string {
   if (typeof secret !== 'string' || secret === '') {
     throw new TypeError(
       `Invalid ${name}: expected a non-empty string, got ${secret === '' ? '""' : typeof secret}`,
-    );
-  }
-  try {
-    validateHeaderValue('Authorization', secret);
-  } catch {
-    throw new TypeError(
-      `Invalid ${name}: expected characters that an HTTP header can carry (is there a line break at its end?)`,
     );
   }
   return secret;

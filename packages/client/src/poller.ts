@@ -1,6 +1,7 @@
 import type { Event } from '@ganomede/events-protocol';
 import { type Backoff, sleep } from './backoff.js';
 import { Cursor } from './cursor.js';
+import { CycleCursor } from './cycle-cursor.js';
 import { RequestError } from './errors.js';
 import type { EventPage } from './event-page.js';
 import { LossDetector } from './lost-events.js';
@@ -13,8 +14,10 @@ export interface PollerHost {
   readonly closed: boolean;
   /** Whether the channel has handlers (and the client is open). */
   isListening(channel: string): boolean;
-  /** Reads behind the cursor, waiting for the next event. */
+  /** Reads behind the cursor, waiting for the next event; fails with the code `Closed` if nobody listens any more. */
   read(cursor: Cursor): Promise<EventPage>;
+  /** Whether an error will perhaps be over soon, and is not to be told yet. */
+  isTolerable(error: unknown): boolean;
   /** Emits; if a handler threw, what is returned resolves once the error has surfaced. */
   emitSafely(name: string, ...args: unknown[]): Promise<void> | undefined;
   /** Calls the handlers of a channel, see call-handlers.ts. */
@@ -179,7 +182,9 @@ export class Poller {
 
   async #failed(error: unknown, finished: Cursor): Promise<void> {
     if (this.#host.closed) return;
+    if (isClosed(error)) return this.#emitCycle(finished);
     this.#pace.failed(error);
+    if (this.#isListening() && this.#host.isTolerable(error)) return;
     // Nobody is waiting for what a request brings that outlived the last handler; an error that nobody handles would end
     // the process.
     if (this.#isListening()) await this.#host.emitSafely('error', error, finished.channel);
@@ -188,8 +193,14 @@ export class Poller {
 
   async #emitCycle(finished: Cursor): Promise<void> {
     if (this.#host.closed) return;
-    await this.#host.emitSafely('cycle', { finished, next: this.#cursor }, finished.channel);
+    const cycle = { finished: CycleCursor.of(finished), next: CycleCursor.of(this.#cursor) };
+    await this.#host.emitSafely('cycle', cycle, finished.channel);
   }
+}
+
+/** Whether a read was ended because nobody waits for it. */
+function isClosed(error: unknown): boolean {
+  return error instanceof RequestError && error.code === 'Closed';
 }
 
 function handlerRejected(channel: string, { id }: Event, cause: unknown): RequestError {

@@ -15,6 +15,8 @@ export interface Expected<Content> {
  * Sends one request and returns what is `expected` of a 200 reply. Settles only once the connection is
  * closed or back with its agent, so that nothing is left of a request that has ended.
  *
+ * One that is refused as unauthorized by a server that does not know where the secret was is sent again with it elsewhere.
+ *
  * A request that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one:
  * each repetition uses up one idle connection, and a failure on a new one counts. Whatever is sent may be repeated.
  *
@@ -26,14 +28,27 @@ export async function request<Content>(
   expected: Expected<Content>,
 ): Promise<Content> {
   let maybeProcessed = false;
-  for (;;) {
-    const outcome = await exchange(server, message);
+  const { credentials } = server;
+  for (let place = credentials.place, hasMoved = false; ; ) {
+    const outcome = await exchange(server, message, place);
     if ('reply' in outcome) {
+      server.outage.over();
+      const { statusCode, headers } = outcome.reply;
+      const elsewhere = statusCode === 401 ? credentials.elsewhere(place, headers) : undefined;
+      if (elsewhere !== undefined && !hasMoved) {
+        [place, hasMoved] = [elsewhere, true];
+        continue;
+      }
+      if (statusCode === 200 && hasMoved) credentials.use(place);
+      if (statusCode === 200) credentials.seen(headers);
       const content = contentOf(outcome.reply, expected);
       if (content !== undefined) return content;
-      throw orEarlier(refusalOf(outcome.reply, labelOf(server, message), expected.what), maybeProcessed);
+      throw orEarlier(refusalOf(server, message, outcome.reply, expected.what), maybeProcessed);
     }
-    if (!outcome.stale) throw orEarlier(outcome.failure, maybeProcessed);
+    if (!outcome.stale) {
+      server.outage.failed(outcome.failure);
+      throw orEarlier(outcome.failure, maybeProcessed);
+    }
     maybeProcessed ||= outcome.failure.maybeProcessed;
   }
 }
@@ -46,11 +61,13 @@ function contentOf<Content>({ statusCode, headers, body }: Reply, expected: Expe
 
 /** What is wrong with a reply that is not what was expected. */
 export function refusalOf(
+  server: Server,
+  message: Pick<HttpRequest, 'method' | 'path'>,
   { statusCode, retryAfterMs, body }: Reply,
-  label: string,
   what: string,
 ): RequestError {
-  const text = body.toString('utf8');
+  const label = labelOf(server, message);
+  const text = server.credentials.hiddenIn(body.toString('utf8'));
   if (isSuccess(statusCode)) {
     return new RequestError(`${label}: expected ${what}, got ${excerpt(text)}`, {
       code: 'InvalidReply',
@@ -60,10 +77,11 @@ export function refusalOf(
     });
   }
   const json = parsed(text);
-  const { code, message } = described(json);
+  const { code, message: said } = described(json);
   const problem = code === undefined ? `expected status 200, got ${statusCode}` : `${statusCode} ${code}`;
-  return new RequestError(`${label}: ${problem}: ${message ?? excerpt(text)}`, {
+  return new RequestError(`${label}: ${problem}: ${said ?? excerpt(text)}`, {
     code: code ?? 'UnexpectedStatus',
+    restCode: code,
     statusCode,
     body: json ?? text.slice(0, MAX_ERROR_BODY_BYTES),
     maybeProcessed: mayBeProcessed(statusCode),

@@ -1,5 +1,6 @@
 import { type Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
+import { isUnreachable, type Outage } from './outage.js';
 
 /** One attempt gets at least so many milliseconds, or all that are left. */
 const MIN_ATTEMPT_MS = 1000;
@@ -8,6 +9,7 @@ export interface RetryOptions {
   /** All attempts together may take this long, in milliseconds. */
   readonly timeoutMs: number;
   readonly backoff: Backoff;
+  readonly outage: Outage;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -20,7 +22,7 @@ export interface RetryOptions {
  */
 export async function retried<Content>(
   attempt: (timeoutMs: number) => Promise<Content>,
-  { timeoutMs, backoff, signal }: RetryOptions,
+  { timeoutMs, backoff, outage, signal }: RetryOptions,
 ): Promise<Content> {
   const startedAt = performance.now();
   let maybeProcessed = false;
@@ -35,7 +37,8 @@ export async function retried<Content>(
       if (error.code === 'Closed' || !mayYetSucceed(error)) throw error;
       const delayMs = backoff.next(error);
       // An attempt that could only begin when the time is over helps nobody: say so now.
-      if (performance.now() - startedAt + delayMs >= timeoutMs) throw gaveUp(error, attempts, timeoutMs);
+      const overAfter = overIn(error, { startedAt, timeoutMs, outage });
+      if (delayMs >= overAfter.ms) throw gaveUp(error, attempts, overAfter.bound);
       await sleep(delayMs, signal);
     }
   }
@@ -46,10 +49,21 @@ export function attemptMs(timeoutMs: number, leftMs: number): number {
   return Math.min(leftMs, Math.max(Math.ceil(timeoutMs / 3), MIN_ATTEMPT_MS));
 }
 
-/** The error of a request whose time is over. */
-export function gaveUp(error: RequestError, attempts: number, timeoutMs: number): RequestError {
+/** For how long a request may still be tried after this error, milliseconds, and the option that says so. */
+export function overIn(
+  error: RequestError,
+  at: { readonly startedAt: number; readonly timeoutMs: number; readonly outage: Outage },
+): { readonly ms: number; readonly bound: string } {
+  const ms = at.startedAt + at.timeoutMs - performance.now();
+  const outageMs = isUnreachable(error) ? at.outage.endsIn(at.startedAt) : ms;
+  if (outageMs < ms) return { ms: outageMs, bound: `unreachableMs ${at.outage.toleratedMs}` };
+  return { ms, bound: `sendTimeoutMs ${at.timeoutMs}` };
+}
+
+/** The error of a request whose time is over, by this bound. */
+export function gaveUp(error: RequestError, attempts: number, bound: string): RequestError {
   const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  return new RequestError(`Gave up after ${tries}, with sendTimeoutMs ${timeoutMs}: ${error.message}`, {
+  return new RequestError(`Gave up after ${tries}, with ${bound}: ${error.message}`, {
     ...error,
     cause: error.cause,
   });

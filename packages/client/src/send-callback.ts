@@ -1,5 +1,11 @@
-/** Gets the result, or the error. */
-export type Callback<Result> = (error: Error | null, result?: Result) => void;
+/**
+ * Gets the result, and null as the error; or the error, and no result. The types are those of the original: look at the error
+ * first. A callback may declare more of its parameters than that.
+ */
+export type Callback<Result> = {
+  // A method's parameters are compared in both directions.
+  call(error: Error, result: Result): void;
+}['call'];
 
 /** @throws TypeError if it is neither a function nor left out. */
 export function checkCallback(callback: unknown): void {
@@ -20,8 +26,8 @@ export function settled<Result>(
   }
   // On a tick of its own, so that what the callback throws is an uncaught exception and not a rejection.
   result.then(
-    (value) => process.nextTick(callback, null, value),
-    (error) => process.nextTick(callback, error),
+    (value) => process.nextTick(callback as (error: unknown, result: Result) => void, null, value),
+    (error) => process.nextTick(callback as (error: Error) => void, error),
   );
   return undefined;
 }

@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
 import type { Server } from './options.js';
-import { attemptMs, gaveUp } from './retry.js';
+import { attemptMs, gaveUp, overIn } from './retry.js';
 import { arranged, Sending, SharedAppend } from './sending.js';
 
 /** Bounds of what shares a request: those of a server that is set up as it comes, with room for the rest of the body. */
@@ -174,8 +174,7 @@ export class Sender {
       queued.maybeProcessed = error.maybeProcessed;
       if (isRetried(error)) {
         const delayMs = isAway ? pauseMs : this.#hold(queued.lane, error);
-        for (const sending of queued.sendings)
-          if (this.#isOver(sending, delayMs)) this.#giveUp(sending, error);
+        for (const sending of queued.sendings) this.#giveUpIfOver(sending, error, delayMs);
         again.push(queued);
       } else if (queued instanceof SharedAppend && failure === undefined && !error.maybeProcessed) {
         // Nothing of it is stored, and nothing behind it: an append of several is the last of its lane in a request.
@@ -231,13 +230,11 @@ export class Sender {
     return true;
   }
 
-  /** Whether its time is over before it could be sent again: an attempt that could only begin then helps nobody. */
-  #isOver(sending: Sending, pauseMs: number): boolean {
-    return performance.now() - sending.startedAt + pauseMs >= this.#server.sendTimeoutMs;
-  }
-
-  #giveUp(sending: Sending, error: RequestError): void {
-    if (!sending.isSettled) sending.failed(gaveUp(error, sending.attempts, this.#server.sendTimeoutMs));
+  /** If its time is over before it could be sent again: an attempt that could only begin then helps nobody. */
+  #giveUpIfOver(sending: Sending, error: RequestError, pauseMs: number): void {
+    const { sendTimeoutMs: timeoutMs, outage } = this.#server;
+    const { ms, bound } = overIn(error, { startedAt: sending.startedAt, timeoutMs, outage });
+    if (pauseMs >= ms && !sending.isSettled) sending.failed(gaveUp(error, sending.attempts, bound));
   }
 
   /** Before what came later. What may be stored stays what it is, so that the server knows it again. */
@@ -273,7 +270,7 @@ export class Sender {
       code: 'Timeout',
       maybeProcessed: isUnderWay || sending.maybeProcessed,
     });
-    this.#giveUp(sending, error);
+    if (!sending.isSettled) sending.failed(gaveUp(error, sending.attempts, `sendTimeoutMs ${sendTimeoutMs}`));
   }
 }
 

@@ -81,10 +81,10 @@ function protocolOf(option: string, protocol: unknown, got: unknown): 'http:' | 
   throw wrong(option, 'the protocol http or https', got);
 }
 
-/** `/events/v1` is a prefix (what versions 1.5 of the original took); anything else is the endpoint itself. */
+/** A path that ends in `/events` is the endpoint, as was documented; any other is its prefix, as the code of the original has it. */
 function endpointOf(pathname: string): string {
-  const path = pathname.length > 1 ? pathname.replace(/\/+$/, '') : pathname;
-  return /\/v\d+$/.test(path) ? `${path}/events` : path;
+  const path = pathname.replace(/\/+$/, '');
+  return path.endsWith('/events') ? path : `${path}/events`;
 }
 
 /** URLs write IPv6 addresses in brackets, `node:http` wants them bare. */

@@ -32,13 +32,13 @@ test('publishes, reads behind what was read, and waits for no longer than it say
   const page = await api.read(server, { ...ASKED, after: 1, limit: 1, waitMs: 0, timeoutMs: 5000 });
   const epoch = expect.stringMatching(/^1-/);
   const bounds = { firstId: 1, lastId: 3 };
-  expect(page).toEqual({ events: [{ ...others[0], ...add }], bounds, epoch });
+  expect(page).toEqual({ events: [{ ...others[0], ...add }], bounds, epoch, isShared: false });
 
   await api.acknowledge(server, { ...ASKED, after: 2, timeoutMs: 5000 });
   const rest = await api.read(server, { ...ASKED, waitMs: 0, timeoutMs: 5000 });
   expect(rest.events.map(({ id }) => id)).toEqual([3]);
   const nothing = await api.read(server, { ...ASKED, after: 3, waitMs: 1, timeoutMs: 5000 });
-  expect(nothing).toEqual({ events: [], bounds, epoch });
+  expect(nothing).toEqual({ events: [], bounds, epoch, isShared: false });
 });
 
 test('pages backward through the newest events, and through those of an index', async () => {

@@ -54,7 +54,6 @@ test('without EVENTS_URL the server is where every client expects it', async () 
 test.each([
   [{}, 'Invalid API_SECRET: expected the secret of the server, got none'],
   [{ API_SECRET: '' }, 'Invalid API_SECRET: expected the secret of the server, got none'],
-  [{ API_SECRET: 'hidden\n' }, /^Invalid API_SECRET: (?!.*hidden)/],
   [{ API_SECRET: 's', EVENTS_URL: 'events.example' }, /^Invalid EVENTS_URL: expected an absolute URL/],
   [{ API_SECRET: 's', EVENTS_URL: 'ftp://a' }, /^Invalid EVENTS_URL: expected the protocol http or https/],
   [{ API_SECRET: 's', EVENTS_URL: 'http://me:hidden@a' }, /^Invalid EVENTS_URL: (?!.*hidden)/],
@@ -65,7 +64,7 @@ test.each([
 
 test('what is wrong with the options is not blamed on the environment', () => {
   vi.stubEnv('API_SECRET', 's3cret');
-  expect(() => Client.fromEnv('tester', { secret: '\n' })).toThrow(/^Invalid secret/);
+  expect(() => Client.fromEnv('tester', { secret: 5 as never })).toThrow(/^Invalid secret/);
   expect(() => Client.fromEnv('tester', { url: 'x' })).toThrow(/^Invalid url/);
   expect(() => Client.fromEnv('', {})).toThrow(/^Invalid clientId/);
 });

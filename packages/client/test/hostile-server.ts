@@ -163,6 +163,8 @@ export function json(value: unknown, status = 200, headers: http.OutgoingHttpHea
 /** Any reply. */
 export function text(body: string, status = 200, headers: http.OutgoingHttpHeaders = {}): Reply {
   return ({ response }) => {
+    // As this project's server refuses a secret.
+    if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     response.writeHead(status, { 'Content-Length': Buffer.byteLength(body), ...headers });
     response.end(body);
   };

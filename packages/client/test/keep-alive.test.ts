@@ -24,7 +24,7 @@ test('a poll on a connection that died meanwhile is repeated at once, without a 
 
 test('a new connection that is reset is an error', async () => {
   const server = (await startServer()).script(events(1), reset, reset, events(2));
-  const client = clientOf(server);
+  const client = clientOf(server, { unreachableMs: 0 });
   const record = recordOf(client, 'a');
   await server.request(5);
   expect(record).toContain('error ECONNRESET a');

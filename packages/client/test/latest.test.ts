@@ -17,7 +17,8 @@ test('reads the newest events, without saying that anything was read', async () 
 
 test.each([
   ['/gate/events/v1', '/gate/events/v1/latest'],
-  ['/own/endpoint', '/own/latest'],
+  ['/my/prefix', '/my/prefix/latest'],
+  ['/own/events', '/own/latest'],
   ['/events', '/latest'],
 ])('lives next to the endpoint: %s', async (pathname, expected) => {
   const server = (await startServer()).script(events());

@@ -22,14 +22,7 @@ describe('what is wrong is said', () => {
   });
 
   test('options left out', () => {
-    const Untyped = Client as unknown as new (clientId: string) => Client;
-    expect(() => new Untyped('c')).toThrow('Invalid options: expected an object, got undefined');
-  });
-
-  test('a secret with a line break, without repeating it', () => {
-    expect(() => new Client('c', { secret: 'hidden\n' })).toThrow(
-      /^Invalid secret: (?!.*hidden).*line break/,
-    );
+    expect(() => new Client('c')).toThrow('Invalid secret: expected a non-empty string, got undefined');
   });
 
   test.each([
@@ -73,11 +66,14 @@ describe('the address', () => {
     [{ pathname: '/events/v1/events' }, 'http://localhost:8000/events/v1/events'],
     [{ pathname: '/events/v1' }, 'http://localhost:8000/events/v1/events'],
     [{ pathname: '/events/v1/' }, 'http://localhost:8000/events/v1/events'],
-    [{ pathname: '/own/endpoint' }, 'http://localhost:8000/own/endpoint'],
+    [{ pathname: '/my/prefix' }, 'http://localhost:8000/my/prefix/events'],
+    [{ pathname: '/my/prefix//' }, 'http://localhost:8000/my/prefix/events'],
+    [{ pathname: '/own/events' }, 'http://localhost:8000/own/events'],
+    [{ pathname: '/' }, 'http://localhost:8000/events'],
     [{ url: 'https://events.example' }, 'https://events.example:443/events/v1/events'],
     [{ url: 'http://events.example:81/' }, 'http://events.example:81/events/v1/events'],
     [{ url: 'http://a/gate/events/v1' }, 'http://a:80/gate/events/v1/events'],
-    [{ url: new URL('http://a/own') }, 'http://a:80/own'],
+    [{ url: new URL('http://a/own') }, 'http://a:80/own/events'],
     [{ url: 'http://[::1]:8000' }, 'http://::1:8000/events/v1/events'],
   ])('%j', (options, expected) => {
     expect(address(options)).toBe(expected);

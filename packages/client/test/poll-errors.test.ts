@@ -10,15 +10,25 @@ const failures: [string, Reply, object][] = [
   [
     'a JSON error',
     json({ code: 'Internal', message: 'oh' }, 500),
-    { code: 'Internal', statusCode: 500, body: { code: 'Internal', message: 'oh' } },
+    {
+      name: 'InternalError',
+      restCode: 'Internal',
+      code: 'Internal',
+      statusCode: 500,
+      body: { code: 'Internal', message: 'oh' },
+    },
   ],
   [
     "a proxy's page",
     text(html, 502, { 'Content-Type': 'text/html' }),
-    { code: 'UnexpectedStatus', statusCode: 502, body: html },
+    { name: 'RequestError', restCode: undefined, code: 'UnexpectedStatus', statusCode: 502, body: html },
   ],
   ['an empty 503', text('', 503), { code: 'UnexpectedStatus', statusCode: 503, body: '' }],
-  ['a refusal', json({ code: 'InvalidCredentialsError', message: 'no' }, 401), { statusCode: 401 }],
+  [
+    'a refusal',
+    json({ code: 'InvalidCredentialsError', message: 'no' }, 401),
+    { name: 'InvalidCredentialsError', statusCode: 401 },
+  ],
   ['a redirect', text('', 302, { Location: '/elsewhere' }), { statusCode: 302 }],
   ['no content', ({ response }) => response.writeHead(204).end(), { statusCode: 204 }],
   [
@@ -93,7 +103,7 @@ test('the secret is in no error', async () => {
 test('an error of one channel leaves the others alone', async () => {
   const server = await startServer();
   server.scriptOf('a', reset, events(1)).scriptOf('b', events(1), events(2));
-  const client = clientOf(server);
+  const client = clientOf(server, { unreachableMs: 0 });
   const record = recordOf(client, 'a', 'b');
   await server.until(() => server.requestsOf('a').length === 3 && server.requestsOf('b').length === 3);
   expect(record.filter((line) => line.endsWith('b') && !line.startsWith('cycle'))).toEqual(['1 b', '2 b']);

@@ -20,6 +20,7 @@ class Host implements PollerHost {
   isListening = () => this.listening && !this.closed;
   emitSafely = (name: string) => void this.emitted.push(name);
   callHandlers = (channel: string) => void this.emitted.push(channel);
+  isTolerable = (_error: unknown) => false;
   whenRejected = 'retry' as const;
   started = () => {
     this.running += 1;

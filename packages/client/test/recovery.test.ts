@@ -6,6 +6,7 @@ import { Backoff, type BackoffBounds } from '../src/backoff.js';
 import { Cursor } from '../src/cursor.js';
 import { RequestError } from '../src/errors.js';
 import { resolveOptions } from '../src/options.js';
+import { Outage } from '../src/outage.js';
 import { Pace } from '../src/pace.js';
 import { Poller, type PollerHost } from '../src/poller.js';
 import { retried } from '../src/retry.js';
@@ -78,6 +79,7 @@ describe(`${CLIENTS} clients of a server that was away for ${AWAY_MS} ms`, SLOW,
         server.request(failure);
         return waits;
       },
+      isTolerable: () => false,
       emitSafely: () => undefined,
       callHandlers: () => undefined,
       whenRejected: 'retry',
@@ -99,6 +101,7 @@ describe(`${CLIENTS} clients of a server that was away for ${AWAY_MS} ms`, SLOW,
       retried(async () => server.request(refused), {
         timeoutMs: 30_000,
         backoff: new Backoff(defaults, random),
+        outage: new Outage(30_000),
         signal: undefined,
       }),
     );

@@ -85,3 +85,31 @@ test('removeAllListeners() stops every channel', async () => {
   await drained;
   expect(server.requests).toHaveLength(2);
 });
+
+test('a read that waits ends soon after the last handler is gone, so that a service that stops does not wait for it', async () => {
+  const server = await startServer();
+  const client = clientOf(server);
+  const record = recordOf(client);
+  const handler = () => {};
+  client.on('a', handler);
+  await server.request(1);
+  const drained = emitted(client, 'drain');
+  client.removeListener('a', handler);
+  await drained;
+  expect(record.filter((line) => line !== 'drain')).toEqual(['cycle saved-saved a']);
+  expect(server.requests).toHaveLength(1);
+});
+
+test('a handler that comes back soon goes on with the read that waits', async () => {
+  const server = (await startServer()).script();
+  const client = clientOf(server);
+  const got: number[] = [];
+  const handler = ({ id }: { id: number }) => got.push(id);
+  client.on('a', handler);
+  const { response } = await server.request(1);
+  client.removeListener('a', handler);
+  client.on('a', handler);
+  response.end(JSON.stringify([{ id: 1, timestamp: 2, from: 'a', type: 'b' }]));
+  await server.request(2);
+  expect(got).toEqual([1]);
+});

@@ -30,7 +30,8 @@ test('calls back with the error', async () => {
   const client = clientOf(server);
   const error = await new Promise((resolve) => client.send('a', event, resolve));
   expect(error).toMatchObject({
-    name: 'RequestError',
+    name: 'InvalidContentError',
+    restCode: 'InvalidContent',
     code: 'InvalidContent',
     statusCode: 400,
     body: { code: 'InvalidContent', message: 'Invalid type' },

@@ -154,7 +154,8 @@ describe('of a grouped request', () => {
     const sent = [1, 2, 3].map((n) => client.send('a', event(n)));
     sent.push(client.send('b', event(11)));
     expect(await failureOf(sent[1] as Promise<unknown>)).toMatchObject({
-      name: 'RequestError',
+      name: 'InvalidContentError',
+      restCode: 'InvalidContent',
       code: 'InvalidContent',
       statusCode: 400,
       maybeProcessed: false,

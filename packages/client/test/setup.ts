@@ -59,7 +59,7 @@ export function clientOf<Channels extends { [Name in keyof Channels]: object } =
 /** Everything that a client emits, in order, as short texts. */
 export function recordOf(client: Client, ...channels: string[]): string[] {
   const record: string[] = [];
-  const place = (after: number | undefined) => after ?? 'saved';
+  const place = (after: number | null) => after ?? 'saved';
   client.on('error', (error: RequestError, channel) => record.push(`error ${error.code} ${channel}`));
   client.on('cycle', ({ finished, next }: Cycle, channel) => {
     record.push(`cycle ${place(finished.after)}-${place(next.after)} ${channel}`);

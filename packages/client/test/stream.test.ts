@@ -258,7 +258,7 @@ describe('failures', () => {
       events(1, 2),
       events(2),
     );
-    const client = clientOf(server);
+    const client = clientOf(server, { unreachableMs: 0 });
     const record = recordOf(client);
     const stream = client.stream('a');
     const ids = [(await stream.next()).value?.id, (await stream.next()).value?.id];

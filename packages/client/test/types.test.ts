@@ -85,7 +85,9 @@ test('special names are typed, and cannot be sent to', () => {
   }
   unsent(
     // @ts-expect-error the documented order is (error, channel)
-    () => untyped.on('error', (channel: string, error: Error) => [channel, error]),
+    () => typed.on('error', (channel: string, error: Error) => [channel, error]),
+    // A client without a map takes any handler, as the original's declarations do.
+    () => untyped.on('error', (error: { statusCode: number }) => error.statusCode),
   );
 });
 
@@ -116,8 +118,8 @@ test('send returns a promise, or nothing where a callback gets the header', () =
   >();
   unsent(() =>
     untyped.send('a', { from: 'x', type: 'y' }, (error, header) => {
-      expectTypeOf(error).toEqualTypeOf<Error | null>();
-      expectTypeOf(header).toEqualTypeOf<EventHeader | undefined>();
+      expectTypeOf(error).toEqualTypeOf<Error>();
+      expectTypeOf(header).toEqualTypeOf<EventHeader>();
     }),
   );
 });
@@ -152,8 +154,8 @@ test('streams and latest events are typed per channel', () => {
       const [latest] = await typed.getLatestEvents('users/v1:LOGIN');
       expectTypeOf(latest?.type).toEqualTypeOf<'LOGIN' | undefined>();
       typed.getLatestEvents('users/v1', 10, (error, events) => {
-        expectTypeOf(error).toEqualTypeOf<Error | null>();
-        expectTypeOf(events?.[0]?.data).toEqualTypeOf<{ username: string } | undefined>();
+        expectTypeOf(error).toEqualTypeOf<Error>();
+        expectTypeOf(events[0]?.data).toEqualTypeOf<{ username: string } | undefined>();
       });
     },
     // @ts-expect-error no such channel
@@ -190,7 +192,6 @@ test('indices are typed by what the caller knows of their events', () => {
       indexer.createIndex('i', 'a', 'f', (error, ok) => [error, ok]);
       indexer.getIndexEvents('i', 'v', (_error, events) => events?.rows);
     },
-    // @ts-expect-error the secret is required
     () => new IndexerClient({}),
     // @ts-expect-error that is an option of Client
     () => new IndexerClient({ secret: 's', pathname: '/events' }),
@@ -212,10 +213,11 @@ test('a client is an EventEmitter for whoever wants one', () => {
 
 test('options are checked', () => {
   unsent(
-    // @ts-expect-error the secret is required
-    () => new Client('c', {}),
-    // @ts-expect-error no such protocol
-    () => new Client('c', { secret: 's', protocol: 'ftp' }),
+    // @ts-expect-error no such option
+    () => new Client('c', { secrets: 's' }),
+    // A secret that is missing, and a protocol that there is not, are errors when it runs: services have both from the environment.
+    () => new Client('c'),
+    () => new Client('c', { secret: process.env.API_SECRET, protocol: process.env.PROTOCOL }),
     () => new Client('c', { secret: 's', hostname: process.env.HOST, port: undefined }),
   );
 });

@@ -12,6 +12,9 @@ import type { Script, ScriptCall } from './scripts/script.js';
 import { StallWatch } from './stall-watch.js';
 import { failureOf, isRefusal, reasonOf, unavailable } from './unavailable.js';
 
+/** A Redis that is there is connected to within this; after it something else is looked for there. Milliseconds. */
+const USUAL_MS = 1_000;
+
 /** Who asks whether Redis can be reached is told within so many milliseconds: less than a second, which is what probes wait. */
 const PING_MS = 800;
 
@@ -80,14 +83,23 @@ export class Connection {
   static async open(at: RedisAddress, options: ConnectionOptions, main?: Connection): Promise<Connection> {
     const { client, address, server } = connect(at, options.commandTimeoutMs);
     const connection = new Connection(client, address, options, main);
+    const leftMs = options.connectTimeoutMs - USUAL_MS;
     try {
-      await connection.#ready(options.connectTimeoutMs);
+      await connection.#ready(Math.min(USUAL_MS, options.connectTimeoutMs));
     } catch (error) {
-      connection.close();
-      const foreign = server && (await foreignServer(server));
-      if (foreign === undefined) throw error;
-      const message = `Cannot use Redis at ${address}: expected a Redis, found ${foreign}`;
-      throw new EventsError('ServiceUnavailable', message, { cause: error });
+      try {
+        const foreign = server && (await foreignServer(server));
+        if (foreign !== undefined) {
+          const message = `Cannot use Redis at ${address}: expected a Redis, found ${foreign}`;
+          throw new EventsError('ServiceUnavailable', message, { cause: error });
+        }
+        if (leftMs <= 0 || isRefusal(connection.#lastError)) throw error;
+        options.onWarning(`${(error as Error).message}; waiting for it for ${leftMs} ms`);
+        await connection.#ready(leftMs);
+      } catch (final) {
+        connection.close();
+        throw final;
+      }
     }
     connection.#watch();
     return connection;

@@ -9,6 +9,8 @@ import type { WaitingRequest } from './waiting-requests.js';
 
 /** How soon the client is asked to come back after the stream has ended, milliseconds. */
 const RETRY_MS = 1_000;
+/** It waits so long for events at a time at least, however short polls are. Milliseconds. */
+const LEAST_WAIT_MS = 1_000;
 /** Most events read at a time, over all channels. */
 const READ_LIMIT = 100;
 /** Read at first, when it is not known yet how large they are. */
@@ -116,7 +118,10 @@ export class EventStream implements WaitingRequest, Reader {
       await this.#allTaken();
       if (signal.aborted) return;
       const { after, epoch } = cursors.get(channel) as StreamCursor;
-      const page = await store.poll({ channel, after, epoch, limit }, { timeoutMs: pollTimeoutMs, signal });
+      const page = await store.poll(
+        { channel, after, epoch, limit },
+        { timeoutMs: Math.max(pollTimeoutMs, LEAST_WAIT_MS), signal },
+      );
       await this.#followEpoch(channel, page, cursors);
       if (page.count === 0 && page.rewoundTo === undefined) continue;
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { parse } from 'node:querystring';
 import { EventsError } from '@ganomede/events-protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { formFields } from './form-fields.js';
 
 /** Takes what was read, or why it cannot be. */
 type Done = (error: Error | null, body?: unknown) => void;
@@ -58,7 +58,7 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
       parseJson(request, text, done);
       return;
     }
-    parseFields(request, { ...parse(text) }, JSON_FIELDS, done);
+    parseFields(request, formFields(text), JSON_FIELDS, done);
   });
 });
 

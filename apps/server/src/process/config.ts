@@ -8,6 +8,8 @@ interface Setting<Schema extends TSchema> {
   readonly flag?: string;
   /** Never shown, not even if it is wrong. */
   readonly secret?: true;
+  /** Kubernetes sets it to `tcp://…` if there is a service of that name; then it counts as unset. */
+  readonly orLink?: true;
   /** What the schema cannot say about a text. */
   readonly check?: (text: string) => boolean;
   /** `description` says what is expected; `default` is what it is when unset. */
@@ -149,6 +151,10 @@ export const SETTINGS = {
     env: 'REDIS_KEY_PREFIX',
     schema: text('what every key in Redis begins with', 'events:'),
   }),
+  redisConnectTimeoutMs: setting({
+    env: 'REDIS_CONNECT_TIMEOUT',
+    schema: milliseconds('how long a start waits for Redis, milliseconds; an integer from 1', 30_000),
+  }),
   redisMinReplicas: setting({
     env: 'REDIS_MIN_REPLICAS',
     schema: Type.Integer({
@@ -176,7 +182,14 @@ export const SETTINGS = {
   }),
   pollTimeoutMs: setting({
     env: 'POLL_TIMEOUT',
-    schema: milliseconds('the longest wait of a poll, milliseconds; an integer from 1', 30_000),
+    schema: Type.Optional(
+      Type.Integer({
+        description:
+          'the longest wait of a poll, milliseconds, and that of one without timeout; an integer from 0 (0: no poll waits). Unset: 30000, and 5000 without timeout',
+        minimum: 0,
+        maximum: 2 ** 31 - 1,
+      }),
+    ),
   }),
   maxWaitingPolls: setting({
     env: 'MAX_WAITING_POLLS',
@@ -253,6 +266,7 @@ export const SETTINGS = {
   }),
   metricsPort: setting({
     env: 'METRICS_PORT',
+    orLink: true,
     schema: Type.Optional(port('a port for /health and /metrics alone, which are then not on the main one')),
   }),
   metricsConsumers: setting({
@@ -269,6 +283,7 @@ export const SETTINGS = {
   }),
   statsdPort: setting({
     env: 'STATSD_PORT',
+    orLink: true,
     schema: Type.Optional(
       Type.Integer({
         description: 'the UDP port of StatsD; an integer from 1 to 65535',
@@ -322,10 +337,10 @@ export function readConfig(
 ): Config {
   const problems: string[] = [];
   const entries = Object.entries<Setting<TSchema>>(SETTINGS).map(
-    ([key, { env: variable, flag, secret, check, schema }]) => {
+    ([key, { env: variable, flag, secret, orLink, check, schema }]) => {
       const fromFlag = flag === undefined ? undefined : flags[flag];
       const text = fromFlag ?? env[variable];
-      if (text === undefined || text === '') return [key, schema.default];
+      if (text === undefined || text === '' || (orLink && isLink(text))) return [key, schema.default];
       const value = read(schema, text);
       if (value === undefined || !Value.Check(schema, value) || check?.(text) === false) {
         const came = secret ? `a text of ${text.length} characters` : JSON.stringify(text.slice(0, 100));
@@ -338,6 +353,20 @@ export function readConfig(
   );
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.fromEntries(entries) as Config;
+}
+
+/** One warning for each variable that Kubernetes, and not somebody who runs the server, has set. */
+export function linkVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const links = Object.values<Setting<TSchema>>(SETTINGS).filter(
+    ({ env: variable, orLink }) => orLink && isLink(env[variable] ?? ''),
+  );
+  return links.map(({ env: variable }) => {
+    return `${variable} is ignored: ${env[variable]} is what Kubernetes sets for a service of that name (enableServiceLinks: false stops that)`;
+  });
+}
+
+function isLink(text: string): boolean {
+  return /^(?:tcp|udp):\/\//.test(text);
 }
 
 /** The settings with the defaults of those that are missing or undefined. */

@@ -54,7 +54,7 @@ export async function openStore(
   if (kind === 'embedded') return openEmbedded(config, reason);
   if (kind === 'memory') return openMemory(config, reason);
   try {
-    return await openRedis(config, reason, onWarning);
+    return await openRedis(config, reason, onWarning, optional);
   } catch (error) {
     if (!(error instanceof EventsError)) throw error;
     if (!optional) {
@@ -104,6 +104,7 @@ async function openRedis(
   config: Config,
   reason: string,
   onWarning: (message: string) => void,
+  optional = false,
 ): Promise<OpenedStore> {
   const { createRedisStore } = await import('@ganomede/events-store-redis');
   const store = await createRedisStore({
@@ -111,6 +112,8 @@ async function openRedis(
     ...storeOptions(config),
     keyPrefix: config.redisKeyPrefix,
     minReplicas: config.redisMinReplicas,
+    // Nobody waits for one that nobody has asked for.
+    ...(!optional && { connectTimeoutMs: config.redisConnectTimeoutMs }),
     onWarning,
   });
   return {

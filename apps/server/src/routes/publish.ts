@@ -8,7 +8,7 @@ import {
   PublishReply,
 } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, preValidationHookHandler } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -24,7 +24,8 @@ const schema = {
   operationId: 'publish',
   summary: 'Publish an event, or several',
   description:
-    'Answers once the event is stored. With `events` all of them are stored, with consecutive ids, or none. ' +
+    'Answers once the event is stored: with its header, and with the rest of it unless `Prefer: return=minimal` is there. ' +
+    'With `events` all of them are stored, with consecutive ids, or none, and their headers are the answer. ' +
     'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing. ' +
     'With `expectedLastId` nothing is stored unless that is the newest id of the channel.',
   tags: ['events'],
@@ -41,19 +42,29 @@ const access: Access = {
   channelOf: ({ body }: FastifyRequest<{ Body: PublishBody | BatchPublishBody }>) => body.channel,
 };
 
+/** Of several events there is a list; whatever else is called so is a field that is ignored, as the original ignores it. */
+const ignoreOtherEvents: preValidationHookHandler = (request, _reply, done) => {
+  const { body } = request as { body: { events?: unknown } | null | undefined };
+  if (typeof body === 'object' && body !== null && !Array.isArray(body.events)) delete body.events;
+  done();
+};
+
 /** `POST /events` */
 export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
   fastify,
   { store, metrics, answers },
 ) => {
-  fastify.post('/events', { config: { access }, schema }, async (request, reply) => {
+  const options = { config: { access }, schema, preValidation: ignoreOtherEvents };
+  fastify.post('/events', options, async (request, reply) => {
     const isBatch = 'events' in request.body;
+    const rest =
+      isBatch || request.headers.prefer === 'return=minimal' ? {} : contentOf(request.body as PublishBody);
     const appending = append(request.body, request.headers['idempotency-key']);
     // The store has its JSON text: thousands of objects that need not be kept while it writes.
     (request as { body: unknown }).body = undefined;
     const headers = await appending;
     metrics.published.inc(headers.length);
-    return answers.sendJson(reply, JSON.stringify(isBatch ? headers : headers[0]));
+    return answers.sendJson(reply, JSON.stringify(isBatch ? headers : { ...headers[0], ...rest }));
   });
 
   function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
@@ -64,3 +75,13 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     });
   }
 };
+
+/** What a publisher says about its event. */
+function contentOf({
+  from,
+  type,
+  data,
+  metadata,
+}: PublishBody): Pick<PublishBody, 'from' | 'type' | 'data' | 'metadata'> {
+  return { from, type, ...(data !== undefined && { data }), ...(metadata !== undefined && { metadata }) };
+}

@@ -17,7 +17,10 @@ export interface ReadOptions {
   readonly store: PollContext['store'] & StreamContext['store'];
   readonly metrics: Pick<Metrics, 'delivered'>;
   readonly answers: DirectAnswers;
+  /** The longest wait of a poll. */
   readonly pollTimeoutMs: number;
+  /** That of one that does not say how long. */
+  readonly defaultWaitMs: number;
   readonly maxLimit: number;
   readonly untaken: Untaken;
   readonly sharedCursors: SharedCursors;
@@ -57,10 +60,10 @@ export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, opti
 function poll(
   query: ReadQuery,
   reply: FastifyReply,
-  context: PollContext & Pick<ReadOptions, 'pollTimeoutMs' | 'maxLimit' | 'sharedCursors'>,
+  context: PollContext & Pick<ReadOptions, 'pollTimeoutMs' | 'defaultWaitMs' | 'maxLimit' | 'sharedCursors'>,
 ): void {
-  const { pollTimeoutMs, maxLimit } = context;
-  const { clientId, channel, after, epoch, limit = DEFAULT_LIMIT, timeout = pollTimeoutMs } = query;
+  const { pollTimeoutMs, defaultWaitMs, maxLimit } = context;
+  const { clientId, channel, after, epoch, limit = DEFAULT_LIMIT, timeout = defaultWaitMs } = query;
   if (typeof channel !== 'string') {
     throw new EventsError(
       'InvalidContent',

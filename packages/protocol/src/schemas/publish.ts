@@ -26,7 +26,8 @@ export const PublishBody = Type.Object({
 });
 export type PublishBody = Static<typeof PublishBody>;
 
-export const PublishReply = EventHeader;
+/** The header, and what was sent of the event unless only the header was asked for. */
+export const PublishReply = Type.Composite([EventHeader, Type.Partial(EventInput)]);
 
 /** Body of `POST /events` with several events: all are stored, with consecutive ids, or none. Other fields are ignored. */
 export const BatchPublishBody = Type.Object({

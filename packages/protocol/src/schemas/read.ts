@@ -66,7 +66,11 @@ export const ReadQuery = Type.Object({
   epoch: Type.Optional(Epoch),
   start: Type.Optional(StartText),
   limit: Type.Optional(Limit),
-  timeout: Type.Optional(Timeout),
+  timeout: Type.Optional({
+    ...Timeout,
+    description:
+      'an integer from 0, the longest wait for a new event in milliseconds (0 does not wait; never more than POLL_TIMEOUT, 30 s if that is unset; default POLL_TIMEOUT, else 5 s)',
+  } as typeof Timeout),
 });
 export type ReadQuery = Static<typeof ReadQuery>;
 
