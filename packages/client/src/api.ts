@@ -216,7 +216,9 @@ export function streamPages(
 ): LineRequest {
   const body = JSON.stringify({
     clientId,
-    cursors: cursors.map((cursor) => cursor.toQuery()),
+    cursors: cursors.map(({ channel, after, limit, epoch, start }) =>
+      after === undefined ? { channel, limit, start } : { channel, after, limit, epoch },
+    ),
   });
   const lines: LineRequest = new LineRequest(server, `${server.prefix}/streams`, body, {
     line: (json) => {

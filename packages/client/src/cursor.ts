@@ -8,8 +8,12 @@ export interface CursorPosition {
   limit?: number | null | undefined;
   /** What the server called the epoch of that event, if it did; see `StoreRewound`. */
   epoch?: string | null | undefined;
+}
+
+/** As `CursorPosition`, of a reader. */
+interface ReaderPosition extends CursorPosition {
   /** Where to go on if there is no `after`, and the server has saved no cursor; see `ClientOptions.start`. */
-  start?: string | null | undefined;
+  start?: string | undefined;
 }
 
 /** A cursor as query parameters; what is not known is not there. */
@@ -18,7 +22,6 @@ export interface CursorQuery {
   after?: number;
   limit?: number;
   epoch?: string;
-  start?: string;
 }
 
 /** Where a consumer is in a channel. Immutable. */
@@ -30,12 +33,12 @@ export class Cursor {
   readonly start: string | undefined;
 
   /** @throws TypeError if `channel` is not a non-empty string. */
-  constructor(channel: string, { after, limit, epoch, start }: CursorPosition = {}) {
+  constructor(channel: string, { after, limit, epoch, start }: ReaderPosition = {}) {
     checkText('channel', channel);
     this.channel = channel;
     this.after = after ?? undefined;
     this.limit = limit ?? undefined;
     this.epoch = epoch ?? undefined;
-    this.start = start ?? undefined;
+    this.start = start;
   }
 }

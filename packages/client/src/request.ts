@@ -39,8 +39,8 @@ export async function request<Content>(
         [place, hasMoved] = [elsewhere, true];
         continue;
       }
-      if (statusCode === 200 && hasMoved) credentials.use(place);
-      if (statusCode === 200) credentials.seen(headers);
+      if (isSuccess(statusCode) && hasMoved) credentials.use(place);
+      if (isSuccess(statusCode)) credentials.seen(headers);
       const content = contentOf(outcome.reply, expected);
       if (content !== undefined) return content;
       throw orEarlier(refusalOf(server, message, outcome.reply, expected.what), maybeProcessed);
