@@ -12,11 +12,12 @@ async function untilTestEnds(starting: Promise<RedisServer>): Promise<RedisServe
 
 /** Appends the first event to each channel, and polls for the second. */
 async function waitForSecond(store: EventStore, ...channels: string[]) {
+  const waiting = store.waiting + channels.length;
   await Promise.all(channels.map((channel) => store.append(channel, [event(1)])));
   const polls = channels.map((channel) =>
     store.poll({ channel, after: 1, limit: 10 }, { timeoutMs: 60_000 }),
   );
-  await until('polls wait', () => store.waiting === channels.length);
+  await until('polls wait', () => store.waiting === waiting);
   return polls as [Promise<EventPage>, ...Promise<EventPage>[]];
 }
 
@@ -58,11 +59,13 @@ it('finds it if something else has taken the place of another channel', async ()
 
 it('looks at two thousand channels with two commands', async () => {
   const redis = await untilTestEnds(RedisServer.start());
-  const store = await openStore({ url: redis.url, checkNotificationsMs: 200 });
-  await waitForSecond(store, ...Array.from({ length: 2_000 }, (_, n) => `waited/${n}`));
+  const store = await openStore({ url: redis.url, checkNotificationsMs: 200, commandTimeoutMs: 60_000 });
+  const channels = Array.from({ length: 2_000 }, (_, n) => `waited/${n}`);
+  // Not all at once: each subscription has two seconds to be confirmed, however busy the machine is.
+  for (let n = 0; n < channels.length; n += 50) await waitForSecond(store, ...channels.slice(n, n + 50));
   const scripts = async () => (await redis.commandCounts()).get('evalsha') ?? 0;
   await redis.admin.config('RESETSTAT');
   const looks = async () => ((await redis.commandCounts()).get('hmget') ?? 0) / 2_000;
   await until('it has looked at all, twice', async () => (await looks()) >= 2);
   expect((await scripts()) / Math.ceil(await looks())).toBeLessThanOrEqual(2);
-});
+}, 60_000);

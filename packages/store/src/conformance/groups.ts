@@ -707,6 +707,28 @@ export function describeGroups(open: OpenStore): void {
         expect(idsOf(await waiting)).toEqual([2]);
       });
 
+      it('have the next of a value follow though more are out than the bound, after a redrive', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        await store.saveGroup(channel, 'g', { order: 'data.user', maxPending: 2 });
+        await store.append(channel, ['x', 'y', 'y', 'z', 'late'].map(of));
+        const [dead] = (await receive(store, channel, { limit: 1 })).events as [ReceivedEvent];
+        await store.settle(channel, 'g', [reject(dead)]);
+        // Of two, one is held back.
+        const y = only(await receive(peer, channel, { limit: 2 }));
+        const z = only(await receive(peer, channel));
+        expect([y.id, z.id]).toEqual([2, 4]);
+        await store.redrive(channel, 'g', { limit: 1 });
+        const x = only(await receive(store, channel));
+        expect(await groupOf(store, channel)).toMatchObject({ pending: 3, heldBack: 1, isFull: true });
+        // It takes the place of the one before: as many are out as were.
+        expect(idsOf(await receive(peer, channel, { settle: [acknowledge(y)] }))).toEqual([3]);
+        expect(await groupOf(store, channel)).toMatchObject({ pending: 3, heldBack: 0, isFull: true });
+        // What nobody has had yet comes only when there is room.
+        expect(idsOf(await receive(peer, channel, { settle: [acknowledge(z)] }))).toEqual([]);
+        expect(idsOf(await receive(peer, channel, { settle: [acknowledge(x)] }))).toEqual([5]);
+      });
+
       it('are not blocked by a poison event longer than it lives', async () => {
         const { store } = await open();
         const channel = newChannel();

@@ -49,7 +49,8 @@ export interface GroupStorage {
   /**
    * Dead letters of the group, those of `ids` or the oldest, become due again, as if they had not been delivered yet; at most
    * `limit`. They go before what is held back by their value, which they wait for if it is busy; `maxPending` does not bound
-   * them. Resolves with their ids, ascending; undefined if there is no such group. Those that wait are told.
+   * them, nor what was held back by the value of an event that is out: it takes its place. Resolves with their ids, ascending;
+   * undefined if there is no such group. Those that wait are told.
    */
   redrive(
     scope: GroupScope,
