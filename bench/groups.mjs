@@ -71,12 +71,7 @@ async function rates(contenders, { quick, rounds, warmUpS, seconds }) {
       if (reason !== undefined) return row(what, reason);
       const figures = `${whole(figure('perSecond'))}/s, ${figure('clientUs').toFixed(1)} µs of the clients, ${figure('serverUs').toFixed(1)} of the server`;
       if (i === 1) {
-        const list = /** @type {Rate[][]} */ (results.get(name));
-        const gain = medianOf(
-          new Map([[name, list]]),
-          name,
-          ([one, two]) => (two?.perSecond ?? 0) / (one?.perSecond ?? 1),
-        );
+        const gain = medianOf(results, name, ([one, two]) => (two?.perSecond ?? 0) / (one?.perSecond ?? 1));
         return row(what, figures, [against(gain, '1 process', peer === 'ours' ? { atLeast: 1 } : {})]);
       }
       if (peer !== 'ours') return row(what, figures);
