@@ -24,6 +24,7 @@ const SCENARIOS = [
   'growth',
   'workers',
   'peers',
+  'groups',
 ];
 
 const FULL = { quick: false, rounds: 3, warmUpS: 1, seconds: 3 };

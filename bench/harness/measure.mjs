@@ -30,7 +30,7 @@ const PROCESS = new URL('../load/process.mjs', import.meta.url);
  * @property {(settings: Settings) => Promise<Row[]>} run
  */
 
-/** A task in a load process: `done` is its result; `told` what it says before. */
+/** A task in a load process: `done` is its result; `told` what it says before; `go` tells it to go on, where it waits for that. */
 export function startLoad(/** @type {string} */ task, /** @type {object} */ options) {
   const child = Process.node(PROCESS, [], { ipc: true });
   /** @type {(figures: any) => void} */
@@ -51,7 +51,7 @@ export function startLoad(/** @type {string} */ task, /** @type {object} */ opti
   child.child.send({ task, options });
   const before = Promise.race([told, done]);
   before.catch(() => {});
-  return { done, told: before, stop: () => child.end() };
+  return { done, told: before, go: () => child.child.send({ go: true }), stop: () => child.end() };
 }
 
 /** @param {string} task @param {object} options @returns {Promise<any>} */

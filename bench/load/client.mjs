@@ -10,10 +10,11 @@ const names = (channels) => Array.from({ length: channels }, (_, index) => `late
 /**
  * Listens to every channel, and answers with the time that each event took.
  *
- * @param {{ peer: import('./peers/index.mjs').PeerName, port: number, channels: number, warmUp: number, count: number, withinS: number }} options
+ * @param {{ peer: import('./peers/index.mjs').PeerName, port: number, channels: number, concurrency?: number, warmUp: number, count: number, withinS: number }} options
+ *   concurrency: works on the one channel instead
  * @param {(figures: object) => void} tell  when it listens
  */
-export async function consume({ peer: name, port, channels, warmUp, count, withinS }, tell) {
+export async function consume({ peer: name, port, channels, concurrency, warmUp, count, withinS }, tell) {
   const peer = await connectTo(name, port);
   const times = new Float64Array(count);
   let received = 0;
@@ -33,7 +34,8 @@ export async function consume({ peer: name, port, channels, warmUp, count, withi
     if (received >= warmUp) times[received - warmUp] = nowMs() - Number(data.sentAt);
     if (++received === warmUp + count) done(undefined);
   };
-  await peer.listen(names(channels), receive, failed);
+  if (concurrency === undefined) await peer.listen(names(channels), receive, failed);
+  else await peer.work?.(String(names(channels)[0]), concurrency, receive, failed);
   tell({ listening: channels });
   await all;
   await peer.close();

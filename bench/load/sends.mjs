@@ -71,6 +71,29 @@ export async function replayThrough({ peer: name, port, pids, channel, count }) 
   return figures;
 }
 
+/**
+ * Works on a channel that was filled before, with a handler that does nothing.
+ *
+ * @param {Through & { channel: string, concurrency: number, warmUpS: number, seconds: number }} options
+ * @param {(figures: object) => void} tell  when it is connected
+ * @param {Promise<void>} go  that it may begin, as all who share the work are connected
+ */
+export async function work({ peer: name, port, pids, channel, concurrency, warmUpS, seconds }, tell, go) {
+  const peer = await connectTo(name, port);
+  let received = 0;
+  tell({ connected: channel });
+  await go;
+  const failure = new Promise((_, reject) => {
+    peer.work?.(channel, concurrency, () => received++, reject).catch(reject);
+    setTimeout(() => reject(new Error(`Too few events were left, after ${received}`)), 120_000).unref();
+  });
+  failure.catch(() => {});
+  const figures = await measured({ count: () => received, pids, warmUpS, seconds, failure });
+  const result = { ...figures, received };
+  await peer.close();
+  return result;
+}
+
 /** @param {number} atATime @param {() => Promise<unknown>} send */
 function keepSending(atATime, send) {
   let stopped = false;

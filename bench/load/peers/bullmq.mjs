@@ -17,21 +17,25 @@ export async function connect(port) {
     queues.set(channel, queue);
     return queue;
   };
+  /** @param {string} channel @param {number} concurrency @param {(event: any) => void} receive @param {(error: unknown) => void} failed */
+  const work = async (channel, concurrency, receive, failed) => {
+    const worker = new Worker(channel, async ({ data }) => receive(data), {
+      connection,
+      concurrency,
+      removeOnComplete: { count: 0 },
+    });
+    worker.on('error', failed);
+    workers.push(worker);
+    await worker.waitUntilReady();
+  };
   return {
     send: (channel, event) => queueOf(channel).add(event.type, event),
     sendBatch: (channel, events) =>
       queueOf(channel).addBulk(events.map((event) => ({ name: event.type, data: event }))),
     listen: async (channels, receive, failed) => {
-      for (const channel of channels) {
-        const worker = new Worker(channel, async ({ data }) => receive(data), {
-          connection,
-          removeOnComplete: { count: 0 },
-        });
-        worker.on('error', failed);
-        workers.push(worker);
-      }
-      await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+      await Promise.all(channels.map((channel) => work(channel, 1, receive, failed)));
     },
+    work,
     close: async () => {
       await Promise.all([...workers, ...queues.values()].map((each) => each.close()));
       connection.disconnect();

@@ -8,6 +8,8 @@
  * @property {(channel: string, events: Event[]) => Promise<unknown>} sendBatch  as its client does that best
  * @property {(channels: string[], receive: (event: Event) => void, failed: (error: unknown) => void) => Promise<void>} listen
  *   under one name that is remembered, from the first event on, each acknowledged; resolves once it listens
+ * @property {(channel: string, concurrency: number, receive: (event: Event) => void, failed: (error: unknown) => void) => Promise<void>} [work]
+ *   shares the work of the channel with all processes that do so, from its first event on, each acknowledged; resolves once it works
  * @property {() => Promise<void>} close
  *
  * @typedef {(port: number) => Promise<Peer>} Connect

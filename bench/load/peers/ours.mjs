@@ -17,6 +17,14 @@ export async function connect(port) {
       // That all polls wait cannot be seen from here; what is sent before is received too.
       await sleep(500);
     },
+    work: async (channel, concurrency, receive, failed) => {
+      const worker = client.work(channel, { group: 'bench', concurrency }, (event) =>
+        receive(/** @type {any} */ (event)),
+      );
+      worker.on('error', failed).on('failed', (_, error) => failed(error));
+      // As above.
+      await sleep(500);
+    },
     close: () => client.close(),
   };
 }
