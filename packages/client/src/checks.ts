@@ -45,7 +45,9 @@ export function checkExpectedLastId(id: number | undefined): number | undefined 
 export function checkStart(start: unknown): string | undefined {
   if (start === undefined) return undefined;
   const text = start instanceof Date ? textOfDate(start) : String(start);
-  if (typeof start === 'boolean' || parseStart(text) === undefined) throw wrong('start', startExpected(text), start);
+  if (typeof start === 'boolean' || parseStart(text) === undefined) {
+    throw wrong('start', startExpected(text), start);
+  }
   return text;
 }
 

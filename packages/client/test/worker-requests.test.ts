@@ -246,7 +246,9 @@ it('redrives what is named, or so many, and nothing that is not clear', async ()
   }
   expect(await client.redrive('a', 'g', { ids: [] })).toEqual([]);
   expect(await client.redrive('a', 'g', { limit: 1 })).toEqual([3]);
-  expect(server.requests.map(({ body }) => JSON.parse(body))).toEqual([{ channel: 'a', group: 'g', limit: 1 }]);
+  expect(server.requests.map(({ body }) => JSON.parse(body))).toEqual([
+    { channel: 'a', group: 'g', limit: 1 },
+  ]);
 });
 
 it('tells a handler that its lease was lost, and does not settle what is no longer its own', async () => {
