@@ -57,9 +57,9 @@ function giveUp(message) {
   stop(1);
 }
 
-/** @param {string} name @param {string} file @param {string[]} args */
-function run(name, file, ...args) {
-  const child = spawn(process.execPath, [here(file), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** @param {string} name @param {string} file */
+function run(name, file) {
+  const child = spawn(process.execPath, [here(file)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.set(name, child);
   console.log(`${name}: started as process ${child.pid}`);
   for (const output of [child.stdout, child.stderr]) {
@@ -73,7 +73,7 @@ function run(name, file, ...args) {
       return;
     }
     console.log(`${name}: ended (${signal ?? code}), started again`);
-    setTimeout(() => !isStopping && run(name, file, ...args), AGAIN_MS);
+    setTimeout(() => !isStopping && run(name, file), AGAIN_MS);
   });
 }
 
@@ -104,7 +104,7 @@ async function serverIsReady() {
 run('server', '../../apps/server/dist/bin.js');
 if (await serverIsReady()) {
   isServing = true;
-  for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs', name);
+  for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs');
   run('billing', 'billing.mjs');
   run('analytics', 'analytics.mjs');
   run('orders', 'orders.mjs');
