@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client } from '@ganomede/events-client';
 import { freePort, Process, TemporaryFolder, until } from '@ganomede/events-testing';
@@ -63,4 +66,34 @@ it('each order has one mail and one bill, whoever is killed; what cannot be bill
     expect(new Set(all).size, `${channel}, each once`).toBe(all.length);
   }
   expect(await shop.stop('SIGTERM')).toBe(0);
+});
+
+it.each<[string, RequestListener]>([
+  ['answers nothing', () => {}],
+  ['has another secret', (_request, response) => response.writeHead(401).end()],
+])('where the port is taken by one that %s the shop says so, and ends', async (_name, listener) => {
+  const other = createServer(listener).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const env = { API_SECRET: SECRET, PORT: String((other.address() as AddressInfo).port) };
+  try {
+    await using shop = Process.node(join(root, 'examples/shop/start.mjs'), [], { env });
+    expect(await shop.exited()).toBe(1);
+    expect(shop.stderr).toMatch(/^The server has ended before it was ready|is not our server \(401\)/m);
+    expect(shop.stdout).not.toMatch(/^orders: started/m);
+  } finally {
+    other.closeAllConnections();
+    other.close();
+  }
+});
+
+it('the shop ends with all that it has started once nobody reads what it prints', async () => {
+  using folder = new TemporaryFolder();
+  const env = { API_SECRET: SECRET, PORT: String(await freePort()), DATA_DIR: folder.path };
+  await using shop = Process.node(join(root, 'examples/shop/start.mjs'), [], { env });
+  await shop.until(() => shop.lines.some((line) => line.startsWith('orders: order')));
+  const started = shop.lines.flatMap((line) => /: started as process (\d+)$/.exec(line)?.[1] ?? []);
+  expect(started).toHaveLength(6);
+  shop.child.stdout?.destroy();
+  expect(await shop.exited()).toBe(1);
+  for (const pid of started) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
 });

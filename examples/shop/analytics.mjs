@@ -1,8 +1,9 @@
 // Adds up the orders of the last hour, and of those that come. It keeps nothing: each start begins an hour back, under a name
 // that has no saved cursor.
+import { randomUUID } from 'node:crypto';
 import { Client } from '@ganomede/events-client';
 
-const events = Client.fromEnv(`analytics-${process.pid}`);
+const events = Client.fromEnv(`analytics-${randomUUID()}`);
 events.on('error', (error) => console.error(error.message));
 const over = new AbortController();
 process.once('SIGTERM', () => over.abort());

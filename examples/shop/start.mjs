@@ -24,10 +24,42 @@ const env = {
 /** @type {Map<string, import('node:child_process').ChildProcess>} */
 const running = new Map();
 let isStopping = false;
+/** The server was ready once: from then on it is started again. */
+let isServing = false;
 
-/** @param {string} name @param {string} file @param {string[]} args */
-function run(name, file, ...args) {
-  const child = spawn(process.execPath, [here(file), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.on(signal, () => stop(0));
+// Whoever reads the output is gone: what is written then fails.
+process.stdout.on('error', () => stop(1));
+// Whatever ends this process ends those it has started.
+process.on('exit', () => {
+  for (const child of running.values()) child.kill('SIGKILL');
+  if (dataDir !== process.env.DATA_DIR) rmSync(dataDir, { recursive: true, force: true, maxRetries: 3 });
+});
+
+/** Ends the services, then the server, then this process. @param {number} exitCode */
+function stop(exitCode) {
+  if (isStopping) return;
+  isStopping = true;
+  process.exitCode = exitCode;
+  for (const [name, child] of running) if (name !== 'server') child.kill('SIGTERM');
+  // The services say last what they have done.
+  const last = setInterval(() => {
+    const server = running.get('server');
+    if (running.size > (server ? 1 : 0)) return;
+    clearInterval(last);
+    server?.kill('SIGTERM');
+  }, 20);
+}
+
+/** @param {string} message */
+function giveUp(message) {
+  console.error(message);
+  stop(1);
+}
+
+/** @param {string} name @param {string} file */
+function run(name, file) {
+  const child = spawn(process.execPath, [here(file)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.set(name, child);
   console.log(`${name}: started as process ${child.pid}`);
   for (const output of [child.stdout, child.stderr]) {
@@ -35,41 +67,46 @@ function run(name, file, ...args) {
   }
   child.once('close', (code, signal) => {
     running.delete(name);
-    if (isStopping) {
-      if (running.size === 0 && dataDir !== process.env.DATA_DIR) rmSync(dataDir, { recursive: true });
+    if (isStopping) return;
+    if (!isServing) {
+      giveUp(`The server has ended before it was ready. Is port ${PORT} taken? PORT=9000 takes another.`);
       return;
     }
     console.log(`${name}: ended (${signal ?? code}), started again`);
-    setTimeout(() => !isStopping && run(name, file, ...args), AGAIN_MS);
+    setTimeout(() => !isStopping && run(name, file), AGAIN_MS);
   });
 }
 
-async function isReady() {
-  return fetch(`${env.EVENTS_URL}/health/ready`).then(
-    ({ ok }) => ok,
-    () => false,
+/** What a request with our secret is answered; undefined: nothing yet. */
+async function statusOfServer() {
+  const headers = { Authorization: `Bearer ${API_SECRET}` };
+  const signal = AbortSignal.timeout(1_000);
+  return fetch(`${env.EVENTS_URL}/events/v1/channels?limit=1`, { headers, signal }).then(
+    ({ status }) => status,
+    () => undefined,
   );
 }
 
-run('server', '../../apps/server/dist/bin.js');
-while (!(await isReady())) await sleep(50);
-for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs', name);
-run('billing', 'billing.mjs');
-run('analytics', 'analytics.mjs');
-run('orders', 'orders.mjs');
-console.log(`API_SECRET=${API_SECRET} EVENTS_URL=${env.EVENTS_URL}`);
+/** Whether the server is there, and ours. */
+async function serverIsReady() {
+  while (!isStopping) {
+    const status = await statusOfServer();
+    if (status === 200) return !isStopping;
+    // While its store opens it says 503.
+    if (status !== undefined && status !== 503) {
+      giveUp(`What answers on port ${PORT} is not our server (${status}). PORT=9000 takes another port.`);
+    }
+    await sleep(50);
+  }
+  return false;
+}
 
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-  process.on(signal, () => {
-    if (isStopping) return;
-    isStopping = true;
-    for (const [name, child] of running) if (name !== 'server') child.kill('SIGTERM');
-    // The services say last what they have done.
-    const last = setInterval(() => {
-      const server = running.get('server');
-      if (running.size > (server ? 1 : 0)) return;
-      clearInterval(last);
-      server?.kill('SIGTERM');
-    }, 20);
-  });
+run('server', '../../apps/server/dist/bin.js');
+if (await serverIsReady()) {
+  isServing = true;
+  for (const name of ['mailer-1', 'mailer-2']) run(name, 'mailer.mjs');
+  run('billing', 'billing.mjs');
+  run('analytics', 'analytics.mjs');
+  run('orders', 'orders.mjs');
+  console.log(`API_SECRET=${API_SECRET} EVENTS_URL=${env.EVENTS_URL}`);
 }

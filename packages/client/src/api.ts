@@ -402,7 +402,7 @@ export interface GroupsOptions extends CallOptions {
   readonly channel: string;
 }
 
-/** `GET /groups`: the groups of a channel and of its types, each with its settings and how it is. */
+/** `GET /groups`: the groups of a channel and of its types, each with its settings and its state. */
 export async function groups(server: Server, { channel, signal }: GroupsOptions): Promise<GroupState[]> {
   checkText('channel', channel);
   return get(server, '/groups', replies.GROUP_STATES, { query: queryOf({ channel }), signal });

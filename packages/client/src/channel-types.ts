@@ -49,9 +49,14 @@ export type Outgoing<E> = E extends unknown
   ? Omit<E, keyof EventHeader> & Pick<AnyEvent, 'from' | 'type' | 'metadata'>
   : never;
 
+/** What an event has that was forgotten: no `data`, whatever the channel declares, and no `metadata`. */
+export interface Redactable {
+  redacted?: true;
+}
+
 /** An event as handlers get it: what the channel declares, and what every event has. */
 export type Incoming<E> = E extends unknown
-  ? EventHeader & Pick<AnyEvent, 'from' | 'type' | 'metadata'> & E & UnlessTyped<E>
+  ? EventHeader & Redactable & Pick<AnyEvent, 'from' | 'type' | 'metadata'> & E & UnlessTyped<E>
   : never;
 
 // `data?: any` may be read without asking whether it is there.

@@ -1,5 +1,5 @@
 import { validateHeaderValue } from 'node:http';
-import { IDEMPOTENCY_KEY_HEADER, parseStart, START_RULE } from '@ganomede/events-protocol';
+import { FIRST_TIME_MS, IDEMPOTENCY_KEY_HEADER, parseStart, startExpected } from '@ganomede/events-protocol';
 
 /** The error about an argument or an option that is not what it should be. */
 export function wrong(name: string, expected: string, got: unknown): TypeError {
@@ -44,9 +44,16 @@ export function checkExpectedLastId(id: number | undefined): number | undefined 
 /** What goes over the wire for a start. @throws TypeError if it is none */
 export function checkStart(start: unknown): string | undefined {
   if (start === undefined) return undefined;
-  const text = String(start instanceof Date ? start.getTime() : start);
-  if (typeof start === 'boolean' || parseStart(text) === undefined) throw wrong('start', START_RULE, start);
+  const text = start instanceof Date ? textOfDate(start) : String(start);
+  if (typeof start === 'boolean' || parseStart(text) === undefined) {
+    throw wrong('start', startExpected(text), start);
+  }
   return text;
+}
+
+/** Digits of long ago would be taken for seconds. */
+function textOfDate(date: Date): string {
+  return date.getTime() < FIRST_TIME_MS ? date.toISOString() : String(date.getTime());
 }
 
 /** @throws TypeError if it cannot be a header */

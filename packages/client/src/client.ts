@@ -17,7 +17,7 @@ import {
   type UntypedListener,
   type UntypedName,
 } from './channel-types.js';
-import { checkText } from './checks.js';
+import { checkLimit, checkText, wrong } from './checks.js';
 import { emitSafely } from './emit-safely.js';
 import { type EnvironmentOptions, withEnvironment } from './environment-options.js';
 import { RequestError } from './errors.js';
@@ -119,8 +119,8 @@ export class Client<
    * one. Events of one client on one channel are stored in the order of their calls; if one of them fails in the end, those
    * behind it are stored all the same, and if it may be stored (`maybeProcessed`), that may be after them.
    *
-   * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. A
-   * promise that nobody looks at is never an unhandled rejection.
+   * Fails with a `TypeError` for arguments that cannot be sent, else with a `RequestError`; always asynchronously. An
+   * unawaited promise is never an unhandled rejection.
    */
   // First, so that the parameters of a callback get their types.
   send<Name extends ChannelOf<Channels>>(
@@ -243,22 +243,25 @@ export class Client<
     return worker;
   }
 
-  /** The groups of a channel and of its types, and how they are. Fails and is repeated as `send` is. */
+  /** The groups of a channel and of its types, and the state of each. Fails and is repeated as `send` is. */
   groups(channel: ChannelOf<Channels>): Promise<GroupState[]> {
     return this.#request(channel, () => groups(this.#options, { channel, signal: this.#abort.signal }));
   }
 
   /**
    * Dead letters of a group are handed out again, as if they had not been delivered yet: those of the events `ids`, or the oldest, at most
-   * `limit` (default: as many as there are ids, else 100). Resolves with the ids of the events. One attempt.
+   * `limit`; one of the two has to be given. Resolves with the ids of the events; no ids are no request. One attempt.
    */
   redrive(
     channel: ChannelOf<Channels>,
     group: string,
-    { ids, limit }: { ids?: readonly number[] | undefined; limit?: number | undefined } = {},
+    options: { ids?: readonly number[] | undefined; limit?: number | undefined },
   ): Promise<number[]> {
     const { signal } = this.#abort;
-    return this.#request(channel, () => redrive(this.#options, { channel, group, ids, limit, signal }));
+    return this.#request(channel, async () => {
+      const { ids, limit } = redriven(options);
+      return ids?.length === 0 ? [] : redrive(this.#options, { channel, group, ids, limit, signal });
+    });
   }
 
   /**
@@ -420,6 +423,16 @@ export class Client<
     });
     await idle;
   }
+}
+
+/** What a redrive is asked for. A misspelt option would hand out others than were meant. @throws TypeError if it is not clear */
+function redriven({ ids, limit, ...others }: Parameters<Client['redrive']>[2] = {}) {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw wrong('option', 'ids or limit', unknown);
+  if (ids === undefined && limit === undefined) throw wrong('options', 'ids or limit', undefined);
+  if (ids !== undefined && !Array.isArray(ids)) throw wrong('ids', 'an array of ids', ids);
+  if (limit !== undefined) checkLimit(limit, limit);
+  return { ids, limit };
 }
 
 function isChannel(name: string | symbol): name is string {

@@ -9,7 +9,7 @@ export interface GroupSettings {
    * `[1000, 5000, 30000, 300000]`.
    */
   backoffMs?: readonly number[] | undefined;
-  /** The most events that are out at a time, for all workers together. Default 1000. */
+  /** The most events that are handed out and not settled at a time, for all workers together. Default 1000. */
   maxPending?: number | undefined;
   /**
    * Path of a field, such as `data.userId`: of events with the same value there, one is out at a time, in the order of their
@@ -20,7 +20,7 @@ export interface GroupSettings {
   deadLetters?: string | undefined;
 }
 
-/** A group on a channel name, and how it is. */
+/** A group on a channel name, and its state. */
 export interface GroupState {
   /** The channel name, `channel:type` included. */
   channel: string;
@@ -31,7 +31,7 @@ export interface GroupState {
   after: number;
   /** Events that were not handed out yet. */
   lag: number;
-  /** Events that are out: leased, or waiting for their next delivery. */
+  /** Events that are handed out and not settled: leased, or waiting for their next delivery. */
   pending: number;
   /** Events that wait behind another of their value. */
   heldBack: number;

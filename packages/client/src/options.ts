@@ -43,7 +43,7 @@ export interface ClientOptions {
   /**
    * Where this client begins in a channel if the server has saved no cursor for its client id: `'first'`, with the first event;
    * `'new'`, behind the newest one that there is when the first request arrives; a time (a `Date`, milliseconds since the Unix
-   * epoch, or ISO 8601), with the first event of that time or a later one. The server saves the place at once. One that does
+   * epoch, or ISO 8601), with the first event at or after that time. The server saves the place at once. One that does
    * not know this begins with the first event. Default `'first'`.
    */
   start?: 'first' | 'new' | number | string | Date | undefined;

@@ -34,7 +34,14 @@ function fieldsOf(event: unknown, where: string): Fields {
     throw new TypeError(`Invalid data${where}: expected an object or an array, got ${got}`);
   }
   if (metadata === undefined) return { from, type, data };
-  const problem = metadataProblem(metadata);
+  const given = withoutUndefined(metadata);
+  const problem = metadataProblem(given);
   if (problem !== undefined) throw new TypeError(`Invalid metadata${where}: ${problem}`);
-  return { from, type, data, metadata: { ...(metadata as object) } };
+  return { from, type, data, metadata: { ...(given as object) } };
+}
+
+/** `{ traceparent: current?.traceparent }` has no entry where there is none, as in JSON. */
+function withoutUndefined(metadata: unknown): unknown {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([, text]) => text !== undefined));
 }

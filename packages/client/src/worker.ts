@@ -20,7 +20,7 @@ export interface WorkOptions extends GroupSettings {
   concurrency?: number | undefined;
   /**
    * Where the group begins if there is none yet: `'first'`, with the first event; `'new'`, behind the newest one; a time (a `Date`,
-   * milliseconds since the Unix epoch, or ISO 8601), with the first event of that time or a later one. Default `'first'`.
+   * milliseconds since the Unix epoch, or ISO 8601), with the first event at or after that time. Default `'first'`.
    */
   start?: 'first' | 'new' | number | string | Date | undefined;
 }

@@ -23,6 +23,7 @@ test.each([
   ['first', 'first'],
   [1429084002258, '1429084002258'],
   [new Date(1429084002258), '1429084002258'],
+  [new Date(0), '1970-01-01T00:00:00.000Z'],
   ['2015-04-15T07:46:42Z', '2015-04-15T07:46:42Z'],
 ] as const)('of a stream goes before that of its client: %s', async (start, sent) => {
   const server = (await startServer()).script(events(1));
@@ -80,6 +81,12 @@ test.each(['', 'soon', -1, 1.5, new Date(Number.NaN), '2026-02-30', true, {}, []
     );
   },
 );
+
+test.each([1_429_084_002, '1429084002', 0])('that looks like seconds is refused: %o', (start) => {
+  expect(() => new Client('c', { secret: 's', start })).toThrow(
+    `Invalid start: expected milliseconds since the Unix epoch, from 1000000000000 on (this looks like seconds), got ${JSON.stringify(start)}`,
+  );
+});
 
 test('a new consumer of a real server gets what comes after it has begun, and goes on there', async () => {
   const url = await startRealServer('s');

@@ -48,6 +48,21 @@ test('events of every channel may have metadata', () => {
   );
 });
 
+test('events of every channel may be redacted, and nobody sends one that is', () => {
+  unsent(
+    () =>
+      typed.on('users/v1', ({ redacted }) => {
+        expectTypeOf(redacted).toEqualTypeOf<true | undefined>();
+      }),
+    () =>
+      untyped.on('a', ({ redacted }) => {
+        expectTypeOf(redacted).toEqualTypeOf<true | undefined>();
+      }),
+    // @ts-expect-error
+    () => untyped.send('a', { from: 'x', type: 'add', redacted: true }),
+  );
+});
+
 test('typed channels type what is sent', () => {
   unsent(
     () => typed.send('users/v1', { from: 'x', type: 'add', data: { username: 'alice' } }),

@@ -231,6 +231,26 @@ it('extends leases while handlers run, together', async () => {
   expect(failures).toEqual([]);
 });
 
+it('redrives what is named, or so many, and nothing that is not clear', async () => {
+  const server = (await startServer()).script(json({ ids: [3] }));
+  const client = clientOf(server);
+  const refused: [unknown, string][] = [
+    [{ id: [1] }, 'Invalid option: expected ids or limit, got "id"'],
+    [{}, 'Invalid options: expected ids or limit, got undefined'],
+    [undefined, 'Invalid options: expected ids or limit, got undefined'],
+    [{ ids: 1 }, 'Invalid ids: expected an array of ids, got 1'],
+    [{ limit: 0 }, 'Invalid limit: expected an integer from 1 to '],
+  ];
+  for (const [options, message] of refused) {
+    await expect(client.redrive('a', 'g', options as object)).rejects.toThrow(message);
+  }
+  expect(await client.redrive('a', 'g', { ids: [] })).toEqual([]);
+  expect(await client.redrive('a', 'g', { limit: 1 })).toEqual([3]);
+  expect(server.requests.map(({ body }) => JSON.parse(body))).toEqual([
+    { channel: 'a', group: 'g', limit: 1 },
+  ]);
+});
+
 it('tells a handler that its lease was lost, and does not settle what is no longer its own', async () => {
   const server = await startServer();
   server.script(

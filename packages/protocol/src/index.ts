@@ -43,4 +43,4 @@ export {
   REWOUND_EVENT,
   REWOUND_HEADER,
 } from './paths-and-headers.js';
-export { parseStart, parseTime, START_RULE, type Start, TIME_RULE } from './start.js';
+export { parseStart, parseTime, START_RULE, type Start, startExpected, TIME_RULE } from './start.js';

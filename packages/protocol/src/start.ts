@@ -1,3 +1,5 @@
+import { FIRST_TIME_MS } from './limits.js';
+
 /**
  * Where a consumer begins that has no saved cursor: with the first event, behind the newest one that there is now, or with the
  * first one that has this timestamp (milliseconds since the Unix epoch) or a later one.
@@ -13,7 +15,20 @@ export const START_RULE = `first, new, ${TIME_RULE}`;
 
 /** A start as it goes over the wire; undefined if it is none. */
 export function parseStart(start: string): Start | undefined {
-  return start === 'first' || start === 'new' ? start : parseTime(start);
+  if (start === 'first' || start === 'new') return start;
+  return looksLikeSeconds(start) ? undefined : parseTime(start);
+}
+
+/** What is wrong with a start that `parseStart` does not read: what was expected. */
+export function startExpected(start: string): string {
+  return looksLikeSeconds(start)
+    ? `milliseconds since the Unix epoch, from ${FIRST_TIME_MS} on (this looks like seconds)`
+    : START_RULE;
+}
+
+/** Before any event that there can be: who means that says `first`. */
+function looksLikeSeconds(start: string): boolean {
+  return MILLISECONDS.test(start) && Number(start) < FIRST_TIME_MS;
 }
 
 const MILLISECONDS = /^(?:0|[1-9]\d{0,15})$/;

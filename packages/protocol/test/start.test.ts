@@ -1,10 +1,10 @@
-import { parseStart, parseTime } from '@ganomede/events-protocol';
+import { parseStart, parseTime, startExpected } from '@ganomede/events-protocol';
 import { expect, it } from 'vitest';
 
 it.each([
   ['first', 'first'],
   ['new', 'new'],
-  ['0', 0],
+  ['1000000000000', 1000000000000],
   ['1429084002258', 1429084002258],
   ['2015-04-15', Date.UTC(2015, 3, 15)],
   ['2015-04-15T07:46Z', Date.UTC(2015, 3, 15, 7, 46)],
@@ -23,6 +23,9 @@ it.each([
   '-1',
   '+1',
   '01',
+  '0',
+  '1429084002',
+  '999999999999',
   '1.5',
   '1e3',
   ' 1',
@@ -38,6 +41,11 @@ it.each([
   'Wed Apr 15 2015',
 ])('what is no start is not read: %j', (text) => {
   expect(parseStart(text)).toBeUndefined();
+});
+
+it('what looks like seconds is told apart', () => {
+  expect(startExpected('1429084002')).toMatch(/^milliseconds .*this looks like seconds/);
+  expect(startExpected('soon')).toMatch(/^first, new, milliseconds/);
 });
 
 it('a time is no word', () => {

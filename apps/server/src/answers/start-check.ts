@@ -1,4 +1,4 @@
-import { EventsError, parseStart, START_RULE, type Start } from '@ganomede/events-protocol';
+import { EventsError, parseStart, type Start, startExpected } from '@ganomede/events-protocol';
 
 /**
  * Where a consumer without a saved cursor begins.
@@ -17,7 +17,7 @@ export function startOf({
   if (start === undefined) {
     throw new EventsError(
       'InvalidContent',
-      `Invalid start: expected ${START_RULE}, got ${JSON.stringify(text.slice(0, 60))}`,
+      `Invalid start: expected ${startExpected(text)}, got ${JSON.stringify(text.slice(0, 60))}`,
     );
   }
   if (after === undefined) return start;
