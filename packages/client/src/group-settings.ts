@@ -41,7 +41,7 @@ export interface GroupState {
   deadLetters: number;
   /** Events that were dropped or redacted before they were delivered, as far as is known. */
   missed: number;
-  /** Whether `maxPending` keeps events from being handed out. */
+  /** Whether `maxPending`, or 10,000 held back events, keep others from being handed out. */
   isFull: boolean;
   /** How long ago the oldest event that is out was first handed out, milliseconds; absent if none is. */
   oldestPendingMs?: number;

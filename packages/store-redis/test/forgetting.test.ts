@@ -81,3 +81,26 @@ it('finds out about a redaction whose notification never came', async () => {
   // Nobody waits meanwhile.
   await expect.poll(isInMemory).toBe(false);
 });
+
+it('forgets in a Redis that has no memory left', async () => {
+  const redis = await startRedis();
+  const store = await openStore({ url: redis.url });
+  const channels = ['redacted', 'trimmed', 'deleted'];
+  for (const channel of channels) {
+    await store.createIndex({ id: channel, channel, field: 'data.name' });
+    await store.append(channel, [about(SECRET), about('bob'), about(SECRET)]);
+    await store.readIndex({ id: channel, value: SECRET, limit: 9 });
+  }
+  await redis.admin.config('SET', 'maxmemory', '1');
+  await expect(store.append('redacted', [about('carol')])).rejects.toMatchObject({
+    code: 'ServiceUnavailable',
+  });
+  expect(await store.redact('redacted', [1, 3])).toEqual([
+    { id: 1, isRedacted: true },
+    { id: 3, isRedacted: true },
+  ]);
+  expect(await store.trim('trimmed', { id: 3 })).toEqual({ firstId: 3, lastId: 3 });
+  await store.deleteChannel('deleted');
+  const left = await everything(redis);
+  expect(left.filter((text) => text.includes('alice') && !text.includes('{trimmed}'))).toEqual([]);
+});

@@ -39,4 +39,4 @@ export function errorBody(error: EventsError): ErrorBody {
 }
 
 const STORE_FAILED =
-  'The event store is away or cannot write. What was sent may have been stored: send it again with the same Idempotency-Key';
+  'The event store is away or cannot write. What was sent may have been stored: send it again, a publish with the same Idempotency-Key';

@@ -217,7 +217,9 @@ export const GroupState = Type.Object({
   redelivered: count('deliveries that were not the first of their event'),
   deadLetters: count('dead letters that were not handed out again'),
   missed: count('events that were dropped or redacted before they were delivered, as far as is known'),
-  isFull: Type.Boolean({ description: 'whether `maxPending` keeps events from being handed out' }),
+  isFull: Type.Boolean({
+    description: 'whether `maxPending`, or 10,000 held back events, keep others from being handed out',
+  }),
   oldestPendingMs: Type.Optional(
     count('how long ago the oldest event that is out was first handed out, milliseconds'),
   ),

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Replaces events by what is left of them.
 --
 -- KEYS[1]   hash  the channel: first, redactions (how often this was done; missed notifications are found by it)
@@ -7,6 +8,8 @@
 -- Reply     of each 1 or 0: whether it is redacted now
 --
 -- If one was replaced it is notified on KEYS[1] and ':new', on one line: "<first kept> redacted".
+--
+-- It gives memory back, so a Redis that has none left runs it all the same.
 local first = redis.call('HGET', KEYS[1], 'first')
 local reply, has_changed = {}, false
 for i, id in ipairs(cjson.decode(ARGV[1])) do

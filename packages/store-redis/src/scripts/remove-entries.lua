@@ -1,9 +1,12 @@
+#!lua flags=allow-oom
 -- Removes entries of an index whose events are kept; as many as are quickly done.
 --
 -- KEYS[1]   list   the entries in the order of their ids: "<id> <value>". One that is removed stays as "<id> ", which is found by nothing
 -- KEYS[2…]  lists  the ids that have a value, ascending; one for each of the entries
 -- ARGV[1]   JSON: the entries; those that are gone are passed over
 -- Reply     how many of them are done
+--
+-- It gives memory back, so a Redis that has none left runs it all the same.
 
 -- include find-entry
 

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Drops the oldest events of a channel that are too many or too old; a bounded number of them.
 -- Ids go on counting: `last` stays.
 --
@@ -15,6 +16,8 @@
 --          { 'no-channel' }, or { 'to-mend' } if the list has not what the hash tells: nothing is dropped
 --
 -- If something was dropped it is notified on KEYS[1] and ':new', on one line: "<first kept>".
+--
+-- It gives memory back, so a Redis that has none left runs it all the same.
 local args = cjson.decode(ARGV[1])
 local first, last, time, swept, future = unpack(redis.call('HMGET', KEYS[1], 'first', 'last', 'time', 'swept', 'future'))
 if not last then return { 'no-channel' } end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Removes entries of events that the channel has dropped from an index.
 --
 -- KEYS[1]   hash   the channel: first
@@ -5,6 +6,8 @@
 -- KEYS[3…]  lists  the ids that have a value, ascending; one for each of the entries
 -- ARGV[1]   JSON: the entries that the index began with when it was read; those that are gone or kept are left alone
 -- Reply     number of entries removed
+--
+-- It gives memory back, so a Redis that has none left runs it all the same.
 local entries = cjson.decode(ARGV[1])
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or 1)
 for i, entry in ipairs(entries) do

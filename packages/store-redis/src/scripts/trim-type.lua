@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Drops from the list of a type the ids of events that the channel has dropped; a bounded number of them.
 --
 -- KEYS[1]  hash  the channel: first
@@ -5,6 +6,8 @@
 -- KEYS[3]  list  the ids filed under the type, ascending
 -- ARGV[1]  JSON: type, maxDropped (most ids to drop now)
 -- Reply    number of ids dropped
+--
+-- It gives memory back, so a Redis that has none left runs it all the same.
 local args = cjson.decode(ARGV[1])
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or 1)
 local low, high = 0, math.min(redis.call('LLEN', KEYS[3]), args.maxDropped)
