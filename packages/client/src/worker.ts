@@ -73,8 +73,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   readonly #handler: WorkHandler<E>;
   readonly #concurrency: number;
   readonly #start: string | undefined;
-  /** To be told before the first event is asked for. */
-  #settings: GroupSettings | undefined;
+  readonly #settings: GroupSettings | undefined;
+  /** Whether the group has the settings, as far as is known. They are saved before events are asked for. */
+  #isSaved: boolean;
   readonly #pace: Pace;
   readonly #settlements: Settlements;
   /** Those that wait for a handler. */
@@ -112,6 +113,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     this.#concurrency = integer('concurrency', options.concurrency, 1, 1, MAX_CONCURRENCY);
     this.#start = checkStart(options.start);
     this.#settings = givenSettings(options);
+    this.#isSaved = this.#settings === undefined;
     this.#pace = paceOf(host.options.backoff);
     this.#settlements = new Settlements(
       { settled: (pending, result) => this.#settled(pending, result) },
@@ -188,7 +190,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     this.#receivingSince = startedAt;
     let taken: Pending[] = [];
     try {
-      if (this.#settings !== undefined) await this.#saveSettings(this.#settings);
+      while (!this.#isSaved) await this.#saveSettings();
       taken = this.#settlements.pauseMs <= 0 ? this.#settlements.take() : [];
       const { clientId, options } = this.#host;
       const waitMs = taken.length > 0 ? 0 : options.pollTimeoutMs;
@@ -220,17 +222,23 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     }
   }
 
-  async #saveSettings(settings: GroupSettings): Promise<void> {
+  async #saveSettings(): Promise<void> {
     const { options } = this.#host;
-    await saveGroup(options, {
-      channel: this.channel,
-      group: this.group,
-      start: this.#start,
-      settings,
-      timeoutMs: options.pollGraceMs,
-      signal: this.#endReceive.signal,
-    });
-    this.#settings = undefined;
+    // Before the request: if the group turns out to be gone meanwhile, it may have been deleted after it was saved.
+    this.#isSaved = true;
+    try {
+      await saveGroup(options, {
+        channel: this.channel,
+        group: this.group,
+        start: this.#start,
+        settings: this.#settings ?? {},
+        timeoutMs: options.pollGraceMs,
+        signal: this.#endReceive.signal,
+      });
+    } catch (error) {
+      this.#isSaved = false;
+      throw error;
+    }
   }
 
   async #settle(): Promise<void> {
@@ -259,6 +267,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** A request has failed, or a part of it. */
   #failed(error: unknown): void {
     if (error instanceof RequestError && error.code === 'Closed') return;
+    // The group is gone. Who asks for events now would create it, with the defaults.
+    if (error instanceof RequestError && error.statusCode === 404)
+      this.#isSaved = this.#settings === undefined;
     void emitSafely(this, 'error', error);
   }
 

@@ -341,6 +341,54 @@ it('saves the settings that it is given before it asks for events, until that ha
   expect(errors.map(({ code }) => code)).toEqual(['Conflict']);
 });
 
+it('saves its settings again before it asks for events once its group turns out to be gone', async () => {
+  const server = await startServer();
+  const gone = json({ code: 'ResourceNotFound', message: 'no such group' }, 404);
+  const saved = json({}, 200);
+  // First by a request for events, then by one that tells what is finished.
+  const waiting = held(handsOut([]));
+  server.script(saved, gone, saved, handsOut([1]), waiting.reply, gone, saved);
+  const { handler, end, until } = turns();
+  const { errors } = startWorker(server, handler, { order: 'data.id', concurrency: 2 });
+  await until(1);
+  await server.request(5);
+  end(1);
+  await expect.poll(() => errors.length).toBe(2);
+  waiting.release();
+  await server.request(8);
+  expect(server.requests.map(({ method, pathname }) => `${method} ${pathname.split('/').at(-1)}`)).toEqual([
+    'PUT groups',
+    'POST receive',
+    'PUT groups',
+    'POST receive',
+    'POST receive',
+    'POST settle',
+    'PUT groups',
+    'POST receive',
+  ]);
+  expect(errors.map(({ code }) => code)).toEqual(['ResourceNotFound', 'ResourceNotFound']);
+});
+
+it('saves its settings once more if its group turns out to be gone while it saves them', async () => {
+  const server = await startServer();
+  const gone = json({ code: 'ResourceNotFound', message: 'no such group' }, 404);
+  const [receiving, settling, saving] = [held(gone), held(gone), held(json({}, 201))];
+  server.script(json({}, 201), handsOut([1]), receiving.reply, settling.reply, saving.reply, json({}, 201));
+  const { handler, end, until } = turns();
+  const { errors } = startWorker(server, handler, { order: 'data.id', concurrency: 2 });
+  await until(1);
+  await server.request(3);
+  end(1);
+  await server.request(4);
+  receiving.release();
+  await server.request(5);
+  settling.release();
+  await expect.poll(() => errors.length).toBe(2);
+  saving.release();
+  await server.request(7);
+  expect(server.requests.slice(4).map(({ method }) => method)).toEqual(['PUT', 'PUT', 'POST']);
+});
+
 it('asks for more than it has handlers for if they are quick, and gives back what has waited for long', async () => {
   const server = await startServer();
   server.script(handsOut([1]), handsOut([2, 3, 4]));
