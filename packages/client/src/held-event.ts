@@ -124,8 +124,9 @@ export class HeldEvent implements Delivery {
     return { kind: 'release', id: this.id, token: this.token, uncounted: true };
   }
 
+  /** For as long as its lease was at first: that of the group may be another one by now. */
   get extension(): Settlement {
-    return { kind: 'extend', id: this.id, token: this.token };
+    return { kind: 'extend', id: this.id, token: this.token, leaseMs: this.leaseMs };
   }
 }
 
