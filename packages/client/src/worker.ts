@@ -285,13 +285,8 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   #run(held: HeldEvent): void {
     this.#running.add(held);
     const startedAt = performance.now();
-    let result: unknown;
-    try {
-      result = this.#handler(held.event as E, held);
-    } catch (error) {
-      result = Promise.reject(error);
-    }
-    Promise.resolve(result).then(
+    // Whatever goes wrong with the handler, or with what it returns, rejects this.
+    new Promise((resolve) => resolve(this.#handler(held.event as E, held))).then(
       () => this.#ended(held, startedAt, undefined),
       (error: unknown) => this.#ended(held, startedAt, { error }),
     );

@@ -178,6 +178,44 @@ it('gives back what fails, with the reason, and says what has failed', async () 
   expect(dead).toEqual([]);
 });
 
+it('goes on after failures that cannot be told in words', async () => {
+  const server = await startServer();
+  server.script(handsOut([1, 2, 3, 4]), handsOut([]));
+  const wordless = {
+    toString() {
+      throw new Error('no words');
+    },
+  };
+  const causes: unknown[] = [
+    Object.create(null),
+    wordless,
+    Object.defineProperty(new Error(), 'message', { get: wordless.toString }),
+  ];
+  const failed: unknown[] = [];
+  const { worker } = startWorker(
+    server,
+    ({ id }, delivery) => {
+      if (id === 4) return delivery.reject(wordless as unknown as string);
+      throw causes[id - 1];
+    },
+    { concurrency: 4 },
+  );
+  worker.removeAllListeners('failed').on('failed', (_, error) => failed.push(error));
+  await server.request(3);
+  const reason = 'something that cannot be made a text';
+  expect(bodies(server.requests)[1]).toMatchObject([
+    'receive',
+    {
+      settle: {
+        release: [1, 2, 3].map((id) => ({ id, token: `t${id}`, reason })),
+        reject: [{ id: 4, token: 't4', reason }],
+      },
+    },
+  ]);
+  expect(failed.every((error, i) => error === causes[i])).toBe(true);
+  expect(failed).toHaveLength(3);
+});
+
 it('does what a handler says of its event, however it ends, and tells dead letters', async () => {
   const server = await startServer();
   server.script(handsOut([1, 2, 3, 4], { count: 10 }), handsOut([]));
