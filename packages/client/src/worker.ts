@@ -52,7 +52,7 @@ const MAX_CONCURRENCY = 1_000;
 const PREFETCH_MS = 20;
 /** Most events that wait for a handler. If more handlers may run at a time: as many. */
 const MAX_PREFETCHED = 100;
-/** What has waited for a handler for so long is given back: other workers may have one. Milliseconds. */
+/** What has waited for a handler for so long, or for half of its lease, is given back: other workers may have one. Milliseconds. */
 const MAX_WAIT_MS = 1_000;
 /** How much the time of the last handler counts in the mean. */
 const WEIGHT = 0.1;
@@ -330,7 +330,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** Looks after the leases when it is time for that. */
   #watchLeases(): void {
     let next = Number.POSITIVE_INFINITY;
-    for (const { heldSince } of this.#waiting) next = Math.min(next, heldSince + MAX_WAIT_MS);
+    for (const held of this.#waiting) next = Math.min(next, waitsUntil(held));
     for (const held of this.#running) if (held.lost === undefined) next = Math.min(next, held.dueAt);
     if (next >= this.#watchedAt) return;
     clearTimeout(this.#leaseTimer);
@@ -346,7 +346,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** Extends what is running, together, and gives back what has waited for too long. */
   #keepLeases(): void {
     const now = performance.now();
-    if (this.#waiting.some(({ heldSince }) => now - heldSince >= MAX_WAIT_MS)) {
+    if (this.#waiting.some((held) => now >= waitsUntil(held))) {
       this.#meanMs = Math.max(this.#meanMs ?? 0, MAX_WAIT_MS);
       this.#giveBack();
     }
@@ -382,4 +382,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     if (this.#settlements.isEmpty || this.#endTelling.signal.aborted) this.#whenIdle?.();
     else this.#pause = setTimeout(() => this.#proceed(), Math.max(0, this.#settlements.pauseMs));
   }
+}
+
+/** When it is given back if it still waits for a handler. */
+function waitsUntil({ heldSince, leaseMs }: HeldEvent): number {
+  return heldSince + Math.min(MAX_WAIT_MS, leaseMs / 2);
 }

@@ -442,6 +442,19 @@ it('asks for more than it has handlers for if they are quick, and gives back wha
   expect(begun.size).toBe(1);
 });
 
+it('gives back what has waited for half of its lease, while it still has it', async () => {
+  const server = await startServer();
+  server.script(handsOut([1]), handsOut([2, 3], { leaseMs: 600 }));
+  server.answer = settles();
+  const { handler, begun, until } = turns();
+  startWorker(server, (event, delivery) => (event.id === 1 ? undefined : handler(event, delivery)));
+  await until(2);
+  const released = () => server.requests.flatMap(({ body }) => JSON.parse(body).release ?? []);
+  await server.until(() => released().length > 0);
+  expect(released()).toEqual([{ id: 3, token: 't3', uncounted: true }]);
+  expect(begun.size).toBe(1);
+});
+
 it('closes: gives back what no handler has begun, lets handlers finish and says so', async () => {
   const server = await startServer();
   const receive = held(handsOut([4]));
