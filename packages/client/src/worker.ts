@@ -191,7 +191,8 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     let taken: Pending[] = [];
     try {
       while (!this.#isSaved) await this.#saveSettings();
-      taken = this.#settlements.pauseMs <= 0 ? this.#settlements.take() : [];
+      const { isRefused, pauseMs } = this.#settlements;
+      if (!isRefused && pauseMs <= 0) taken = this.#settlements.take();
       const { clientId, options } = this.#host;
       const waitMs = taken.length > 0 ? 0 : options.pollTimeoutMs;
       const { events, settled } = await receive(options, {
@@ -213,9 +214,10 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       else this.#begin();
       this.#watchLeases();
     } catch (error) {
-      this.#settlements.failed(taken, error);
-      this.#pace.failed(error);
-      this.#failed(error);
+      if (!this.#settlements.failed(taken, error)) {
+        this.#pace.failed(error);
+        this.#failed(error);
+      }
     } finally {
       this.#receivingSince = undefined;
       this.#schedule();
@@ -256,8 +258,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       });
       this.#settlements.told(taken, settled);
     } catch (error) {
-      this.#settlements.failed(taken, error);
-      this.#failed(error);
+      if (!this.#settlements.failed(taken, error)) this.#failed(error);
     } finally {
       this.#isSettling = false;
       this.#schedule();

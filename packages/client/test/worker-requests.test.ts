@@ -340,6 +340,30 @@ it('says of an acknowledgement that came too late that its lease was lost', asyn
   expect(failures).toEqual([[1, 'LeaseLost']]);
 });
 
+it('drops what a server refuses to be told, by itself, and tells the rest', async () => {
+  const server = await startServer();
+  server.script(handsOut([1, 2, 3, 4, 5]));
+  const refusal = json({ code: 'InvalidContent', message: 'not that one' }, 400);
+  const told: number[] = [];
+  server.answer = (request) => {
+    if (request.pathname === RECEIVE) {
+      return JSON.parse(request.body).settle === undefined ? undefined : refusal(request);
+    }
+    const ids = (JSON.parse(request.body).acknowledge as Entry[]).map(({ id }) => id);
+    if (ids.includes(4)) return refusal(request);
+    told.push(...ids);
+    return settles()(request);
+  };
+  const { errors, failures } = startWorker(server, () => {}, { concurrency: 5 });
+  await server.until(() => told.length === 4);
+  expect(told).toEqual([1, 2, 3, 5]);
+  expect(errors.map(({ code }) => code)).toEqual(['InvalidContent']);
+  expect(failures).toEqual([]);
+  // By itself it is not told again.
+  const alone = server.requests.filter(({ body }) => body.includes('"acknowledge":[{"id":4,"token":"t4"}]'));
+  expect(alone).toHaveLength(1);
+});
+
 it('lets go of what its group had handed out before it was deleted', async () => {
   const server = await startServer();
   server.script(
