@@ -3,6 +3,7 @@ import { integer } from './checks.js';
 import { RequestError } from './errors.js';
 import type { DeliveredEvent } from './replies.js';
 import type { Settlement } from './settlement.js';
+import { textOf } from './text-of.js';
 
 /** What a handler is told of the delivery of its event, and what it can say of it. */
 export interface Delivery {
@@ -116,7 +117,7 @@ export class HeldEvent implements Delivery {
     if (this.#verdict) return this.#verdict;
     if (failure === undefined) return { kind: 'acknowledge', id, token };
     const { error } = failure;
-    return { kind: 'release', id, token, reason: cut(error instanceof Error ? error.message : error) };
+    return { kind: 'release', id, token, reason: cut(error) };
   }
 
   /** It was not looked at: somebody else can have it at once. */
@@ -124,12 +125,13 @@ export class HeldEvent implements Delivery {
     return { kind: 'release', id: this.id, token: this.token, uncounted: true };
   }
 
+  /** For as long as its lease was at first: that of the group may be another one by now. */
   get extension(): Settlement {
-    return { kind: 'extend', id: this.id, token: this.token };
+    return { kind: 'extend', id: this.id, token: this.token, leaseMs: this.leaseMs };
   }
 }
 
 /** What a server takes as a reason. */
 function cut(reason: unknown): string {
-  return String(reason).slice(0, MAX_REASON_LENGTH);
+  return textOf(reason).slice(0, MAX_REASON_LENGTH);
 }

@@ -7,6 +7,7 @@ import type { EventPage } from './event-page.js';
 import { LossDetector } from './lost-events.js';
 import type { WhenRejected } from './options.js';
 import type { Pace } from './pace.js';
+import { textOf } from './text-of.js';
 
 /** What a poller needs from its client. */
 export interface PollerHost {
@@ -204,8 +205,7 @@ function isClosed(error: unknown): boolean {
 }
 
 function handlerRejected(channel: string, { id }: Event, cause: unknown): RequestError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RequestError(`A handler of ${JSON.stringify(channel)} rejected event ${id}: ${why}`, {
+  return new RequestError(`A handler of ${JSON.stringify(channel)} rejected event ${id}: ${textOf(cause)}`, {
     code: 'HandlerRejected',
     maybeProcessed: true,
     cause,

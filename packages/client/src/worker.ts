@@ -52,7 +52,7 @@ const MAX_CONCURRENCY = 1_000;
 const PREFETCH_MS = 20;
 /** Most events that wait for a handler. If more handlers may run at a time: as many. */
 const MAX_PREFETCHED = 100;
-/** What has waited for a handler for so long is given back: other workers may have one. Milliseconds. */
+/** What has waited for a handler for so long, or for half of its lease, is given back: other workers may have one. Milliseconds. */
 const MAX_WAIT_MS = 1_000;
 /** How much the time of the last handler counts in the mean. */
 const WEIGHT = 0.1;
@@ -73,8 +73,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   readonly #handler: WorkHandler<E>;
   readonly #concurrency: number;
   readonly #start: string | undefined;
-  /** To be told before the first event is asked for. */
-  #settings: GroupSettings | undefined;
+  readonly #settings: GroupSettings | undefined;
+  /** Whether the group has the settings, as far as is known. They are saved before events are asked for. */
+  #isSaved: boolean;
   readonly #pace: Pace;
   readonly #settlements: Settlements;
   /** Those that wait for a handler. */
@@ -112,6 +113,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     this.#concurrency = integer('concurrency', options.concurrency, 1, 1, MAX_CONCURRENCY);
     this.#start = checkStart(options.start);
     this.#settings = givenSettings(options);
+    this.#isSaved = this.#settings === undefined;
     this.#pace = paceOf(host.options.backoff);
     this.#settlements = new Settlements(
       { settled: (pending, result) => this.#settled(pending, result) },
@@ -188,8 +190,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     this.#receivingSince = startedAt;
     let taken: Pending[] = [];
     try {
-      if (this.#settings !== undefined) await this.#saveSettings(this.#settings);
-      taken = this.#settlements.pauseMs <= 0 ? this.#settlements.take() : [];
+      while (!this.#isSaved) await this.#saveSettings();
+      const { isRefused, pauseMs } = this.#settlements;
+      if (!isRefused && pauseMs <= 0) taken = this.#settlements.take();
       const { clientId, options } = this.#host;
       const waitMs = taken.length > 0 ? 0 : options.pollTimeoutMs;
       const { events, settled } = await receive(options, {
@@ -211,26 +214,33 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       else this.#begin();
       this.#watchLeases();
     } catch (error) {
-      this.#settlements.failed(taken, error);
-      this.#pace.failed(error);
-      this.#failed(error);
+      if (!this.#settlements.failed(taken, error)) {
+        this.#pace.failed(error);
+        this.#failed(error);
+      }
     } finally {
       this.#receivingSince = undefined;
       this.#schedule();
     }
   }
 
-  async #saveSettings(settings: GroupSettings): Promise<void> {
+  async #saveSettings(): Promise<void> {
     const { options } = this.#host;
-    await saveGroup(options, {
-      channel: this.channel,
-      group: this.group,
-      start: this.#start,
-      settings,
-      timeoutMs: options.pollGraceMs,
-      signal: this.#endReceive.signal,
-    });
-    this.#settings = undefined;
+    // Before the request: if the group turns out to be gone meanwhile, it may have been deleted after it was saved.
+    this.#isSaved = true;
+    try {
+      await saveGroup(options, {
+        channel: this.channel,
+        group: this.group,
+        start: this.#start,
+        settings: this.#settings ?? {},
+        timeoutMs: options.pollGraceMs,
+        signal: this.#endReceive.signal,
+      });
+    } catch (error) {
+      this.#isSaved = false;
+      throw error;
+    }
   }
 
   async #settle(): Promise<void> {
@@ -248,8 +258,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       });
       this.#settlements.told(taken, settled);
     } catch (error) {
-      this.#settlements.failed(taken, error);
-      this.#failed(error);
+      if (!this.#settlements.failed(taken, error)) this.#failed(error);
     } finally {
       this.#isSettling = false;
       this.#schedule();
@@ -259,6 +268,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** A request has failed, or a part of it. */
   #failed(error: unknown): void {
     if (error instanceof RequestError && error.code === 'Closed') return;
+    // The group is gone. Who asks for events now would create it, with the defaults.
+    if (error instanceof RequestError && error.statusCode === 404)
+      this.#isSaved = this.#settings === undefined;
     void emitSafely(this, 'error', error);
   }
 
@@ -274,13 +286,8 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   #run(held: HeldEvent): void {
     this.#running.add(held);
     const startedAt = performance.now();
-    let result: unknown;
-    try {
-      result = this.#handler(held.event as E, held);
-    } catch (error) {
-      result = Promise.reject(error);
-    }
-    Promise.resolve(result).then(
+    // Whatever goes wrong with the handler, or with what it returns, rejects this.
+    new Promise((resolve) => resolve(this.#handler(held.event as E, held))).then(
       () => this.#ended(held, startedAt, undefined),
       (error: unknown) => this.#ended(held, startedAt, { error }),
     );
@@ -324,7 +331,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** Looks after the leases when it is time for that. */
   #watchLeases(): void {
     let next = Number.POSITIVE_INFINITY;
-    for (const { heldSince } of this.#waiting) next = Math.min(next, heldSince + MAX_WAIT_MS);
+    for (const held of this.#waiting) next = Math.min(next, waitsUntil(held));
     for (const held of this.#running) if (held.lost === undefined) next = Math.min(next, held.dueAt);
     if (next >= this.#watchedAt) return;
     clearTimeout(this.#leaseTimer);
@@ -340,7 +347,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   /** Extends what is running, together, and gives back what has waited for too long. */
   #keepLeases(): void {
     const now = performance.now();
-    if (this.#waiting.some(({ heldSince }) => now - heldSince >= MAX_WAIT_MS)) {
+    if (this.#waiting.some((held) => now >= waitsUntil(held))) {
       this.#meanMs = Math.max(this.#meanMs ?? 0, MAX_WAIT_MS);
       this.#giveBack();
     }
@@ -376,4 +383,9 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     if (this.#settlements.isEmpty || this.#endTelling.signal.aborted) this.#whenIdle?.();
     else this.#pause = setTimeout(() => this.#proceed(), Math.max(0, this.#settlements.pauseMs));
   }
+}
+
+/** When it is given back if it still waits for a handler. */
+function waitsUntil({ heldSince, leaseMs }: HeldEvent): number {
+  return heldSince + Math.min(MAX_WAIT_MS, leaseMs / 2);
 }

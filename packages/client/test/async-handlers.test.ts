@@ -88,6 +88,20 @@ test('a rejection is reported, and the handlers are called again before anything
   expect(afters(server)).toEqual([null, '2']);
 });
 
+test('a rejection that cannot be told in words is reported', async () => {
+  const server = (await startServer()).script(events(1, 2));
+  const client = clientOf(server, { whenRejected: 'skip' });
+  const errors = errorsOf(client);
+  const cause = Object.create(null);
+  client.on('a', async ({ id }) => {
+    if (id === 1) throw cause;
+  });
+  await server.request(2);
+  expect(afters(server)).toEqual([null, '2']);
+  expect(errors.map(({ code }) => code)).toEqual(['HandlerRejected']);
+  expect(errors[0]?.cause).toBe(cause);
+});
+
 test('with skip the next event follows', async () => {
   const server = (await startServer()).script(events(1, 2));
   const client = clientOf(server, { whenRejected: 'skip' });

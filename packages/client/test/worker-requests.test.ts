@@ -178,6 +178,44 @@ it('gives back what fails, with the reason, and says what has failed', async () 
   expect(dead).toEqual([]);
 });
 
+it('goes on after failures that cannot be told in words', async () => {
+  const server = await startServer();
+  server.script(handsOut([1, 2, 3, 4]), handsOut([]));
+  const wordless = {
+    toString() {
+      throw new Error('no words');
+    },
+  };
+  const causes: unknown[] = [
+    Object.create(null),
+    wordless,
+    Object.defineProperty(new Error(), 'message', { get: wordless.toString }),
+  ];
+  const failed: unknown[] = [];
+  const { worker } = startWorker(
+    server,
+    ({ id }, delivery) => {
+      if (id === 4) return delivery.reject(wordless as unknown as string);
+      throw causes[id - 1];
+    },
+    { concurrency: 4 },
+  );
+  worker.removeAllListeners('failed').on('failed', (_, error) => failed.push(error));
+  await server.request(3);
+  const reason = 'something that cannot be made a text';
+  expect(bodies(server.requests)[1]).toMatchObject([
+    'receive',
+    {
+      settle: {
+        release: [1, 2, 3].map((id) => ({ id, token: `t${id}`, reason })),
+        reject: [{ id: 4, token: 't4', reason }],
+      },
+    },
+  ]);
+  expect(failed.every((error, i) => error === causes[i])).toBe(true);
+  expect(failed).toHaveLength(3);
+});
+
 it('does what a handler says of its event, however it ends, and tells dead letters', async () => {
   const server = await startServer();
   server.script(handsOut([1, 2, 3, 4], { count: 10 }), handsOut([]));
@@ -218,7 +256,8 @@ it('extends leases while handlers run, together', async () => {
   const { failures } = startWorker(server, handler, { concurrency: 3 });
   await until(1, 2);
   await server.request(4);
-  const extend = [1, 2].map((id) => ({ id, token: `t${id}` }));
+  // The group may have another lease by now.
+  const extend = [1, 2].map((id) => ({ id, token: `t${id}`, leaseMs: 200 }));
   expect(bodies(server.requests.slice(2, 4))).toEqual([
     ['settle', { extend }],
     ['settle', { extend }],
@@ -321,6 +360,30 @@ it('says of an acknowledgement that came too late that its lease was lost', asyn
   expect(failures).toEqual([[1, 'LeaseLost']]);
 });
 
+it('drops what a server refuses to be told, by itself, and tells the rest', async () => {
+  const server = await startServer();
+  server.script(handsOut([1, 2, 3, 4, 5]));
+  const refusal = json({ code: 'InvalidContent', message: 'not that one' }, 400);
+  const told: number[] = [];
+  server.answer = (request) => {
+    if (request.pathname === RECEIVE) {
+      return JSON.parse(request.body).settle === undefined ? undefined : refusal(request);
+    }
+    const ids = (JSON.parse(request.body).acknowledge as Entry[]).map(({ id }) => id);
+    if (ids.includes(4)) return refusal(request);
+    told.push(...ids);
+    return settles()(request);
+  };
+  const { errors, failures } = startWorker(server, () => {}, { concurrency: 5 });
+  await server.until(() => told.length === 4);
+  expect(told).toEqual([1, 2, 3, 5]);
+  expect(errors.map(({ code }) => code)).toEqual(['InvalidContent']);
+  expect(failures).toEqual([]);
+  // By itself it is not told again.
+  const alone = server.requests.filter(({ body }) => body.includes('"acknowledge":[{"id":4,"token":"t4"}]'));
+  expect(alone).toHaveLength(1);
+});
+
 it('lets go of what its group had handed out before it was deleted', async () => {
   const server = await startServer();
   server.script(
@@ -361,6 +424,54 @@ it('saves the settings that it is given before it asks for events, until that ha
   expect(errors.map(({ code }) => code)).toEqual(['Conflict']);
 });
 
+it('saves its settings again before it asks for events once its group turns out to be gone', async () => {
+  const server = await startServer();
+  const gone = json({ code: 'ResourceNotFound', message: 'no such group' }, 404);
+  const saved = json({}, 200);
+  // First by a request for events, then by one that tells what is finished.
+  const waiting = held(handsOut([]));
+  server.script(saved, gone, saved, handsOut([1]), waiting.reply, gone, saved);
+  const { handler, end, until } = turns();
+  const { errors } = startWorker(server, handler, { order: 'data.id', concurrency: 2 });
+  await until(1);
+  await server.request(5);
+  end(1);
+  await expect.poll(() => errors.length).toBe(2);
+  waiting.release();
+  await server.request(8);
+  expect(server.requests.map(({ method, pathname }) => `${method} ${pathname.split('/').at(-1)}`)).toEqual([
+    'PUT groups',
+    'POST receive',
+    'PUT groups',
+    'POST receive',
+    'POST receive',
+    'POST settle',
+    'PUT groups',
+    'POST receive',
+  ]);
+  expect(errors.map(({ code }) => code)).toEqual(['ResourceNotFound', 'ResourceNotFound']);
+});
+
+it('saves its settings once more if its group turns out to be gone while it saves them', async () => {
+  const server = await startServer();
+  const gone = json({ code: 'ResourceNotFound', message: 'no such group' }, 404);
+  const [receiving, settling, saving] = [held(gone), held(gone), held(json({}, 201))];
+  server.script(json({}, 201), handsOut([1]), receiving.reply, settling.reply, saving.reply, json({}, 201));
+  const { handler, end, until } = turns();
+  const { errors } = startWorker(server, handler, { order: 'data.id', concurrency: 2 });
+  await until(1);
+  await server.request(3);
+  end(1);
+  await server.request(4);
+  receiving.release();
+  await server.request(5);
+  settling.release();
+  await expect.poll(() => errors.length).toBe(2);
+  saving.release();
+  await server.request(7);
+  expect(server.requests.slice(4).map(({ method }) => method)).toEqual(['PUT', 'PUT', 'POST']);
+});
+
 it('asks for more than it has handlers for if they are quick, and gives back what has waited for long', async () => {
   const server = await startServer();
   server.script(handsOut([1]), handsOut([2, 3, 4]));
@@ -372,6 +483,19 @@ it('asks for more than it has handlers for if they are quick, and gives back wha
   await server.until(() => server.requests.some(({ body }) => body.includes('release')));
   const release = [3, 4].map((id) => ({ id, token: `t${id}`, uncounted: true }));
   expect(bodies(server.requests).at(-1)).toEqual(['settle', { release }]);
+  expect(begun.size).toBe(1);
+});
+
+it('gives back what has waited for half of its lease, while it still has it', async () => {
+  const server = await startServer();
+  server.script(handsOut([1]), handsOut([2, 3], { leaseMs: 600 }));
+  server.answer = settles();
+  const { handler, begun, until } = turns();
+  startWorker(server, (event, delivery) => (event.id === 1 ? undefined : handler(event, delivery)));
+  await until(2);
+  const released = () => server.requests.flatMap(({ body }) => JSON.parse(body).release ?? []);
+  await server.until(() => released().length > 0);
+  expect(released()).toEqual([{ id: 3, token: 't3', uncounted: true }]);
   expect(begun.size).toBe(1);
 });
 

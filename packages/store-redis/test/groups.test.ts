@@ -76,6 +76,17 @@ it('a group that is done with its events has nothing but itself, and one that is
   expect(await redis.admin.keys('events:{*')).toEqual([]);
 });
 
+it('a group keeps of a dead letter neither the reason nor the worker', async () => {
+  const groups = await openGroups({ order: 'data.user' });
+  await take(groups, 1, { value: '=alice' });
+  await settle(groups, reject(1));
+  const entry = async () =>
+    (await redis.admin.hget('events:{orders}:group:mailer', '0000000000000001')) ?? '';
+  expect(await entry()).toMatch(/ worker=alicebad$/);
+  await groups.bury(SCOPE, [{ id: 1, deadLetterId: 7 }]);
+  expect(await entry()).toMatch(/^D .* 0 0 6 =alice$/);
+});
+
 it.each([
   ['größe', undefined, 'a:b'],
   ['{100 %}', 'due', 'mailer'],

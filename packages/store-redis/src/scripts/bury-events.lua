@@ -19,6 +19,8 @@ for i, id in ipairs(args.ids) do
     if dead_letter == '0' then
       more_forgotten = more_forgotten + 1
     else
+      -- The dead letter has them.
+      e.client, e.reason = '', ''
       e.dead_letter = dead_letter
       move(e, 'D', tonumber(e.ended))
     end

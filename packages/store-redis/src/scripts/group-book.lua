@@ -14,8 +14,8 @@
 --                ended        when its turn ended, milliseconds; before that 0
 --                lengths      of token, clientId and value, in bytes, with a space between them
 --                token        of its latest delivery, as long as that may be settled
---                clientId     the worker that had it last
---                reason       why its turn ended
+--                clientId     the worker that had it last; empty once its dead letter is written
+--                reason       why its turn ended, until its dead letter is written
 -- KEYS[3]  zset  ids of those that are leased or wait, by when the lease ends or it is to be delivered
 -- KEYS[4]  zset  ids of those that are dying, by when somebody else may write its dead letter
 -- KEYS[5]  zset  ids of those that are dead, by when their turn ended

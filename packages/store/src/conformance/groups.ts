@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import type { EventHeader } from '@ganomede/events-protocol';
+import { type EventHeader, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
@@ -118,6 +118,16 @@ export function describeGroups(open: OpenStore): void {
             message: expect.stringContaining(message),
           });
         }
+        const long = channel.padEnd(MAX_NAME_LENGTH, 'x');
+        for (const using of [() => receive(store, long), () => store.saveGroup(long, 'g', {})]) {
+          await expect(using()).rejects.toMatchObject({
+            code: 'InvalidContent',
+            message: expect.stringContaining(
+              'too long for the default channel of dead letters: set deadLetters',
+            ),
+          });
+        }
+        await store.saveGroup(long, 'g', { deadLetters: 'none' });
         expect(await store.groups(channel)).toEqual([]);
         await expect(receive(store, channel, { leaseMs: 0 })).rejects.toMatchObject({
           code: 'InvalidContent',

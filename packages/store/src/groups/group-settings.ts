@@ -29,7 +29,8 @@ export type GivenGroupSettings = {
 /**
  * The settings with their defaults.
  *
- * @throws EventsError `InvalidContent` if one is beyond its bounds, or dead letters would go to the channel of the group
+ * @throws EventsError `InvalidContent` if one is beyond its bounds, dead letters would go to the channel of the group, or there is no
+ * room in a name for the default of `deadLetters`
  */
 export function resolveGroupSettings(
   scope: GroupScope,
@@ -46,6 +47,12 @@ export function resolveGroupSettings(
   if (order !== undefined) assertName('order', order);
   const deadLetters = deadLettersOf(scope, settings);
   if (deadLetters === undefined) return settings;
+  if (given.deadLetters === undefined && deadLetters.length > MAX_NAME_LENGTH) {
+    throw new EventsError(
+      'InvalidContent',
+      `Invalid channel: its name is too long for the default channel of dead letters: set deadLetters, to a channel or ${JSON.stringify(NO_DEAD_LETTERS)}`,
+    );
+  }
   assertName('deadLetters', deadLetters);
   if (parseChannel(deadLetters, typedChannels).channel === scope.channel) {
     throw new EventsError(
