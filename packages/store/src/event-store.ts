@@ -416,7 +416,8 @@ export class EventStore {
    *
    * If there is nothing to hand out it waits: an append, what others release, and leases that end wake it. It resolves without
    * events after `timeoutMs`, when `signal` aborts, and when the store closes. Rejects if the store is away when it begins, and
-   * then what was to be settled may be settled or not; once it waits it waits on.
+   * then what was to be settled may be settled or not; once it waits it waits on. Rejects with EventsError `ResourceNotFound` if
+   * the group is deleted while it waits.
    *
    * An event that was delivered too often is noticed, and its dead letter written, when somebody receives, whoever that is.
    */
@@ -445,7 +446,14 @@ export class EventStore {
       const scope = this.#groupScope(name, group);
       const settle = settlements.map(checkedSettlement);
       const { dispatcher } = this.#groupParts();
-      const answer = await dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true });
+      const answer = await dispatcher.ask({
+        scope,
+        settle,
+        take: undefined,
+        creates: false,
+        live: undefined,
+        isSure: true,
+      });
       if (answer === undefined) throw unknownGroup(scope, name);
       return answer.settled;
     });

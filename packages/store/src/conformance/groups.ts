@@ -373,6 +373,42 @@ export function describeGroups(open: OpenStore): void {
       });
     });
 
+    describe('that are deleted', () => {
+      it('do not come back by those who wait', async () => {
+        const { store, peer } = await open();
+        const name = newChannel();
+        for (const channel of [name, `${name}:add`]) {
+          const waiting = [store, peer].map((by) =>
+            receive(by, channel, { timeoutMs: LONG_MS }).catch((error) => error),
+          );
+          for (const by of [store, peer]) await untilWaiting(by, 1);
+          expect(await store.deleteGroup(channel, 'g')).toBe(true);
+          for (const error of await Promise.all(waiting)) {
+            expect(error).toMatchObject({
+              code: 'ResourceNotFound',
+              message: `Group "g" does not exist on channel ${JSON.stringify(channel)}`,
+            });
+          }
+          expect(await store.groups(channel)).toEqual([]);
+          await receive(store, channel);
+          expect(await groupOf(store, channel)).toMatchObject({ group: 'g' });
+          await store.deleteGroup(channel, 'g');
+        }
+      });
+
+      it('do not come back with their channel by those who wait', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(1));
+        await store.saveGroup(channel, 'g', {}, 'new');
+        const waiting = receive(peer, channel, { timeoutMs: LONG_MS }).catch((error) => error);
+        await untilWaiting(peer, 1);
+        await store.deleteChannel(channel);
+        expect(await waiting).toMatchObject({ code: 'ResourceNotFound' });
+        expect(await store.groups(channel)).toEqual([]);
+      });
+    });
+
     describe('settling', () => {
       it('is stale if the event was given to another, whose word holds', async () => {
         const { store, peer } = await open();

@@ -49,6 +49,8 @@ export interface GroupRequest {
   readonly settle: readonly Settlement[];
   /** Undefined: only to settle. */
   readonly take: Take | undefined;
+  /** Whether the group is created if there is none. */
+  readonly creates: boolean;
   /** Where the group begins if it is to be created. Default: at the first event. */
   readonly start?: Start | undefined;
   /** Where new events may be in memory; undefined if nowhere. */
@@ -116,7 +118,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Undefined if there is no such group; one that events are to be taken from is created. */
+  /** Undefined if there is no such group, and the request does not create it. */
   ask(request: GroupRequest): Promise<GroupAnswer | undefined> {
     return new Promise((resolve, reject) =>
       this.#queues.push(keyOf(request.scope), { ...request, bytes: 0, resolve, reject }),
@@ -198,8 +200,9 @@ export class Dispatcher {
       if (worked === undefined) {
         this.#known.delete(key);
         known = undefined;
+        for (const request of isFirst ? requests : waiting) if (!request.creates) request.resolve(undefined);
+        waiting = waiting.filter(({ creates }) => creates);
         if (waiting.length === 0) break;
-        for (const request of requests) if (request.take === undefined) request.resolve(undefined);
         await this.createDefault(scope, waiting[0]?.start);
         continue;
       }
@@ -230,11 +233,12 @@ export class Dispatcher {
     }
     const buried = Promise.all(burials);
     for (const request of requests) {
-      const answer = known && {
+      // Those that there was no group for have been told.
+      const answer: GroupAnswer = {
         settled: settled.get(request) ?? [],
         events: events.get(request) ?? [],
         dueInMs,
-        seen: known.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
+        seen: known?.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
         epoch: page ? epochOf(page) : '',
       };
       // Who says what makes an event die is answered once its dead letter is there.
