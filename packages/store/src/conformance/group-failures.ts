@@ -124,6 +124,32 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
     await store.close();
   });
 
+  it('go with their channel, also one that is created while it is deleted', async () => {
+    const { storage } = await open();
+    const channel = newChannel();
+    const other = await openEventStore(() => link(storage, {}));
+    let isDeleting = false;
+    const store = await openEventStore(() =>
+      link(storage, {
+        groups: changedGroups(storage, {
+          list: async (name) => {
+            const listed = (await storage.groups?.list(name)) ?? [];
+            if (isDeleting) await other.receive(name, 'late', { clientId: 'c', limit: 1, timeoutMs: 0 });
+            isDeleting = false;
+            return listed;
+          },
+        }),
+      }),
+    );
+    await store.append(channel, events(1));
+    await store.saveGroup(channel, 'g');
+    isDeleting = true;
+    await store.deleteChannel(channel);
+    expect(isDeleting).toBe(false);
+    expect(await store.groups(channel)).toEqual([]);
+    await Promise.all([store.close(), other.close()]);
+  });
+
   it('take as many calls whatever lies behind them', async () => {
     const { storage } = await open();
     const calls: string[] = [];
