@@ -150,6 +150,40 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
     await Promise.all([store.close(), other.close()]);
   });
 
+  it('hand out an event again as it is, not as it was when they looked for new ones', async () => {
+    const { storage } = await open();
+    const channel = newChannel();
+    const other = await openEventStore(() => link(storage, {}));
+    let redacts = false;
+    const store = await openEventStore(() =>
+      link(storage, {
+        groups: changedGroups(storage, {
+          work: async (scope, given) => {
+            if (redacts && given.found?.events.some(({ id }) => id === 2)) {
+              redacts = false;
+              // Meanwhile it is given to another worker, which gives it back, and redacted.
+              const { events: received } = await work(other, channel);
+              const settle = received.map(
+                ({ id, delivery: { token } }): WorkerSettlement => ({ kind: 'release', id, token, delayMs: 0 }),
+              );
+              await other.settle(channel, 'g', settle);
+              await other.redact(channel, [2]);
+            }
+            return storage.groups?.work(scope, given);
+          },
+        }),
+      }),
+    );
+    await store.append(channel, events(1));
+    await work(store, channel);
+    await store.append(channel, events(2));
+    redacts = true;
+    const { events: received } = await work(store, channel);
+    expect(redacts).toBe(false);
+    expect(received).toMatchObject([{ id: 3, delivery: { count: 2 } }]);
+    await Promise.all([store.close(), other.close()]);
+  });
+
   it('take as many calls whatever lies behind them', async () => {
     const { storage } = await open();
     const calls: string[] = [];

@@ -283,14 +283,20 @@ export class Dispatcher {
   /** Gives each what was taken for it; resolves with what is to be said of events that are gone. */
   async #give(
     scope: GroupScope,
-    { taken, settings }: GroupWorked,
+    { taken, settings, isFoundCurrent }: GroupWorked,
     page: EventPage | undefined,
     waiting: readonly Queued[],
     events: Map<Queued, ReceivedEvent[]>,
   ): Promise<Settlement[]> {
     const all = taken.flat();
     if (all.length === 0) return [];
-    const texts = new Map(page?.texts.map((text) => [headerOf(text).id, text]));
+    // One that was out before may be another event by now, or redacted since the page was read.
+    const isNew = new Set(isFoundCurrent ? all.filter(({ count }) => count === 1).map(({ id }) => id) : []);
+    const texts = new Map<number, Buffer>();
+    for (const text of page?.texts ?? []) {
+      const { id } = headerOf(text);
+      if (isNew.has(id)) texts.set(id, text);
+    }
     const others = all.filter(({ id }) => !texts.has(id));
     if (others.length > 0) {
       const found = await originalTexts(this.#options, scope, settings, others);
