@@ -276,6 +276,37 @@ export function describeGroups(open: OpenStore): void {
         );
       });
 
+      it('waits for a lease that ends sooner than it was to, here or elsewhere', async () => {
+        const { store, peer } = await open();
+        for (const order of [undefined, '*']) {
+          const channel = newChannel();
+          await store.saveGroup(channel, 'g', {
+            ...EAGER,
+            ...(order === undefined ? { maxPending: 1 } : { order }),
+            leaseMs: NEVER_MS,
+          });
+          await store.append(channel, events(3));
+          let last = only(await receive(store, channel));
+          for (const other of [store, peer]) {
+            const waiting = receive(other, channel, { timeoutMs: LONG_MS });
+            await untilWaiting(other, 1);
+            await store.settle(channel, 'g', [
+              { kind: 'extend', id: last.id, token: last.delivery.token, leaseMs: 1 },
+            ]);
+            last = only(await waiting);
+            expect(last.delivery.count, 'after an extension').toBeGreaterThan(1);
+          }
+          for (const [i, other] of [store, peer].entries()) {
+            const waiting = receive(other, channel, { timeoutMs: LONG_MS });
+            await untilWaiting(other, 1);
+            // Whoever is first has it when it is handed out anew.
+            const next = only(await receive(store, channel, { settle: [acknowledge(last)], leaseMs: 1 }));
+            last = only(await waiting);
+            expect([next.id, last.id, last.delivery.count], 'after an acknowledgement').toEqual([i + 2, i + 2, 2]);
+          }
+        }
+      });
+
       it('ends its wait by its time, its signal, and the end of the store', async () => {
         const { store } = await open();
         const channel = newChannel();
