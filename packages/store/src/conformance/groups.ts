@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { EventHeader } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
 import type { ReceivedEvent } from '../groups/dispatcher.js';
 import { DEFAULT_GROUP_SETTINGS } from '../groups/group-settings.js';
-import type { GroupSettings } from '../groups/group-storage.js';
+import { type GroupSettings, MAX_ENDED } from '../groups/group-storage.js';
 import type { Received } from '../groups/receive.js';
 import {
   event,
@@ -305,6 +305,23 @@ export function describeGroups(open: OpenStore): void {
             expect([next.id, last.id, last.delivery.count], 'after an acknowledgement').toEqual([i + 2, i + 2, 2]);
           }
         }
+      });
+
+      it('finds what is due behind however many leases that have ended', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.saveGroup(channel, 'g', { maxDeliveries: 1, maxPending: 10_000, deadLetters: 'none' });
+        await store.append(channel, events(MAX_ENDED + 2));
+        const last = (await receive(store, channel, { limit: 1 })).events;
+        await receive(store, channel, { limit: MAX_ENDED + 1, leaseMs: 1 });
+        // By the clock of the engine: it is due after them.
+        await setTimeout(5);
+        await store.settle(
+          channel,
+          'g',
+          last.map((one) => release(one, { uncounted: true })),
+        );
+        expect(idsOf(await receive(store, channel, { limit: 1 }))).toEqual([1]);
       });
 
       it('ends its wait by its time, its signal, and the end of the store', async () => {
