@@ -13,12 +13,12 @@ function link(storage: Storage, changes: Partial<Storage>): Storage {
     cursors,
     indices,
     channels,
-    ...(groups && { groups }),
+    groups,
     ...(subscriptions && { subscriptions }),
     listen: (listener) => storage.listen(listener),
     append: (append) => storage.append(append),
     scan: (scan) => storage.scan(scan),
-    eventsById: async (channel, ids) => (await storage.eventsById?.(channel, ids)) ?? [],
+    eventsById: async (channel, ids) => storage.eventsById(channel, ids),
     close: async () => {},
     ...changes,
   };
@@ -26,7 +26,7 @@ function link(storage: Storage, changes: Partial<Storage>): Storage {
 
 /** Groups with some of their methods changed. */
 function changedGroups(storage: Storage, changes: Partial<GroupStorage>): GroupStorage {
-  const groups = storage.groups as GroupStorage;
+  const { groups } = storage;
   return {
     save: (...args) => groups.save(...args),
     work: (...args) => groups.work(...args),
@@ -74,7 +74,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
           groups: changedGroups(storage, {
             bury: async (scope, buried) => {
               fails('bury', scope.channel);
-              return storage.groups?.bury(scope, buried);
+              return storage.groups.bury(scope, buried);
             },
           }),
         }),
@@ -114,7 +114,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
         groups: changedGroups(storage, {
           work: async (...args) => {
             if (isAway) throw away();
-            return storage.groups?.work(...args);
+            return storage.groups.work(...args);
           },
         }),
       }),
@@ -138,7 +138,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
       link(storage, {
         groups: changedGroups(storage, {
           list: async (name) => {
-            const listed = (await storage.groups?.list(name)) ?? [];
+            const listed = await storage.groups.list(name);
             if (isDeleting) await other.receive(name, 'late', { clientId: 'c', limit: 1, timeoutMs: 0 });
             isDeleting = false;
             return listed;
@@ -174,7 +174,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
               await other.settle(channel, 'g', settle);
               await other.redact(channel, [2]);
             }
-            return storage.groups?.work(scope, given);
+            return storage.groups.work(scope, given);
           },
         }),
       }),
@@ -197,7 +197,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
       link(storage, {
         eventsById: async (...args) => {
           if (isAway) throw away();
-          return (await storage.eventsById?.(...args)) ?? [];
+          return storage.eventsById(...args);
         },
       }),
     );
@@ -278,7 +278,7 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
         groups: changedGroups(storage, {
           work: async (scope, given) => {
             steps.push([given.settle.length, given.takes.length]);
-            return storage.groups?.work(scope, given);
+            return storage.groups.work(scope, given);
           },
         }),
       }),
@@ -301,12 +301,12 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
         calls.push(name);
         return call(...args);
       };
-    const groups = storage.groups as GroupStorage;
+    const { groups } = storage;
     const store = await openEventStore(() =>
       link(storage, {
         scan: told('scan', (scan) => storage.scan(scan)),
         append: told('append', (append) => storage.append(append)),
-        eventsById: told('eventsById', async (...args) => (await storage.eventsById?.(...args)) ?? []),
+        eventsById: told('eventsById', async (...args) => storage.eventsById(...args)),
         groups: changedGroups(storage, { work: told('work', (...args) => groups.work(...args)) }),
       }),
     );

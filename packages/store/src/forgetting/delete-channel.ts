@@ -27,5 +27,5 @@ export async function deleteChannel(
 }
 
 async function deleteGroups({ groups }: Pick<Storage, 'groups'>, channel: string): Promise<void> {
-  for (const { scope } of (await groups?.list(channel)) ?? []) await groups?.delete(scope);
+  for (const { scope } of await groups.list(channel)) await groups.delete(scope);
 }

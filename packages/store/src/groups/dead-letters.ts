@@ -75,8 +75,7 @@ export async function originalTexts(
   wanted: readonly { readonly id: number; readonly deadLetterId: number | undefined }[],
 ): Promise<(Buffer | undefined)[]> {
   const texts = [
-    ...(await eventsById(
-      storage,
+    ...(await storage.eventsById(
       scope.channel,
       wanted.map(({ id }) => id),
     )),
@@ -88,21 +87,12 @@ export async function originalTexts(
   );
   if (letters.length === 0) return texts;
   const { channel } = parseChannel(name, typedChannels);
-  const found = await eventsById(
-    storage,
+  const found = await storage.eventsById(
     channel,
     letters.map(({ deadLetterId }) => deadLetterId),
   );
   for (const [j, { i, id }] of letters.entries()) texts[i] = eventIn(found[j], scope.group, id);
   return texts;
-}
-
-async function eventsById(
-  storage: Storage,
-  channel: string,
-  ids: readonly number[],
-): Promise<readonly (Buffer | undefined)[]> {
-  return (await storage.eventsById?.(channel, ids)) ?? [];
 }
 
 /** The event that a dead letter holds, unless it is another one: the group may have had another channel for them. */
