@@ -4,7 +4,8 @@ import { openEventStore } from '@ganomede/events-store';
 import { SECRET } from './load/requests.mjs';
 
 const store = await openEventStore(() => ({
-  ...{ cursors: nothing(), indices: nothing(), channels: nothing() },
+  ...{ cursors: nothing(), indices: nothing(), channels: nothing(), groups: nothing() },
+  eventsById: async () => [],
   listen: () => {},
   append: async () => ({ kind: 'appended', firstId: 1, timestamp: Date.now() }),
   scan: () => Promise.reject(new Error('Nothing is stored')),

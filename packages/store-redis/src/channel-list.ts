@@ -46,11 +46,14 @@ export class ChannelList {
     this.add(channel);
   }
 
-  /** It is added again by the next append that finds it deleted. */
-  async remove(channel: string): Promise<void> {
+  /** It is added again by the next append that finds it deleted. Whether it was there. */
+  async remove(channel: string): Promise<boolean> {
     const key = this.#keys.channelList;
-    await this.#connection.run(key, `remove ${channel} from ${key}`, (client) => client.zrem(key, channel));
+    const removed = await this.#connection.run(key, `remove ${channel} from ${key}`, (client) =>
+      client.zrem(key, channel),
+    );
     this.#known.delete(channel);
+    return removed === 1;
   }
 
   /** Names that begin with `prefix` and lie after `after`, in the order of their UTF-8 bytes. */

@@ -76,8 +76,14 @@ export class Channels implements ChannelStorage {
   async delete(channel: string): Promise<boolean> {
     const keys = this.#keys.of(channel);
     // Before, or it would take away what an append has put there after the channel was deleted.
-    await this.#list.remove(channel);
-    if (!(await this.#connection.script(`delete ${keys.channel}`, deleteChannel, keys))) return false;
+    const wasListed = await this.#list.remove(channel);
+    try {
+      if (!(await this.#connection.script(`delete ${keys.channel}`, deleteChannel, keys))) return false;
+    } catch (error) {
+      // It may be as it was.
+      if (wasListed) this.#list.addAgain(channel);
+      throw error;
+    }
     await this.#cursors.deleteAll(channel);
     const { signal } = new AbortController();
     await this.trim(channel, { maxEvents: 0, maxAgeMs: 0, now: 0 }, signal);

@@ -58,6 +58,22 @@ it('leaves nothing that was redacted, trimmed or deleted under any key', async (
   ]);
 });
 
+it('keeps a channel on the list that could not be deleted', async () => {
+  const redis = await startRedis();
+  const store = await openStore({ url: redis.url });
+  const names = async () => (await store.channels({ limit: 9 })).map(({ channel }) => channel);
+  await store.append('a', [about('bob')]);
+  await expect.poll(names).toEqual(['a']);
+  // The script fails at what is no channel.
+  await redis.admin.rename('events:{a}', 'kept');
+  await redis.admin.set('events:{a}', 'something else');
+  await expect(store.deleteChannel('a')).rejects.toThrow();
+  await redis.admin.rename('kept', 'events:{a}');
+  await expect.poll(names).toEqual(['a']);
+  await store.deleteChannel('a');
+  expect(await names()).toEqual([]);
+});
+
 it('finds out about a redaction whose notification never came', async () => {
   const redis = await startRedis();
   const store = await openStore({ url: redis.url, checkNotificationsMs: 50 });

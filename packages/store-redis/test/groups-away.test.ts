@@ -77,3 +77,27 @@ it('a master of a cluster is killed, and its replica promoted: each event is han
   const given = givenTo(workers);
   expect([...load.acknowledged.keys()].filter((id) => !given.has(id))).toEqual([]);
 }, 60_000);
+
+it('Redis is emptied under those who wait: they are told, and are given what comes after', async () => {
+  const redis = await RedisServer.start();
+  onTestFinished(() => redis.stop());
+  const channel = 'emptied';
+  const store = await openStore({ url: redis.url });
+  const peer = await openStore({ url: redis.url });
+  const event = { from: 'test', type: 'add' };
+  const receive = (timeoutMs: number) =>
+    store.receive(channel, 'workers', { clientId: 'worker', limit: 9, timeoutMs });
+  await store.append(channel, [event, event, event]);
+  const { events } = await receive(0);
+  await store.settle(
+    channel,
+    'workers',
+    events.map(({ id, delivery: { token } }) => ({ kind: 'acknowledge', id, token })),
+  );
+  const waiting = receive(60_000);
+  await until('it waits', () => store.waiting === 1);
+  await redis.admin.flushall();
+  await peer.append(channel, [event]);
+  await expect(waiting).rejects.toMatchObject({ code: 'ResourceNotFound' });
+  expect((await receive(0)).events.map(({ id }) => id)).toEqual([1]);
+});

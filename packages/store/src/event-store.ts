@@ -28,13 +28,7 @@ import {
   resolveGroupSettings,
   unknownGroup,
 } from './groups/group-settings.js';
-import type {
-  GroupScope,
-  GroupSettings,
-  GroupState,
-  GroupStorage,
-  Settlement,
-} from './groups/group-storage.js';
+import type { GroupScope, GroupSettings, GroupState, Settlement } from './groups/group-storage.js';
 import { Receive, type Received } from './groups/receive.js';
 import { checkSameIndex, sortIndices } from './indices/index-definition.js';
 import {
@@ -156,7 +150,7 @@ export class EventStore {
   readonly #indexReader: IndexReader;
   readonly #missed: MissedNotifications | undefined;
   readonly #sweeper: Sweeper;
-  readonly #dispatcher: Dispatcher | undefined;
+  readonly #dispatcher: Dispatcher;
   readonly #observers = new Set<StoreObserver>();
   readonly #closed = new AbortController();
   /** What takes several steps at the storage. */
@@ -186,7 +180,7 @@ export class EventStore {
     this.#sweeper = new Sweeper(storage, { maxEvents, maxAgeMs });
     const { groups } = storage;
     const assertOpen = () => this.#assertOpen();
-    this.#dispatcher = groups && new Dispatcher({ storage, groups, typedChannels, maxEvents, assertOpen });
+    this.#dispatcher = new Dispatcher({ storage, groups, typedChannels, maxEvents, assertOpen });
   }
 
   /** Number of requests that wait now. */
@@ -401,8 +395,8 @@ export class EventStore {
     return this.#run('saveGroup', async () => {
       const scope = this.#groupScope(name, group);
       const settings = resolveGroupSettings(scope, given, this.#settings.typedChannels);
-      const { groups, dispatcher } = this.#groupParts();
-      const after = await dispatcher.startOf(scope, start);
+      const { groups } = this.#storage;
+      const after = await this.#dispatcher.startOf(scope, start);
       const saved = await groups.save(scope, settings, { after, changes: true });
       checkSameOrder(group, saved.settings, settings);
       return saved;
@@ -416,7 +410,8 @@ export class EventStore {
    *
    * If there is nothing to hand out it waits: an append, what others release, and leases that end wake it. It resolves without
    * events after `timeoutMs`, when `signal` aborts, and when the store closes. Rejects if the store is away when it begins, and
-   * then what was to be settled may be settled or not; once it waits it waits on.
+   * then what was to be settled may be settled or not; once it waits it waits on. Rejects with EventsError `ResourceNotFound` if
+   * the group is deleted while it waits.
    *
    * An event that was delivered too often is noticed, and its dead letter written, when somebody receives, whoever that is.
    */
@@ -426,10 +421,12 @@ export class EventStore {
     assertLength('Client ID', clientId);
     assertLeaseMs(leaseMs);
     const settlements = settle.map(checkedSettlement);
-    const { dispatcher } = this.#groupParts();
     this.#storage.assertReachable?.(scope.channel);
     const take = { clientId, limit, leaseMs, token: randomBytes(12).toString('base64url') };
-    const receive = new Receive({ scope, take, start, settle: settlements, timeoutMs, signal }, dispatcher);
+    const receive = new Receive(
+      { scope, take, start, settle: settlements, timeoutMs, signal },
+      this.#dispatcher,
+    );
     receive.start(this.#polls);
     return receive.received;
   }
@@ -444,8 +441,14 @@ export class EventStore {
     return this.#run('settle', async () => {
       const scope = this.#groupScope(name, group);
       const settle = settlements.map(checkedSettlement);
-      const { dispatcher } = this.#groupParts();
-      const answer = await dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true });
+      const answer = await this.#dispatcher.ask({
+        scope,
+        settle,
+        take: undefined,
+        creates: false,
+        live: undefined,
+        isSure: true,
+      });
       if (answer === undefined) throw unknownGroup(scope, name);
       return answer.settled;
     });
@@ -463,7 +466,7 @@ export class EventStore {
   ): Promise<readonly number[]> {
     return this.#run('redrive', async () => {
       const scope = this.#groupScope(name, group);
-      const redriven = await this.#groupParts().groups.redrive(scope, { ids, limit });
+      const redriven = await this.#storage.groups.redrive(scope, { ids, limit });
       if (redriven === undefined) throw unknownGroup(scope, name);
       return redriven;
     });
@@ -473,7 +476,7 @@ export class EventStore {
   groups(name: string): Promise<GroupDescription[]> {
     return this.#run('groups', async () => {
       const { channel, type } = this.#scope(name);
-      const all = await this.#groupParts().groups.list(channel);
+      const all = await this.#storage.groups.list(channel);
       const states = all.filter(({ scope }) => type === undefined || scope.type === type);
       const cursors = states.map(({ scope, after }) => ({ type: scope.type, after }));
       const ahead = await findAhead(this.#storage, channel, cursors);
@@ -490,9 +493,7 @@ export class EventStore {
 
   /** Removes a group with everything of it; its dead letters stay in their channel. Whether there was one. */
   deleteGroup(name: string, group: string): Promise<boolean> {
-    return this.#run('deleteGroup', async () =>
-      this.#groupParts().groups.delete(this.#groupScope(name, group)),
-    );
+    return this.#run('deleteGroup', async () => this.#storage.groups.delete(this.#groupScope(name, group)));
   }
 
   /** The channels that there are, sorted by the UTF-8 bytes of their names, page by page. */
@@ -598,7 +599,7 @@ export class EventStore {
     this.#live.close();
     this.#missed?.close();
     this.#closed.abort();
-    await Promise.all([this.#sweeper.close(), this.#indexReader.idle(), this.#dispatcher?.idle()]);
+    await Promise.all([this.#sweeper.close(), this.#indexReader.idle(), this.#dispatcher.idle()]);
     await Promise.allSettled(this.#running);
     await this.#storage.close();
   }
@@ -646,12 +647,6 @@ export class EventStore {
     const { channel, type } = this.#scope(name);
     assertLength('group', group);
     return { channel, type, group };
-  }
-
-  #groupParts(): { groups: GroupStorage; dispatcher: Dispatcher } {
-    const { groups } = this.#storage;
-    if (groups && this.#dispatcher) return { groups, dispatcher: this.#dispatcher };
-    throw new EventsError('Internal', 'The storage has no groups');
   }
 
   #assertOpen(): void {

@@ -14,8 +14,7 @@ export interface Storage {
   readonly cursors: CursorStorage;
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
-  /** Absent: the store has no groups. */
-  readonly groups?: GroupStorage;
+  readonly groups: GroupStorage;
   /** Only of an engine that several processes share: how it hears what the others append. */
   readonly subscriptions?: Subscriptions;
 
@@ -39,10 +38,9 @@ export interface Storage {
   scan(scan: Scan): Promise<EventPage>;
 
   /**
-   * The JSON texts of events by their ids, in the order of the ids; undefined for those that the channel does not keep. Present if
-   * `groups` is.
+   * The JSON texts of events by their ids, in the order of the ids; undefined for those that the channel does not keep.
    */
-  eventsById?(channel: string, ids: readonly number[]): Promise<readonly (Buffer | undefined)[]>;
+  eventsById(channel: string, ids: readonly number[]): Promise<readonly (Buffer | undefined)[]>;
 
   /** Throws EventsError `ServiceUnavailable` if the channel is known to be out of reach now. Absent: it never is. */
   assertReachable?(channel: string): void;

@@ -85,8 +85,8 @@ local held = redis.call('HLEN', GROUP) - FIELDS_OF_GROUP - out - redis.call('ZCA
 local function is_full() return settings and (out >= settings.maxPending or held >= args.most_held) end
 
 local was_full, first_due_before = is_full(), first_time(DUE)
--- When the earliest event is due that was given another time.
-local earliest = math.huge
+-- When events are due of which those that wait are to be told; by the time.
+local new_times = {}
 -- Whether what all have in common, if the order is '*', was freed.
 local is_freed = false
 
@@ -208,7 +208,7 @@ end
 local function make_due(e, time)
   e.token = ''
   move(e, 'W', time)
-  earliest = math.min(earliest, time)
+  new_times[time] = true
 end
 
 -- A new entry is out. Its value, if it has one, is free.
@@ -308,7 +308,8 @@ local function set(field, value) fields[#fields + 1], fields[#fields + 2] = fiel
 
 -- Those that wait look again if they may find something that they do not wait for.
 local function tell_if_released()
-  local is_due_earlier = earliest < first_due_before and first_time(DUE) <= earliest
+  local first_due = first_time(DUE)
+  local is_due_earlier = first_due < first_due_before and new_times[first_due]
   if is_due_earlier or (was_full and not is_full()) or (is_freed and not queue('*')) then
     redis.call('SPUBLISH', CHANNEL .. ':new', 'released')
   end

@@ -59,7 +59,9 @@ for i, id in ipairs(settle.ids) do
   elseif kind == 'release' then
     release(e, settle.ms[i], settle.reasons[i], settle.uncounted[i])
   elseif kind == 'extend' then
-    move(e, 'L', now + (settle.ms[i] < 0 and settings.leaseMs or settle.ms[i]))
+    local time = now + (settle.ms[i] < 0 and settings.leaseMs or settle.ms[i])
+    move(e, 'L', time)
+    new_times[time] = true
   else
     finish(e)
     if kind == 'missed' then more_missed = more_missed + 1 end
@@ -75,8 +77,8 @@ end
 -- How many more the take `t` gets.
 local wanted = 0
 
--- There is room.
-local function hand_out(e)
+-- There is room. `is_told`: those that wait may not have seen that there is something to hand out.
+local function hand_out(e, is_told)
   while wanted == 0 do
     t = t + 1
     wanted = args.takes[t][2]
@@ -85,6 +87,7 @@ local function hand_out(e)
   local take, given = args.takes[t], taken[t]
   if e.count == 0 then e.since = true else more_redelivered = more_redelivered + 1 end
   move(e, 'L', now + given[1])
+  if is_told then new_times[now + given[1]] = true end
   e.count, e.token, e.client = e.count + 1, take[4], take[1]
   more_leases[e.client] = (more_leases[e.client] or 0) + 1
   local n = #given
@@ -112,7 +115,7 @@ while room > 0 and ended < args.most_ended do
         move(e, 'W', time + backoff(e.count))
       end
     elseif room > 0 then
-      hand_out(e)
+      hand_out(e, true)
     end
   end
   write()
@@ -138,7 +141,7 @@ local function hand_out_found(found)
         hold_back(e)
       else
         begin(e)
-        hand_out(e)
+        hand_out(e, was_full or is_freed)
       end
     end
   end

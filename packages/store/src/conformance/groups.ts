@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type EventHeader, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
 import type { ReceivedEvent } from '../groups/dispatcher.js';
 import { DEFAULT_GROUP_SETTINGS } from '../groups/group-settings.js';
-import type { GroupSettings } from '../groups/group-storage.js';
+import { type GroupSettings, MAX_ENDED } from '../groups/group-storage.js';
 import type { Received } from '../groups/receive.js';
 import {
   event,
@@ -286,6 +286,58 @@ export function describeGroups(open: OpenStore): void {
         );
       });
 
+      it('waits for a lease that ends sooner than it was to, here or elsewhere', async () => {
+        const { store, peer } = await open();
+        for (const order of [undefined, '*']) {
+          const channel = newChannel();
+          await store.saveGroup(channel, 'g', {
+            ...EAGER,
+            ...(order === undefined ? { maxPending: 1 } : { order }),
+            leaseMs: NEVER_MS,
+          });
+          await store.append(channel, events(3));
+          let last = only(await receive(store, channel));
+          for (const other of [store, peer]) {
+            const waiting = receive(other, channel, { timeoutMs: LONG_MS });
+            await untilWaiting(other, 1);
+            await store.settle(channel, 'g', [
+              { kind: 'extend', id: last.id, token: last.delivery.token, leaseMs: 1 },
+            ]);
+            last = only(await waiting);
+            expect(last.delivery.count, 'after an extension').toBeGreaterThan(1);
+          }
+          for (const [i, other] of [store, peer].entries()) {
+            const waiting = receive(other, channel, { timeoutMs: LONG_MS });
+            await untilWaiting(other, 1);
+            // Whoever is first has it when it is handed out anew.
+            const next = only(await receive(store, channel, { settle: [acknowledge(last)], leaseMs: 1 }));
+            last = only(await waiting);
+            expect([next.id, last.id, last.delivery.count], 'after an acknowledgement').toEqual([
+              i + 2,
+              i + 2,
+              2,
+            ]);
+          }
+        }
+      });
+
+      it('finds what is due behind however many leases that have ended', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.saveGroup(channel, 'g', { maxDeliveries: 1, maxPending: 10_000, deadLetters: 'none' });
+        await store.append(channel, events(MAX_ENDED + 2));
+        const last = (await receive(store, channel, { limit: 1 })).events;
+        await receive(store, channel, { limit: MAX_ENDED + 1, leaseMs: 1 });
+        // By the clock of the engine: it is due after them.
+        await setTimeout(5);
+        await store.settle(
+          channel,
+          'g',
+          last.map((one) => release(one, { uncounted: true })),
+        );
+        expect(idsOf(await receive(store, channel, { limit: 1 }))).toEqual([1]);
+      });
+
       it('ends its wait by its time, its signal, and the end of the store', async () => {
         const { store } = await open();
         const channel = newChannel();
@@ -380,6 +432,42 @@ export function describeGroups(open: OpenStore): void {
           ]),
         ).toEqual([true, true]);
         expect(idsOf(await receive(store, channel))).toEqual([2]);
+      });
+    });
+
+    describe('that are deleted', () => {
+      it('do not come back by those who wait', async () => {
+        const { store, peer } = await open();
+        const name = newChannel();
+        for (const channel of [name, `${name}:add`]) {
+          const waiting = [store, peer].map((by) =>
+            receive(by, channel, { timeoutMs: LONG_MS }).catch((error) => error),
+          );
+          for (const by of [store, peer]) await untilWaiting(by, 1);
+          expect(await store.deleteGroup(channel, 'g')).toBe(true);
+          for (const error of await Promise.all(waiting)) {
+            expect(error).toMatchObject({
+              code: 'ResourceNotFound',
+              message: `Group "g" does not exist on channel ${JSON.stringify(channel)}`,
+            });
+          }
+          expect(await store.groups(channel)).toEqual([]);
+          await receive(store, channel);
+          expect(await groupOf(store, channel)).toMatchObject({ group: 'g' });
+          await store.deleteGroup(channel, 'g');
+        }
+      });
+
+      it('do not come back with their channel by those who wait', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(1));
+        await store.saveGroup(channel, 'g', {}, 'new');
+        const waiting = receive(peer, channel, { timeoutMs: LONG_MS }).catch((error) => error);
+        await untilWaiting(peer, 1);
+        await store.deleteChannel(channel);
+        expect(await waiting).toMatchObject({ code: 'ResourceNotFound' });
+        expect(await store.groups(channel)).toEqual([]);
       });
     });
 

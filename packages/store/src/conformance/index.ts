@@ -29,8 +29,6 @@ export interface EventStoreSuite {
   readonly modelRuns?: number;
   /** Whether backups are restored in the middle of these sequences, which is too slow for many stores. Default false. */
   readonly modelRestores?: boolean;
-  /** Whether it has groups. Default true. */
-  readonly groups?: boolean;
 }
 
 export { describeProcessClock } from './process-clock.js';
@@ -44,7 +42,7 @@ export type { OpenStore, StoreUnderTest } from './store-under-test.js';
 export function describeEventStore(
   name: string,
   open: OpenStore,
-  { modelRuns = MODEL_RUNS, modelRestores = false, groups = true }: EventStoreSuite = {},
+  { modelRuns = MODEL_RUNS, modelRestores = false }: EventStoreSuite = {},
 ): void {
   describe(`${name}, an event store`, () => {
     const opened: StoreUnderTest[] = [];
@@ -75,12 +73,12 @@ export function describeEventStore(
     describeTypedChannels(openForTest);
     describeIndices(openForTest);
     describeRetention(openForTest);
-    if (groups) describeGroups(openForTest);
+    describeGroups(openForTest);
     describeObserving(openForTest);
     describeForgetting(openForTest);
     describeContent(openForTest);
     describeClose(openForTest);
     describeModel(openForTest, modelRuns, modelRestores);
-    if (groups) describeGroupsModel(openForTest, modelRuns);
+    describeGroupsModel(openForTest, modelRuns);
   });
 }

@@ -24,13 +24,9 @@ function trimmer(storage: Storage, channel: string): (now: number) => Promise<nu
 
 /**
  * Registers the Vitest suite of what an engine does that no method of `EventStore` shows yet. `open` opens one in which
- * there may be other channels already. `groups`: whether it has groups.
+ * there may be other channels already.
  */
-export function describeStorage(
-  name: string,
-  open: () => Promise<Storage>,
-  { groups = true }: { readonly groups?: boolean } = {},
-): void {
+export function describeStorage(name: string, open: () => Promise<Storage>): void {
   describe(`${name}, a storage`, () => {
     const opened: Storage[] = [];
 
@@ -265,7 +261,6 @@ export function describeStorage(
       }
     });
 
-    if (!groups) return;
     describe('groups', () => describeGroupStorage(openForTest));
     describe('groups of a store on it', () => describeGroupFailures(openForTest));
   });

@@ -13,11 +13,19 @@ export async function deleteChannel(
   channel: string,
   scopeOf: (name: string) => ChannelScope,
 ): Promise<void> {
-  for (const { scope } of (await storage.groups?.list(channel)) ?? []) await storage.groups?.delete(scope);
-  if (!(await storage.channels.delete(channel))) throw unknownChannel(channel);
+  const wasThere = await storage.channels.delete(channel);
+  // Not before: who receives meanwhile would create a group that begins at what is being deleted.
+  await deleteGroups(storage, channel);
+  if (!wasThere) throw unknownChannel(channel);
   for (const index of await indicesOf(storage, channel, scopeOf)) {
     await trimIndex(storage, index);
     // Last: who finds it knows that there may be something left.
     await storage.indices.delete(index.id);
   }
+  // Those that were being created, by somebody who had seen the channel as it was.
+  await deleteGroups(storage, channel);
+}
+
+async function deleteGroups({ groups }: Pick<Storage, 'groups'>, channel: string): Promise<void> {
+  for (const { scope } of await groups.list(channel)) await groups.delete(scope);
 }

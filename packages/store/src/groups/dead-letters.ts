@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Event, type EventInput, EventsError, parseChannel } from '@ganomede/events-protocol';
 import { serialiseEvents } from '../events/serialise.js';
-import type { Storage } from '../storage.js';
+import { redactEvents } from '../forgetting/redact-events.js';
+import { isRedacted } from '../forgetting/redaction.js';
+import type { AppendOutcome, Storage } from '../storage.js';
 import { deadLettersOf } from './group-settings.js';
 import type { BuriedEvent, DyingEvent, GroupScope, GroupSettings } from './group-storage.js';
 
@@ -55,13 +57,33 @@ export async function writeDeadLetters(
   // Each is its own append, since each has its own record; an engine writes them together.
   const writing = dying.map(async (one, i) => {
     const letter = deadLetter(scope, one, texts[i]);
-    return { id: one.id, deadLetterId: await writeOnce(options, scope, name, one, letter) };
+    const { firstId, kind } = await writeOnce(options, scope, name, one, letter);
+    return { id: one.id, deadLetterId: firstId, text: texts[i], isRepeated: kind === 'repeated' };
   });
   const written = await Promise.allSettled(writing);
   const buried = written.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = written.find((one) => one.status === 'rejected');
   if (buried.length === 0 && failed) throw failed.reason;
-  return buried;
+  // Who has redacted an event meanwhile could not see its dead letter.
+  const holding = buried.filter(({ text, isRepeated }) => text && (isRepeated || !isRedacted(text)));
+  await redactLetters(options, scope, name, holding);
+  return buried.map(({ id, deadLetterId }) => ({ id, deadLetterId }));
+}
+
+/** Redacts those dead letters whose events are. */
+async function redactLetters(
+  { storage, typedChannels }: DeadLetterOptions,
+  scope: GroupScope,
+  name: string,
+  letters: readonly { readonly id: number; readonly deadLetterId: number }[],
+): Promise<void> {
+  const ids = letters.map(({ id }) => id);
+  const texts = await storage.eventsById(scope.channel, ids);
+  const redacted = letters.filter((_, i) => isRedacted(texts[i] ?? Buffer.of()));
+  if (redacted.length === 0) return;
+  const letterIds = redacted.map(({ deadLetterId }) => deadLetterId);
+  const { channel } = parseChannel(name, typedChannels);
+  await redactEvents(storage, channel, letterIds, (each) => parseChannel(each, typedChannels));
 }
 
 /**
@@ -75,8 +97,7 @@ export async function originalTexts(
   wanted: readonly { readonly id: number; readonly deadLetterId: number | undefined }[],
 ): Promise<(Buffer | undefined)[]> {
   const texts = [
-    ...(await eventsById(
-      storage,
+    ...(await storage.eventsById(
       scope.channel,
       wanted.map(({ id }) => id),
     )),
@@ -88,21 +109,12 @@ export async function originalTexts(
   );
   if (letters.length === 0) return texts;
   const { channel } = parseChannel(name, typedChannels);
-  const found = await eventsById(
-    storage,
+  const found = await storage.eventsById(
     channel,
     letters.map(({ deadLetterId }) => deadLetterId),
   );
   for (const [j, { i, id }] of letters.entries()) texts[i] = eventIn(found[j], scope.group, id);
   return texts;
-}
-
-async function eventsById(
-  storage: Storage,
-  channel: string,
-  ids: readonly number[],
-): Promise<readonly (Buffer | undefined)[]> {
-  return (await storage.eventsById?.(channel, ids)) ?? [];
 }
 
 /** The event that a dead letter holds, unless it is another one: the group may have had another channel for them. */
@@ -133,14 +145,13 @@ function deadLetter(
   return { from: group, type: 'type' in event ? event.type : TYPE_IF_GONE, data };
 }
 
-/** Resolves with its id. */
 async function writeOnce(
   { storage, typedChannels, maxEvents }: DeadLetterOptions,
   { channel, type, group }: GroupScope,
   name: string,
   { id, deadLetterId, firstDeliveredAt, endedAt }: DyingEvent,
   letter: EventInput,
-): Promise<number> {
+): Promise<Extract<AppendOutcome, { firstId: number }>> {
   const events = serialiseEvents(name, [letter], typedChannels);
   const turn = [name, channel, type ?? null, group, id, deadLetterId ?? 0, firstDeliveredAt, endedAt];
   const hash = createHash('sha256').update(JSON.stringify(turn)).digest('base64url').slice(0, 22);
@@ -154,5 +165,5 @@ async function writeOnce(
   });
   if (!('firstId' in outcome))
     throw new EventsError('Internal', 'A dead letter has the key of another append');
-  return outcome.firstId;
+  return outcome;
 }

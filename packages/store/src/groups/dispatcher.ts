@@ -22,6 +22,11 @@ import type {
 
 /** Most events that are read in search of some that the order does not hold back. */
 const MAX_READ = 1_000;
+/** Most requests, and most that they settle, that one step of the engine serves. */
+const MAX_REQUESTS = 1_000;
+const MAX_SETTLEMENTS = 2_000;
+/** When somebody may look again who is answered though a step has failed, milliseconds. */
+const LOOK_AGAIN_MS = 1_000;
 /** A group that nobody receives from is remembered until so many others were used. */
 const MAX_KNOWN = 10_000;
 
@@ -49,6 +54,8 @@ export interface GroupRequest {
   readonly settle: readonly Settlement[];
   /** Undefined: only to settle. */
   readonly take: Take | undefined;
+  /** Whether the group is created if there is none. */
+  readonly creates: boolean;
   /** Where the group begins if it is to be created. Default: at the first event. */
   readonly start?: Start | undefined;
   /** Where new events may be in memory; undefined if nowhere. */
@@ -70,7 +77,8 @@ export interface GroupAnswer {
 }
 
 interface Queued extends GroupRequest {
-  readonly bytes: 0;
+  /** What it adds to a step: how much it settles. */
+  readonly bytes: number;
   readonly resolve: (answer: GroupAnswer | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -93,6 +101,13 @@ interface Found {
   readonly found: FoundEvents;
 }
 
+/** Dead letters that are being written. */
+interface Burial {
+  readonly ids: ReadonlySet<number>;
+  /** Does not reject. */
+  readonly done: Promise<void>;
+}
+
 export interface DispatcherOptions extends DeadLetterOptions {
   readonly groups: GroupStorage;
   /** Throws if the store is closed. */
@@ -100,14 +115,14 @@ export interface DispatcherOptions extends DeadLetterOptions {
 }
 
 /**
- * Takes the requests of this process to a group together: one step of the engine serves all that have come in one turn of the
- * event loop, and meanwhile. It reads what is new for them, and writes the dead letters.
+ * Takes the requests of this process to a group together: one step of the engine serves many that have come in one turn of
+ * the event loop, and meanwhile. It reads what is new for them, and writes the dead letters.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #queues = new Batchers<Queued>((_name, requests) => this.#serve(requests), {
-    items: Number.POSITIVE_INFINITY,
-    bytes: Number.POSITIVE_INFINITY,
+    items: MAX_REQUESTS,
+    bytes: MAX_SETTLEMENTS,
   });
   readonly #known = new Map<string, Known>();
   readonly #burials = new Set<Promise<void>>();
@@ -116,10 +131,10 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Undefined if there is no such group; one that events are to be taken from is created. */
+  /** Undefined if there is no such group, and the request does not create it. */
   ask(request: GroupRequest): Promise<GroupAnswer | undefined> {
     return new Promise((resolve, reject) =>
-      this.#queues.push(keyOf(request.scope), { ...request, bytes: 0, resolve, reject }),
+      this.#queues.push(keyOf(request.scope), { ...request, bytes: request.settle.length, resolve, reject }),
     );
   }
 
@@ -171,75 +186,94 @@ export class Dispatcher {
     let least = 0;
     let page: EventPage | undefined;
     let dueInMs: number | undefined;
-    const burials: (Promise<void> | undefined)[] = [];
-    for (;;) {
-      assertOpen();
-      const wanted = waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0);
-      const limit = Math.max(Math.min(wanted, known?.settings.maxPending ?? wanted), least);
-      const looked =
-        known && waiting.length > 0 ? await this.#look(scope, known, limit, live, isTailTrusted) : undefined;
-      page = looked?.page ?? page;
-      if (known && looked?.page.count === 0) {
-        known = { ...known, lookedTo: looked.found.to, epoch: looked.found.epoch };
+    const burials: Burial[] = [];
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      for (;;) {
+        assertOpen();
+        const wanted = waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0);
+        const limit = Math.max(Math.min(wanted, known?.settings.maxPending ?? wanted), least);
+        const looked =
+          known && waiting.length > 0
+            ? await this.#look(scope, known, limit, live, isTailTrusted)
+            : undefined;
+        page = looked?.page ?? page;
+        const mayBeGone = known !== undefined && looked !== undefined && isOfAnother(known, looked);
+        if (known && looked?.page.count === 0) {
+          known = { ...known, lookedTo: looked.found.to, epoch: looked.found.epoch };
+          this.#remember(key, known);
+        }
+        const isNothingNew = looked === undefined || looked.found.events.length === 0 || known?.isBlocked;
+        const isWaitOver = isSure || mayBeGone || !isNothingNew;
+        if (isFirst && !isWaitOver && known && known.dueAt > performance.now()) {
+          dueInMs = known.dueAt - performance.now();
+          break;
+        }
+        if (!isFirst && looked?.page.count === 0 && settle.length === 0 && dueInMs !== 0) break;
+        const takes = waiting.map(({ take }) => take as Take);
+        const worked: GroupWorked | undefined = await groups.work(scope, {
+          settle,
+          found: looked?.found,
+          takes,
+        });
+        if (worked === undefined) {
+          this.#known.delete(key);
+          known = undefined;
+          for (const request of isFirst ? requests : waiting)
+            if (!request.creates) request.resolve(undefined);
+          waiting = waiting.filter(({ creates }) => creates);
+          if (waiting.length === 0) break;
+          await this.createDefault(scope, waiting[0]?.start);
+          continue;
+        }
+        if (isFirst) share(worked.settled, requests, settled);
+        isFirst = false;
+        dueInMs = worked.dueInMs;
+        burials.push(...this.#bury(scope, worked.settings, worked.dying));
+        const gone = await this.#give(scope, worked, looked?.page, waiting, events);
+        waiting = waiting.filter((request) => !events.has(request));
+        const isBlocked = isStopped(worked, looked?.found);
+        known = {
+          settings: worked.settings,
+          after: worked.after,
+          isBlocked: isBlocked && waiting.length > 0,
+          dueAt: performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY),
+          lookedTo: worked.after,
+          epoch: looked?.found.epoch ?? '',
+        };
         this.#remember(key, known);
-      }
-      const isNothingNew = looked === undefined || looked.found.events.length === 0 || known?.isBlocked;
-      if (isFirst && !isSure && isNothingNew && known && known.dueAt > performance.now()) {
-        dueInMs = known.dueAt - performance.now();
-        break;
-      }
-      if (!isFirst && looked?.page.count === 0 && settle.length === 0) break;
-      const takes = waiting.map(({ take }) => take as Take);
-      const worked: GroupWorked | undefined = await groups.work(scope, {
-        settle,
-        found: looked?.found,
-        takes,
-      });
-      if (worked === undefined) {
-        this.#known.delete(key);
-        known = undefined;
+        settle = gone;
+        if (gone.length > 0) continue;
         if (waiting.length === 0) break;
-        for (const request of requests) if (request.take === undefined) request.resolve(undefined);
-        await this.createDefault(scope, waiting[0]?.start);
+        if (dueInMs === 0) continue;
+        if (looked === undefined) continue;
+        if (isBlocked || (worked.isFoundCurrent && looked.page.count === 0)) break;
+        isTailTrusted = worked.isFoundCurrent;
+        least = Math.min(Math.max(least, limit) * 4, MAX_READ);
+      }
+    } catch (error) {
+      // What was done until then is done.
+      if (isFirst) throw error;
+      failure = { error };
+      dueInMs = LOOK_AGAIN_MS;
+    }
+    for (const request of requests) {
+      if (failure && request.settle.length === 0 && !events.has(request)) {
+        request.reject(failure.error);
         continue;
       }
-      if (isFirst) share(worked.settled, requests, settled);
-      isFirst = false;
-      dueInMs = worked.dueInMs;
-      burials.push(this.#bury(scope, worked.settings, worked.dying));
-      const gone = await this.#give(scope, worked, looked?.page, waiting, events);
-      waiting = waiting.filter((request) => !events.has(request));
-      const isBlocked = isStopped(worked, looked?.found);
-      known = {
-        settings: worked.settings,
-        after: worked.after,
-        isBlocked: isBlocked && waiting.length > 0,
-        dueAt: performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY),
-        lookedTo: worked.after,
-        epoch: looked?.found.epoch ?? '',
-      };
-      this.#remember(key, known);
-      settle = gone;
-      if (gone.length > 0) continue;
-      if (waiting.length === 0) break;
-      if (dueInMs === 0) continue;
-      if (looked === undefined) continue;
-      if (isBlocked || (worked.isFoundCurrent && looked.page.count === 0)) break;
-      isTailTrusted = worked.isFoundCurrent;
-      least = Math.min(Math.max(least, limit) * 4, MAX_READ);
-    }
-    const buried = Promise.all(burials);
-    for (const request of requests) {
-      const answer = known && {
+      // Those that there was no group for have been told.
+      const answer: GroupAnswer = {
         settled: settled.get(request) ?? [],
         events: events.get(request) ?? [],
         dueInMs,
-        seen: known.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
+        seen: known?.isBlocked ? Number.POSITIVE_INFINITY : (page?.lastId ?? 0),
         epoch: page ? epochOf(page) : '',
       };
-      // Who says what makes an event die is answered once its dead letter is there.
-      if (request.settle.length === 0) request.resolve(answer);
-      else void buried.then(() => request.resolve(answer));
+      // Who ends the turn of an event is answered once its dead letter is there; who has events to work on does not wait.
+      const own = answer.events.length > 0 ? [] : burialsOf(request, answer.settled, burials);
+      if (own.length === 0) request.resolve(answer);
+      else void Promise.all(own).then(() => request.resolve(answer));
     }
   }
 
@@ -276,27 +310,42 @@ export class Dispatcher {
     return page;
   }
 
-  /** Gives each what was taken for it; resolves with what is to be said of events that are gone. */
+  /**
+   * Gives each what was taken for it; resolves with what is to be said of events that are gone. If some cannot be read they go back
+   * to the group, the others are given all the same, and this rejects.
+   */
   async #give(
     scope: GroupScope,
-    { taken, settings }: GroupWorked,
+    { taken, settings, isFoundCurrent }: GroupWorked,
     page: EventPage | undefined,
     waiting: readonly Queued[],
     events: Map<Queued, ReceivedEvent[]>,
   ): Promise<Settlement[]> {
     const all = taken.flat();
     if (all.length === 0) return [];
-    const texts = new Map(page?.texts.map((text) => [headerOf(text).id, text]));
+    // One that was out before may be another event by now, or redacted since the page was read.
+    const isNew = new Set(isFoundCurrent ? all.filter(({ count }) => count === 1).map(({ id }) => id) : []);
+    const texts = new Map<number, Buffer>();
+    for (const text of page?.texts ?? []) {
+      const { id } = headerOf(text);
+      if (isNew.has(id)) texts.set(id, text);
+    }
     const others = all.filter(({ id }) => !texts.has(id));
+    let failure: { readonly error: unknown } | undefined;
     if (others.length > 0) {
-      const found = await originalTexts(this.#options, scope, settings, others);
-      for (const [i, { id }] of others.entries()) {
-        const text = found[i];
-        if (text !== undefined) texts.set(id, text);
+      try {
+        const found = await originalTexts(this.#options, scope, settings, others);
+        for (const [i, { id }] of others.entries()) {
+          const text = found[i];
+          if (text !== undefined) texts.set(id, text);
+        }
+      } catch (error) {
+        failure = { error };
       }
     }
     const { maxDeliveries } = settings;
     const gone: Settlement[] = [];
+    const unread: Settlement[] = [];
     for (const [i, request] of waiting.entries()) {
       const { token } = request.take as Take;
       const received: ReceivedEvent[] = [];
@@ -304,24 +353,38 @@ export class Dispatcher {
         const text = texts.get(id);
         if (text && !isRedacted(text))
           received.push({ id, text, delivery: { token, count, maxDeliveries, leaseMs } });
+        else if (failure && text === undefined) unread.push({ kind: 'release', id, token, uncounted: true });
         else gone.push({ kind: 'missed', id, token });
       }
       if (received.length > 0) events.set(request, received);
     }
+    if (failure) {
+      await this.#giveBack(scope, unread);
+      throw failure.error;
+    }
     return gone;
   }
 
-  /** Writes the dead letters. If that fails others are told of them later. Does not reject. */
-  #bury(scope: GroupScope, settings: GroupSettings, dying: readonly DyingEvent[]): Promise<void> | undefined {
-    if (dying.length === 0) return undefined;
-    const burying = writeDeadLetters(this.#options, scope, settings, dying)
+  /** Does not reject: if the store is away the leases end. */
+  async #giveBack(scope: GroupScope, settle: readonly Settlement[]): Promise<void> {
+    try {
+      await this.#options.groups.work(scope, { settle, found: undefined, takes: [] });
+    } catch {
+      // Nobody works on them meanwhile.
+    }
+  }
+
+  /** Writes the dead letters. If that fails others are told of them later. */
+  #bury(scope: GroupScope, settings: GroupSettings, dying: readonly DyingEvent[]): Burial[] {
+    if (dying.length === 0) return [];
+    const done = writeDeadLetters(this.#options, scope, settings, dying)
       .then((buried) => this.#options.groups.bury(scope, buried))
       .catch(() => {
         // The store is away or full.
       })
-      .finally(() => this.#burials.delete(burying));
-    this.#burials.add(burying);
-    return burying;
+      .finally(() => this.#burials.delete(done));
+    this.#burials.add(done);
+    return [{ ids: new Set(dying.map(({ id }) => id)), done }];
   }
 
   #remember(key: string, known: Known): void {
@@ -346,6 +409,21 @@ function share(
     settled.set(request, all.slice(i, i + request.settle.length));
     i += request.settle.length;
   }
+}
+
+/** Those of events whose turn the request has ended. */
+function burialsOf(
+  { settle }: GroupRequest,
+  settled: readonly boolean[],
+  burials: readonly Burial[],
+): Promise<void>[] {
+  const ended = settle.filter(({ kind }, i) => settled[i] && (kind === 'reject' || kind === 'release'));
+  return burials.filter(({ ids }) => ended.some(({ id }) => ids.has(id))).map(({ done }) => done);
+}
+
+/** Whether the channel may have come back older, or empty, since it was known: the group then has too. */
+function isOfAnother({ after, epoch }: Known, { page, found }: Found): boolean {
+  return page.lastId < after || (epoch !== '' && found.epoch !== epoch);
 }
 
 function epochOf({ epochs }: EventPage): string {

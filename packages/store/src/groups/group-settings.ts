@@ -93,6 +93,11 @@ export function assertDelayMs(delayMs: number | undefined): void {
   if (delayMs !== undefined) assertWithin('delayMs', delayMs, GROUP_LIMITS.backoffMs);
 }
 
+/** The channel name that a group is on. */
+export function nameOf({ channel, type }: GroupScope): string {
+  return type === undefined ? channel : `${channel}:${type}`;
+}
+
 export function unknownGroup({ group }: Pick<GroupScope, 'group'>, name: string): EventsError {
   return new EventsError(
     'ResourceNotFound',

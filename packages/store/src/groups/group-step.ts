@@ -188,8 +188,8 @@ class GroupStep {
   readonly #before: GroupRecord;
   readonly #firstDueBefore: number;
   #group: GroupRecord;
-  /** When the earliest event is due that this step has given another time. */
-  #earliest = Number.POSITIVE_INFINITY;
+  /** When events are due of which those that wait are to be told. */
+  readonly #newTimes = new Set<number>();
   /** Whether `*` is no longer busy. */
   #isOrderFreed = false;
 
@@ -208,7 +208,8 @@ class GroupStep {
   /** Stores the group. Whether somebody who waits may find something now that they were not told to wait for. */
   end(): boolean {
     if (this.#group !== this.#before) this.#records.set('group', '', this.#group);
-    const isDueEarlier = this.#earliest < this.#firstDueBefore && this.#firstTime('due') <= this.#earliest;
+    const firstDue = this.#firstTime('due');
+    const isDueEarlier = firstDue < this.#firstDueBefore && this.#newTimes.has(firstDue);
     const hasRoom = isFull(this.#before) && !isFull(this.#group);
     const isNextFree = this.#isOrderFreed && this.#records.get('value', '*') === undefined;
     return isDueEarlier || hasRoom || isNextFree;
@@ -230,10 +231,13 @@ class GroupStep {
       case 'reject':
         this.#die(id, entry, settlement.reason, date);
         return true;
-      case 'extend':
+      case 'extend': {
         if (!isLeased(entry, now)) return false;
-        this.#move(id, entry, { time: now + (settlement.leaseMs ?? this.#group.settings.leaseMs) });
+        const time = now + (settlement.leaseMs ?? this.#group.settings.leaseMs);
+        this.#move(id, entry, { time });
+        this.#newTimes.add(time);
         return true;
+      }
       case 'release':
         if (!isLeased(entry, now)) return false;
         this.#release(id, entry, settlement);
@@ -253,7 +257,7 @@ class GroupStep {
         if (entry.state === 'leased') {
           this.#endLease(id, entry);
           ended++;
-        } else if (handing.room > 0) this.#handOut(id, entry, handing);
+        } else if (handing.room > 0) this.#newTimes.add(this.#handOut(id, entry, handing));
       }
     }
   }
@@ -277,7 +281,9 @@ class GroupStep {
       else {
         if (value !== '') this.#records.set('value', value, {});
         this.#count({ pending: 1 });
-        this.#handOut(id, entry, handing);
+        const time = this.#handOut(id, entry, handing);
+        // Who has room looks at what is appended, but not who waits for the group.
+        if (isFull(this.#before) || this.#isOrderFreed) this.#newTimes.add(time);
       }
     }
     if (to > this.#group.after) this.#pass(to, 0, type);
@@ -336,15 +342,18 @@ class GroupStep {
     return time === Number.POSITIVE_INFINITY ? undefined : Math.max(time - this.#clock.now, 0);
   }
 
-  #handOut(id: number, entry: EntryRecord, handing: HandingOut): void {
+  /** When its lease ends. */
+  #handOut(id: number, entry: EntryRecord, handing: HandingOut): number {
     const { clientId, leaseMs = this.#group.settings.leaseMs, token } = handing.next;
     const { now, date } = this.#clock;
     const count = entry.count + 1;
     const firstDeliveredAt = entry.firstDeliveredAt || date;
     if (entry.firstDeliveredAt === 0) this.#records.enter('out', { time: firstDeliveredAt, id });
-    this.#move(id, entry, { state: 'leased', time: now + leaseMs, count, token, clientId, firstDeliveredAt });
+    const time = now + leaseMs;
+    this.#move(id, entry, { state: 'leased', time, count, token, clientId, firstDeliveredAt });
     this.#count({ redelivered: count > 1 ? 1 : 0 });
     handing.give({ id, count, leaseMs, deadLetterId: entry.deadLetterId });
+    return time;
   }
 
   #endLease(id: number, entry: EntryRecord): void {
@@ -383,7 +392,7 @@ class GroupStep {
   /** What is said with the token of its last delivery no longer holds. */
   #makeDue(id: number, entry: EntryRecord, time: number): void {
     this.#move(id, entry, { state: 'delayed', time, token: '' });
-    this.#earliest = Math.min(this.#earliest, time);
+    this.#newTimes.add(time);
   }
 
   /** The group is done with an event that was out: the next one of its value is due. */

@@ -1,7 +1,8 @@
 import type { Start } from '@ganomede/events-protocol';
 import type { LiveChannel } from '../waiting/live-channels.js';
 import { LookAndWait, type WaitingRoom } from '../waiting/look-and-wait.js';
-import type { Dispatcher, GroupAnswer, ReceivedEvent } from './dispatcher.js';
+import type { Dispatcher, ReceivedEvent } from './dispatcher.js';
+import { nameOf, unknownGroup } from './group-settings.js';
 import type { GroupScope, Settlement, Take } from './group-storage.js';
 
 /** What a receive resolves with. */
@@ -104,10 +105,12 @@ export class Receive extends LookAndWait<Received> {
 
   async #ask(live: LiveChannel | undefined, isSure: boolean): Promise<Received | undefined> {
     const { scope, take, start } = this.#request;
-    const settle = this.#settled === undefined ? this.#request.settle : [];
-    const answer = await this.#dispatcher.ask({ scope, take, start, settle, live, isSure });
-    // Who takes creates the group.
-    const { settled, events, dueInMs, seen, epoch } = answer as GroupAnswer;
+    // Only then: a group that somebody has deleted is not to come back by those who wait.
+    const creates = this.#settled === undefined;
+    const settle = creates ? this.#request.settle : [];
+    const answer = await this.#dispatcher.ask({ scope, take, creates, start, settle, live, isSure });
+    if (answer === undefined) throw unknownGroup(scope, nameOf(scope));
+    const { settled, events, dueInMs, seen, epoch } = answer;
     this.#settled ??= settled;
     this.#dueAt = performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY);
     this.#seen = seen;
@@ -136,7 +139,14 @@ export class Receive extends LookAndWait<Received> {
     );
     const { scope } = this.#request;
     try {
-      await this.#dispatcher.ask({ scope, settle, take: undefined, live: undefined, isSure: true });
+      await this.#dispatcher.ask({
+        scope,
+        settle,
+        take: undefined,
+        creates: false,
+        live: undefined,
+        isSure: true,
+      });
     } catch {
       // The store is away: their leases end.
     }

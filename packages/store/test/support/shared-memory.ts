@@ -134,8 +134,15 @@ export class Link implements Storage {
   readonly scan: Storage['scan'] = (scan) =>
     this.#call(`scan ${scan.channel}`, () => this.#engine().scan(scan));
 
+  readonly eventsById: Storage['eventsById'] = (channel, ids) =>
+    this.#call(`read events of ${channel}`, () => this.#engine().eventsById(channel, ids));
+
   get cursors() {
     return this.#engine().cursors;
+  }
+
+  get groups() {
+    return this.#engine().groups;
   }
 
   get indices() {
