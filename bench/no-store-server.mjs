@@ -4,10 +4,11 @@ import { openEventStore } from '@ganomede/events-store';
 import { SECRET } from './load/requests.mjs';
 
 const store = await openEventStore(() => ({
-  ...{ cursors: nothing(), indices: nothing(), channels: nothing() },
+  ...{ cursors: nothing(), indices: nothing(), channels: nothing(), groups: nothing() },
   listen: () => {},
   append: async () => ({ kind: 'appended', firstId: 1, timestamp: Date.now() }),
   scan: () => Promise.reject(new Error('Nothing is stored')),
+  eventsById: () => Promise.reject(new Error('Nothing is stored')),
   close: async () => {},
 }));
 const app = buildApp({ store, config: { apiSecret: SECRET }, directAnswers: true });
