@@ -28,12 +28,7 @@ import {
   resolveGroupSettings,
   unknownGroup,
 } from './groups/group-settings.js';
-import type {
-  GroupScope,
-  GroupSettings,
-  GroupState,
-  Settlement,
-} from './groups/group-storage.js';
+import type { GroupScope, GroupSettings, GroupState, Settlement } from './groups/group-storage.js';
 import { Receive, type Received } from './groups/receive.js';
 import { checkSameIndex, sortIndices } from './indices/index-definition.js';
 import {
@@ -428,7 +423,10 @@ export class EventStore {
     const settlements = settle.map(checkedSettlement);
     this.#storage.assertReachable?.(scope.channel);
     const take = { clientId, limit, leaseMs, token: randomBytes(12).toString('base64url') };
-    const receive = new Receive({ scope, take, start, settle: settlements, timeoutMs, signal }, this.#dispatcher);
+    const receive = new Receive(
+      { scope, take, start, settle: settlements, timeoutMs, signal },
+      this.#dispatcher,
+    );
     receive.start(this.#polls);
     return receive.received;
   }
@@ -495,9 +493,7 @@ export class EventStore {
 
   /** Removes a group with everything of it; its dead letters stay in their channel. Whether there was one. */
   deleteGroup(name: string, group: string): Promise<boolean> {
-    return this.#run('deleteGroup', async () =>
-      this.#storage.groups.delete(this.#groupScope(name, group)),
-    );
+    return this.#run('deleteGroup', async () => this.#storage.groups.delete(this.#groupScope(name, group)));
   }
 
   /** The channels that there are, sorted by the UTF-8 bytes of their names, page by page. */

@@ -169,7 +169,12 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
               // Meanwhile it is given to another worker, which gives it back, and redacted.
               const { events: received } = await work(other, channel);
               const settle = received.map(
-                ({ id, delivery: { token } }): WorkerSettlement => ({ kind: 'release', id, token, delayMs: 0 }),
+                ({ id, delivery: { token } }): WorkerSettlement => ({
+                  kind: 'release',
+                  id,
+                  token,
+                  delayMs: 0,
+                }),
               );
               await other.settle(channel, 'g', settle);
               await other.redact(channel, [2]);
@@ -226,32 +231,36 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
 
   it('redact the dead letter of an event that is redacted while it is written', async () => {
     const { storage } = await open();
-      const channel = newChannel();
-      let redacts = true;
-      const store: EventStore = await openEventStore(() =>
-        link(storage, {
-          append: async (append) => {
-            if (append.channel.endsWith('.dead-letters') && redacts) {
-              redacts = false;
-              await store.redact(channel, [1]);
-            }
-            return storage.append(append);
-          },
-        }),
-      );
-      await store.append(channel, [{ ...event(1), data: { name: 'secret' } }, event(2)]);
-      const { events: received } = await work(store, channel);
-      await store.settle(
-        channel,
-        'g',
-        received.map((one) => ({ kind: 'reject', reason: 'bad', ...delivered(one) })),
-      );
-      expect(redacts).toBe(false);
-      const page = await store.read({ channel: `${channel}.dead-letters`, after: 0, limit: 9 });
-      expect(page.events.filter((letter) => 'redacted' in letter)).toHaveLength(1);
-      expect(page.events).toContainEqual(expect.objectContaining({ data: expect.objectContaining({ event: expect.objectContaining({ id: 2 }) }) }));
-      expect(page.json).not.toContain('secret');
-      await store.close();
+    const channel = newChannel();
+    let redacts = true;
+    const store: EventStore = await openEventStore(() =>
+      link(storage, {
+        append: async (append) => {
+          if (append.channel.endsWith('.dead-letters') && redacts) {
+            redacts = false;
+            await store.redact(channel, [1]);
+          }
+          return storage.append(append);
+        },
+      }),
+    );
+    await store.append(channel, [{ ...event(1), data: { name: 'secret' } }, event(2)]);
+    const { events: received } = await work(store, channel);
+    await store.settle(
+      channel,
+      'g',
+      received.map((one) => ({ kind: 'reject', reason: 'bad', ...delivered(one) })),
+    );
+    expect(redacts).toBe(false);
+    const page = await store.read({ channel: `${channel}.dead-letters`, after: 0, limit: 9 });
+    expect(page.events.filter((letter) => 'redacted' in letter)).toHaveLength(1);
+    expect(page.events).toContainEqual(
+      expect.objectContaining({
+        data: expect.objectContaining({ event: expect.objectContaining({ id: 2 }) }),
+      }),
+    );
+    expect(page.json).not.toContain('secret');
+    await store.close();
   });
 
   it('wait for no dead letter but that of an event whose turn they end', async () => {

@@ -302,7 +302,11 @@ export function describeGroups(open: OpenStore): void {
             // Whoever is first has it when it is handed out anew.
             const next = only(await receive(store, channel, { settle: [acknowledge(last)], leaseMs: 1 }));
             last = only(await waiting);
-            expect([next.id, last.id, last.delivery.count], 'after an acknowledgement').toEqual([i + 2, i + 2, 2]);
+            expect([next.id, last.id, last.delivery.count], 'after an acknowledgement').toEqual([
+              i + 2,
+              i + 2,
+              2,
+            ]);
           }
         }
       });

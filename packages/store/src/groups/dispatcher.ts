@@ -189,67 +189,72 @@ export class Dispatcher {
     const burials: Burial[] = [];
     let failure: { readonly error: unknown } | undefined;
     try {
-    for (;;) {
-      assertOpen();
-      const wanted = waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0);
-      const limit = Math.max(Math.min(wanted, known?.settings.maxPending ?? wanted), least);
-      const looked =
-        known && waiting.length > 0 ? await this.#look(scope, known, limit, live, isTailTrusted) : undefined;
-      page = looked?.page ?? page;
-      if (known && looked?.page.count === 0) {
-        known = { ...known, lookedTo: looked.found.to, epoch: looked.found.epoch };
+      for (;;) {
+        assertOpen();
+        const wanted = waiting.reduce((sum, { take }) => sum + (take?.limit ?? 0), 0);
+        const limit = Math.max(Math.min(wanted, known?.settings.maxPending ?? wanted), least);
+        const looked =
+          known && waiting.length > 0
+            ? await this.#look(scope, known, limit, live, isTailTrusted)
+            : undefined;
+        page = looked?.page ?? page;
+        if (known && looked?.page.count === 0) {
+          known = { ...known, lookedTo: looked.found.to, epoch: looked.found.epoch };
+          this.#remember(key, known);
+        }
+        const isNothingNew = looked === undefined || looked.found.events.length === 0 || known?.isBlocked;
+        if (isFirst && !isSure && isNothingNew && known && known.dueAt > performance.now()) {
+          dueInMs = known.dueAt - performance.now();
+          break;
+        }
+        if (!isFirst && looked?.page.count === 0 && settle.length === 0 && dueInMs !== 0) break;
+        const takes = waiting.map(({ take }) => take as Take);
+        const worked: GroupWorked | undefined = await groups.work(scope, {
+          settle,
+          found: looked?.found,
+          takes,
+        });
+        if (worked === undefined) {
+          this.#known.delete(key);
+          known = undefined;
+          for (const request of isFirst ? requests : waiting)
+            if (!request.creates) request.resolve(undefined);
+          waiting = waiting.filter(({ creates }) => creates);
+          if (waiting.length === 0) break;
+          await this.createDefault(scope, waiting[0]?.start);
+          continue;
+        }
+        if (isFirst) share(worked.settled, requests, settled);
+        isFirst = false;
+        dueInMs = worked.dueInMs;
+        burials.push(...this.#bury(scope, worked.settings, worked.dying));
+        const gone = await this.#give(scope, worked, looked?.page, waiting, events);
+        waiting = waiting.filter((request) => !events.has(request));
+        const isBlocked = isStopped(worked, looked?.found);
+        known = {
+          settings: worked.settings,
+          after: worked.after,
+          isBlocked: isBlocked && waiting.length > 0,
+          dueAt: performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY),
+          lookedTo: worked.after,
+          epoch: looked?.found.epoch ?? '',
+        };
         this.#remember(key, known);
-      }
-      const isNothingNew = looked === undefined || looked.found.events.length === 0 || known?.isBlocked;
-      if (isFirst && !isSure && isNothingNew && known && known.dueAt > performance.now()) {
-        dueInMs = known.dueAt - performance.now();
-        break;
-      }
-      if (!isFirst && looked?.page.count === 0 && settle.length === 0 && dueInMs !== 0) break;
-      const takes = waiting.map(({ take }) => take as Take);
-      const worked: GroupWorked | undefined = await groups.work(scope, {
-        settle,
-        found: looked?.found,
-        takes,
-      });
-      if (worked === undefined) {
-        this.#known.delete(key);
-        known = undefined;
-        for (const request of isFirst ? requests : waiting) if (!request.creates) request.resolve(undefined);
-        waiting = waiting.filter(({ creates }) => creates);
+        settle = gone;
+        if (gone.length > 0) continue;
         if (waiting.length === 0) break;
-        await this.createDefault(scope, waiting[0]?.start);
-        continue;
+        if (dueInMs === 0) continue;
+        if (looked === undefined) continue;
+        if (isBlocked || (worked.isFoundCurrent && looked.page.count === 0)) break;
+        isTailTrusted = worked.isFoundCurrent;
+        least = Math.min(Math.max(least, limit) * 4, MAX_READ);
       }
-      if (isFirst) share(worked.settled, requests, settled);
-      isFirst = false;
-      dueInMs = worked.dueInMs;
-      burials.push(...this.#bury(scope, worked.settings, worked.dying));
-      const gone = await this.#give(scope, worked, looked?.page, waiting, events);
-      waiting = waiting.filter((request) => !events.has(request));
-      const isBlocked = isStopped(worked, looked?.found);
-      known = {
-        settings: worked.settings,
-        after: worked.after,
-        isBlocked: isBlocked && waiting.length > 0,
-        dueAt: performance.now() + (dueInMs ?? Number.POSITIVE_INFINITY),
-        lookedTo: worked.after,
-        epoch: looked?.found.epoch ?? '',
-      };
-      this.#remember(key, known);
-      settle = gone;
-      if (gone.length > 0) continue;
-      if (waiting.length === 0) break;
-      if (dueInMs === 0) continue;
-      if (looked === undefined) continue;
-      if (isBlocked || (worked.isFoundCurrent && looked.page.count === 0)) break;
-      isTailTrusted = worked.isFoundCurrent;
-      least = Math.min(Math.max(least, limit) * 4, MAX_READ);
-    }
     } catch (error) {
       // What was done until then is done.
       if (isFirst) throw error;
       failure = { error };
+      // When something is due is not known.
+      this.#known.delete(key);
       dueInMs = LOOK_AGAIN_MS;
     }
     for (const request of requests) {
