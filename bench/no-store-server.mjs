@@ -5,10 +5,10 @@ import { SECRET } from './load/requests.mjs';
 
 const store = await openEventStore(() => ({
   ...{ cursors: nothing(), indices: nothing(), channels: nothing(), groups: nothing() },
-  eventsById: async () => [],
   listen: () => {},
   append: async () => ({ kind: 'appended', firstId: 1, timestamp: Date.now() }),
   scan: () => Promise.reject(new Error('Nothing is stored')),
+  eventsById: () => Promise.reject(new Error('Nothing is stored')),
   close: async () => {},
 }));
 const app = buildApp({ store, config: { apiSecret: SECRET }, directAnswers: true });

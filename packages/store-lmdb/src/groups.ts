@@ -58,7 +58,8 @@ export class Groups implements GroupStorage {
   ): Promise<{ isNew: boolean; settings: GroupSettings }> {
     return this.#step(scope, 1, (draft, clock) => {
       const records = this.#recordsOf(draft, scope) ?? this.#newRecords(draft, scope);
-      return saveGroup(records, settings, options, clock);
+      const channel = { lastId: draft.channel(scope.channel)?.lastId ?? 0 };
+      return saveGroup(records, settings, options, channel, clock);
     });
   }
 

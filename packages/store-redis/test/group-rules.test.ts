@@ -242,6 +242,7 @@ async function runBoth(seed: number): Promise<void> {
   const memory = new MemoryGroups({
     clock: () => ({ now: step, date: step }),
     epochOf: () => '',
+    lastIdOf: () => 0,
     released: () => {
       isReleased = true;
     },

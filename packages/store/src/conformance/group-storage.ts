@@ -48,7 +48,7 @@ class Group {
 
   constructor(storage: Storage, scope: GroupScope, order: string | undefined) {
     this.storage = storage;
-    this.groups = storage.groups as GroupStorage;
+    this.groups = storage.groups;
     this.scope = scope;
     this.order = order;
   }
@@ -160,6 +160,23 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       settings: changed,
     });
     expect(await group.state()).toMatchObject({ scope, settings: changed, after: 0 });
+  });
+
+  it('creates a group that begins no later than at the end of the channel', async () => {
+    const { group } = await openGroup();
+    const { groups, scope } = group;
+    await group.append(3);
+    const starts: number[] = [];
+    for (const after of [0, 2, 3, 4, 1_000]) {
+      const other = { ...scope, group: `behind ${after}` };
+      await groups.save(other, DEFAULT_GROUP_SETTINGS, { after, changes: false });
+      const states = await groups.list(scope.channel);
+      starts.push(states.find((state) => state.scope.group === other.group)?.after ?? -1);
+    }
+    expect(starts).toEqual([0, 2, 3, 3, 3]);
+    const empty = { ...scope, channel: newChannel() };
+    await groups.save(empty, DEFAULT_GROUP_SETTINGS, { after: 7, changes: false });
+    expect(await groups.list(empty.channel)).toMatchObject([{ after: 0 }]);
   });
 
   it('knows nothing of a group that there is not', async () => {
@@ -666,10 +683,10 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     const { groups, storage, scope } = group;
     const typed = new Group(storage, { ...scope, type: 'add', group: 'größe' }, undefined);
     const from = Date.now() - 1_000;
+    await group.append(5);
     await groups.save(typed.scope, DEFAULT_GROUP_SETTINGS, { after: 3, changes: true });
     const other = { ...scope, channel: `${scope.channel}/other` };
     await groups.save(other, DEFAULT_GROUP_SETTINGS, { after: 0, changes: true });
-    await group.append(5);
     await group.take(1, 'a');
     const before = Date.now() + 1_000;
     await group.take(1, 'b');
@@ -756,7 +773,7 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     await storage.channels.trim(scope.channel, { maxEvents: 3, maxAgeMs: 0, now: Date.now() }, signal);
     const idsOf = (texts: readonly (Buffer | undefined)[] = []) =>
       texts.map((text) => text && (JSON.parse(text.toString()) as { id: number }).id);
-    expect(idsOf(await storage.eventsById?.(scope.channel, [5, 1, 3, 2, 6, 4]))).toEqual([
+    expect(idsOf(await storage.eventsById(scope.channel, [5, 1, 3, 2, 6, 4]))).toEqual([
       5,
       undefined,
       3,
@@ -764,7 +781,7 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       undefined,
       4,
     ]);
-    expect(await storage.eventsById?.(scope.channel, [])).toEqual([]);
-    expect(await storage.eventsById?.(newChannel(), [1])).toEqual([undefined]);
+    expect(await storage.eventsById(scope.channel, [])).toEqual([]);
+    expect(await storage.eventsById(newChannel(), [1])).toEqual([undefined]);
   });
 }

@@ -255,6 +255,8 @@ export class Dispatcher {
       // What was done until then is done.
       if (isFirst) throw error;
       failure = { error };
+      // When something is due is not known.
+      this.#known.delete(key);
       dueInMs = LOOK_AGAIN_MS;
     }
     for (const request of requests) {

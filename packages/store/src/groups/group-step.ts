@@ -35,6 +35,8 @@ export interface GroupChannel {
   readonly type: string | undefined;
   /** The current epoch; empty if there is none. */
   readonly epoch: string;
+  /** The newest id; 0 if nothing was ever appended. */
+  readonly lastId: number;
 }
 
 /** What a step resolves with, and whether those that wait on the channel are to be told of it. */
@@ -48,13 +50,15 @@ export function saveGroup(
   records: GroupRecords,
   settings: GroupSettings,
   { after, changes }: { readonly after: number; readonly changes: boolean },
+  { lastId }: Pick<GroupChannel, 'lastId'>,
   { date }: GroupClock,
 ): Stepped<{ isNew: boolean; settings: GroupSettings }> {
   const known = records.get('group', '');
   if (known === undefined) {
     records.set('group', '', {
       settings,
-      after,
+      // The channel may have come back older since that was looked up.
+      after: Math.min(after, lastId),
       pending: 0,
       heldBack: 0,
       redelivered: 0,
@@ -75,7 +79,7 @@ export function saveGroup(
 export function workInGroup(
   records: GroupRecords,
   { settle, found, takes }: GroupWork,
-  { type, epoch }: GroupChannel,
+  { type, epoch }: Pick<GroupChannel, 'type' | 'epoch'>,
   clock: GroupClock,
 ): Stepped<GroupWorked | undefined> {
   const group = records.get('group', '');

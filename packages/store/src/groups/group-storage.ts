@@ -25,7 +25,7 @@ export interface GroupSettings {
 /** What an engine does for groups. Each call is one atomic step; its times are those of the engine's clock. */
 export interface GroupStorage {
   /**
-   * Creates the group if there is none, to begin behind `after`; otherwise changes its settings, if `changes` and its order
+   * Creates the group if there is none, to begin behind `after`, or behind the newest id if that is lower; otherwise changes its settings, if `changes` and its order
    * stays what it was. Resolves with the settings that it has then.
    */
   save(

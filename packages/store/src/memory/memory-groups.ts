@@ -27,6 +27,7 @@ interface Group {
 export interface MemoryGroupsOptions {
   readonly clock: () => GroupClock;
   readonly epochOf: (channel: string) => string;
+  readonly lastIdOf: (channel: string) => number;
   readonly released: (channel: string) => void;
   /** What to begin with a copy of. */
   readonly backup: MemoryGroups | undefined;
@@ -52,7 +53,9 @@ export class MemoryGroups implements GroupStorage {
     const key = keyOf(scope);
     const { records } = this.#groups.get(key) ?? { records: new MemoryGroupRecords() };
     this.#groups.set(key, { scope, records });
-    return this.#stepped(scope, saveGroup(records, settings, options, this.#options.clock()));
+    const { clock, lastIdOf } = this.#options;
+    const channel = { lastId: lastIdOf(scope.channel) };
+    return this.#stepped(scope, saveGroup(records, settings, options, channel, clock()));
   }
 
   async work(scope: GroupScope, work: GroupWork): Promise<GroupWorked | undefined> {

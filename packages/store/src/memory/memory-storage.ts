@@ -84,6 +84,7 @@ export class MemoryStorage implements Storage {
     this.groups = new MemoryGroups({
       clock: () => ({ now: this.#steadyClock.now(), date: Date.now() }),
       epochOf: (channel) => this.#channels.get(channel)?.epochs.current ?? '',
+      lastIdOf: (channel) => this.#channels.get(channel)?.lastId ?? 0,
       released: (channel) => this.#listener?.released(channel),
       backup: backup?.groups,
     });

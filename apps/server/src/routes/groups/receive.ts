@@ -22,11 +22,11 @@ const schema = {
   description:
     'Each event is leased to this worker, and to nobody else until the lease ends or it is settled. If there is none it waits up to ' +
     '`timeout` milliseconds, then answers an empty list. `settle` takes along what `POST /groups/settle` does, which is done first. ' +
-    'If there is no such group it is created with the defaults, to begin at `start`. If the client hangs up before the answer, its ' +
-    'events go to others at once.',
+    'If there is no such group it is created with the defaults, to begin at `start`; if it is deleted while this waits the answer is ' +
+    '404. If the client hangs up before the answer, its events go to others at once.',
   tags: ['groups'],
   body: ReceiveBody,
-  response: { 200: ReceiveReply, ...errorsOf(400, 401, 413, 415, 429, 503) },
+  response: { 200: ReceiveReply, ...errorsOf(400, 401, 404, 413, 415, 429, 503) },
 };
 
 const access: Access = {
