@@ -216,7 +216,7 @@ function comparable(answer: unknown, stepAt: (time: number) => number): unknown 
       firstDeliveredAt: time(one.firstDeliveredAt),
       endedAt: time(one.endedAt),
     })),
-    dueInMs: worked.dueInMs && Math.round(worked.dueInMs / 10_000),
+    dueInMs: worked.dueInMs && Math.round(worked.dueInMs / 60_000),
   };
 }
 
