@@ -1,4 +1,11 @@
-import { EventsError, MAX_NAME_LENGTH, NAME_PATTERN, parseChannel } from '@ganomede/events-protocol';
+import {
+  EventsError,
+  MAX_DELAY_MS,
+  MAX_LEASE_MS,
+  MAX_NAME_LENGTH,
+  NAME_PATTERN,
+  parseChannel,
+} from '@ganomede/events-protocol';
 import type { GroupScope, GroupSettings } from './group-storage.js';
 
 /** What a group has that nobody has said anything of. */
@@ -11,10 +18,10 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
 
 /** Bounds of settings, and of what a request asks for; milliseconds where the name says so. */
 export const GROUP_LIMITS = {
-  leaseMs: { least: 1, most: 86_400_000 },
+  leaseMs: { least: 1, most: MAX_LEASE_MS },
   maxDeliveries: { least: 1, most: 1_000 },
   backoffSteps: { least: 1, most: 32 },
-  backoffMs: { least: 0, most: 7 * 86_400_000 },
+  backoffMs: { least: 0, most: MAX_DELAY_MS },
   maxPending: { least: 1, most: 10_000 },
 } as const;
 
