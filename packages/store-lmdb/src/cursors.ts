@@ -36,7 +36,11 @@ export class Cursors implements CursorStorage {
     });
   }
 
-  async save(consumer: ConsumerScope, after: number, given: string | undefined): Promise<string | undefined> {
+  async save(
+    consumer: ConsumerScope,
+    after: number,
+    given: string | undefined,
+  ): Promise<SavedCursor | undefined> {
     const { clientId, channel } = consumer;
     const key = keyOf(consumer);
     return this.#commits.write({
@@ -51,7 +55,7 @@ export class Cursors implements CursorStorage {
         const epoch = given ?? known?.epoch;
         if (known?.after !== after) draft.set(key, encodeCursor(key, { after, savedAt: Date.now(), epoch }));
         else if (known.epoch !== epoch) draft.set(key, encodeCursor(key, { ...known, epoch }));
-        return epoch;
+        return known;
       },
     });
   }

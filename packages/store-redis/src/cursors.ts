@@ -19,7 +19,7 @@ interface Save {
   readonly consumer: ConsumerScope;
   readonly cursor: NewCursor;
   readonly bytes: 0;
-  readonly resolve: (epoch: string | undefined) => void;
+  readonly resolve: (before: SavedCursor | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -27,7 +27,7 @@ interface Save {
 interface Together {
   /** By clientId. */
   readonly cursors: Map<string, NewCursor>;
-  readonly saved: Promise<ReadonlyMap<string, SavedCursor | undefined>>;
+  readonly before: Promise<ReadonlyMap<string, SavedCursor | undefined>>;
 }
 
 /**
@@ -57,7 +57,7 @@ export class Cursors implements CursorStorage {
     return parseCursor(saved ?? '');
   }
 
-  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined> {
+  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor | undefined> {
     return this.#save(consumer, { after, epoch });
   }
 
@@ -67,15 +67,15 @@ export class Cursors implements CursorStorage {
     const subject = `save the first cursor of ${JSON.stringify(clientId)} in ${this.#keys.cursors(channel, type)}`;
     const cursors = new Map([[clientId, { after, epoch, only: 'new' as const }]]);
     const args = { keys: this.#keys, channel, type, cursors };
-    const saved = await this.#connection.script(subject, saveCursors, args);
-    return saved.get(clientId) as SavedCursor;
+    const before = await this.#connection.script(subject, saveCursors, args);
+    return before.get(clientId) ?? { after, epoch, savedAt: undefined };
   }
 
   async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
     await this.#save(consumer, { after, epoch, only: 'epoch' });
   }
 
-  #save(consumer: ConsumerScope, cursor: NewCursor): Promise<string | undefined> {
+  #save(consumer: ConsumerScope, cursor: NewCursor): Promise<SavedCursor | undefined> {
     const { clientId, channel, type } = consumer;
     const name = JSON.stringify([this.#keys.cursors(channel, type), clientId]);
     return new Promise((resolve, reject) => {
@@ -148,24 +148,28 @@ export class Cursors implements CursorStorage {
   async #saveLast(saves: readonly Save[]): Promise<void> {
     try {
       const [{ consumer }] = saves as [Save];
-      const saved = await this.#saveTogether(consumer, saves.map(({ cursor }) => cursor).reduce(combined));
-      for (const { resolve } of saves) resolve(saved);
+      let known = await this.#saveTogether(consumer, saves.map(({ cursor }) => cursor).reduce(combined));
+      for (const { cursor, resolve } of saves) {
+        resolve(known);
+        known = changed(known, cursor);
+      }
     } catch (error) {
       for (const { reject } of saves) reject(error);
     }
   }
 
-  async #saveTogether(consumer: ConsumerScope, cursor: NewCursor): Promise<string | undefined> {
+  /** Resolves with the cursor that there was. */
+  async #saveTogether(consumer: ConsumerScope, cursor: NewCursor): Promise<SavedCursor | undefined> {
     const { clientId, channel, type } = consumer;
     const key = this.#keys.cursors(channel, type);
     let together = this.#gathering.get(key);
     if (together === undefined || together.cursors.size >= MAX_TOGETHER) {
       const cursors = new Map<string, NewCursor>();
-      together = { cursors, saved: this.#write(key, consumer, cursors) };
+      together = { cursors, before: this.#write(key, consumer, cursors) };
       this.#gathering.set(key, together);
     }
     together.cursors.set(clientId, cursor);
-    return (await together.saved).get(clientId)?.epoch;
+    return (await together.before).get(clientId);
   }
 
   async #write(
@@ -184,4 +188,10 @@ export class Cursors implements CursorStorage {
 function combined(first: NewCursor, second: NewCursor): NewCursor {
   if (!second.only) return { ...second, epoch: second.epoch ?? (first.only ? undefined : first.epoch) };
   return second.after === first.after ? { ...first, epoch: second.epoch } : first;
+}
+
+/** What a saved cursor is after a save. */
+function changed(known: SavedCursor | undefined, { after, epoch, only }: NewCursor): SavedCursor | undefined {
+  if (only === 'epoch') return known?.after === after ? { ...known, epoch } : known;
+  return { after, epoch: epoch ?? known?.epoch, savedAt: undefined };
 }

@@ -9,7 +9,7 @@ import {
   parseChannel,
   type Start,
 } from '@ganomede/events-protocol';
-import { type ConsumerCursor, epochText, parseEpochText } from './consumer-cursor.js';
+import { type ConsumerCursor, epochAt, epochText, parseEpochText } from './consumer-cursor.js';
 import { findAhead } from './consumers/ahead.js';
 import { type ConsumerState, listConsumers } from './consumers/list-consumers.js';
 import type { EventPage } from './events/event-page.js';
@@ -313,13 +313,19 @@ export class EventStore {
   }
 
   /**
-   * Saves the cursor of a consumer, even if it is lower than the saved one; with the epoch that is given, or the one that
-   * it was saved with before. Resolves with what is saved.
+   * Saves the cursor of a consumer, even if it is lower than the saved one. If the consumer tells no epoch, it is judged by
+   * the cursor that was saved before. Resolves with the cursor and its epoch, undefined if none was ever told.
    */
   saveCursor(clientId: string, name: string, after: number, epoch?: string): Promise<ConsumerCursor> {
     return this.#run('saveCursor', async () => {
-      const text = await this.#storage.cursors.save(this.#consumer(clientId, name), after, epoch);
-      return { after, ...parseEpochText(text) };
+      const consumer = this.#consumer(clientId, name);
+      const saved = await this.#storage.cursors.save(consumer, after, epoch);
+      if (epoch !== undefined || saved === undefined) return { after, epoch };
+      const before = { after: saved.after, ...parseEpochText(saved.epoch) };
+      const cursor = { ...before, after, epoch: epochAt(before, after) };
+      // What was told of a rewind is told again if it has to be.
+      if (before.rewoundInto !== undefined) await this.#storage.cursors.save(consumer, after, cursor.epoch);
+      return cursor;
     });
   }
 

@@ -131,10 +131,10 @@ export interface CursorStorage {
   /** Undefined if none was saved. */
   load(consumer: ConsumerScope): Promise<SavedCursor | undefined>;
   /**
-   * Saves it, with the time unless it is at `after` already; without `epoch` it keeps the one that it has. Resolves with the
-   * epoch that it has then.
+   * Saves it, with the time unless it is at `after` already; without `epoch` it keeps the one that it has. Resolves with the one
+   * that there was, undefined if none was saved; its `savedAt` may be left out.
    */
-  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<string | undefined>;
+  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor | undefined>;
   /** Saves one unless there is one; resolves with the one that there is then. One atomic step. */
   create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor>;
   /** Changes the epoch of a cursor that is saved, if it is at `after`. */

@@ -3,7 +3,6 @@ import {
   type ConsumerCursor,
   EventPage,
   type EventStore,
-  epochAt,
   headerOf,
   Poll,
 } from '@ganomede/events-store';
@@ -65,21 +64,25 @@ export class WaitingPoll extends Poll implements WaitingRequest {
     this.#query = query;
     if (after !== undefined && epoch !== undefined) {
       this.#read({ after, epoch });
+      // While the poll reads and waits: the answer needs both.
+      this.#save(store.saveCursor(clientId, channel, after, epoch));
       return;
     }
-    store.loadCursor(clientId, channel, start).then(
-      (saved) => this.#read(after === undefined ? saved : { ...saved, after, epoch: epochAt(saved, after) }),
+    const cursor =
+      after === undefined
+        ? store.loadCursor(clientId, channel, start)
+        : store.saveCursor(clientId, channel, after);
+    cursor.then(
+      (known) => this.#read(known),
       (error: unknown) => this.failed(error),
     );
   }
 
   #read(cursor: ConsumerCursor): void {
     const { store } = this.#context;
-    const { clientId, channel, after, limit } = this.#query as PollQuery;
+    const { channel, limit } = this.#query as PollQuery;
     this.#cursor = cursor;
     store.start(this, { channel, after: cursor.after, epoch: cursor.epoch, limit });
-    // While the poll reads and waits: the answer needs both.
-    if (after !== undefined) this.#save(store.saveCursor(clientId, channel, after, cursor.epoch));
   }
 
   override found(page: EventPage): void {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CursorsBody, CursorsReply, SeenCursor } from '@ganomede/events-protocol/schemas';
-import { type EventStore, epochAt } from '@ganomede/events-store';
+import type { EventStore } from '@ganomede/events-store';
 import { checkCursorCount } from '../answers/cursor-count.js';
 import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
@@ -10,7 +10,7 @@ import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
 
 export interface CursorsOptions {
-  readonly store: Pick<EventStore, 'loadCursor' | 'saveCursor'>;
+  readonly store: Pick<EventStore, 'saveCursor'>;
   readonly sharedCursors: SharedCursors;
 }
 
@@ -70,7 +70,6 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
   ): Promise<number> {
     checkAccess();
     if (before !== undefined) await before;
-    const known = epoch ?? epochAt(await store.loadCursor(clientId, channel), after);
-    return (await store.saveCursor(clientId, channel, after, known)).after;
+    return (await store.saveCursor(clientId, channel, after, epoch)).after;
   }
 };

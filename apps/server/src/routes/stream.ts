@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { EventsError } from '@ganomede/events-protocol';
 import type { ReadQuery } from '@ganomede/events-protocol/schemas';
-import { type EventStore, epochAt } from '@ganomede/events-store';
+import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import {
   EventStream,
@@ -71,16 +71,10 @@ async function startingCursors(
   const cursors: StreamCursors = new Map();
   for (const channel of channels) {
     const acknowledged = seen.get(channel) ?? (after === undefined ? undefined : { after, epoch });
-    const saved = await store.loadCursor(clientId, channel, acknowledged === undefined ? start : undefined);
     const cursor =
       acknowledged === undefined
-        ? saved
-        : await store.saveCursor(
-            clientId,
-            channel,
-            acknowledged.after,
-            acknowledged.epoch ?? epochAt(saved, acknowledged.after),
-          );
+        ? await store.loadCursor(clientId, channel, start)
+        : await store.saveCursor(clientId, channel, acknowledged.after, acknowledged.epoch);
     cursors.set(channel, { after: cursor.after, epoch: cursor.epoch, savedEpoch: cursor.epoch });
   }
   return cursors;

@@ -9,28 +9,27 @@
 --                epochs   of each the epoch; empty: the one that it has
 --                only     of each: 'epoch' if only that is to change, if it is at `after`; 'new' if it is to be saved only if
 --                         there is none; else empty
--- Reply    of each what it is now, in the same form
+-- Reply    of each what it was before, in the same form; empty if there was none
 local args = cjson.decode(ARGV[1])
 local clock = redis.call('TIME')
 local saved_at = string.format(' %d%03d', clock[1], math.floor(clock[2] / 1000))
 
-local known, changed, now = redis.call('HMGET', KEYS[1], unpack(args.clients)), {}, {}
+local known, changed, before = redis.call('HMGET', KEYS[1], unpack(args.clients)), {}, {}
 for i, after in ipairs(args.afters) do
   -- Servers of versions before have saved the id alone.
   local known_after, known_at, known_epoch = string.match(known[i] or '', '^(%d+)( ?%d*) ?(%S*)$')
   local epoch = args.epochs[i] ~= '' and args.epochs[i] or known_epoch or ''
   local only = args.only[i]
-  now[i] = known[i] or ''
+  before[i] = known[i] or ''
   local stays = (only == 'epoch' and known_after ~= after) or (only == 'new' and known_after)
   if not stays and (known_after ~= after or known_epoch ~= epoch) then
     local at = known_after == after and known_at ~= '' and known_at or saved_at
-    now[i] = after .. at .. (epoch ~= '' and ' ' .. epoch or '')
     changed[#changed + 1] = args.clients[i]
-    changed[#changed + 1] = now[i]
+    changed[#changed + 1] = after .. at .. (epoch ~= '' and ' ' .. epoch or '')
   end
 end
 if #changed > 0 then
   redis.call('HSET', KEYS[1], unpack(changed))
   redis.call('SADD', KEYS[2], args.type)
 end
-return now
+return before

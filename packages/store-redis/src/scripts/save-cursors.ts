@@ -19,7 +19,7 @@ export interface NewCursor {
   readonly only?: 'epoch' | 'new';
 }
 
-/** What each is now, by clientId; undefined if there is none. */
+/** What each was before, by clientId; undefined if there was none. */
 export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, SavedCursor | undefined>> = {
   name: 'save-cursors',
   numberOfKeys: 2,

@@ -89,13 +89,14 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
     it('keeps the epoch of a cursor until it is told another one', async () => {
       const { storage } = await openForTest();
       const consumer = { clientId: 'mailer:1', channel: newChannel(), type: undefined };
-      expect(await storage.cursors.save(consumer, 5, '1-1-a-0')).toBe('1-1-a-0');
+      expect(await storage.cursors.save(consumer, 5, '1-1-a-0')).toBeUndefined();
       const saved = await storage.cursors.load(consumer);
       expect(saved).toMatchObject({ after: 5, epoch: '1-1-a-0' });
       await expect.poll(() => Date.now()).toBeGreaterThan(saved?.savedAt ?? 0);
-      expect(await storage.cursors.save(consumer, 5, '6-2-b-1')).toBe('6-2-b-1');
+      const before = { after: 5, epoch: '1-1-a-0' };
+      expect(await storage.cursors.save(consumer, 5, '6-2-b-1')).toMatchObject(before);
       expect(await storage.cursors.load(consumer)).toEqual({ ...saved, epoch: '6-2-b-1' });
-      expect(await storage.cursors.save(consumer, 6, undefined)).toBe('6-2-b-1');
+      expect(await storage.cursors.save(consumer, 6, undefined)).toMatchObject({ after: 5, epoch: '6-2-b-1' });
       const moved = await storage.cursors.load(consumer);
       expect(moved).toMatchObject({ after: 6, epoch: '6-2-b-1' });
       await storage.cursors.setEpoch(consumer, 5, '1-1-a-0');
@@ -105,13 +106,15 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const other = { ...consumer, clientId: 'other' };
       await storage.cursors.setEpoch(other, 0, '7-3-c-2');
       expect(await storage.cursors.load(other), 'none was saved').toBeUndefined();
-      await Promise.all([
+      const [none, , , first] = await Promise.all([
         storage.cursors.save(other, 1, undefined),
         storage.cursors.setEpoch(other, 1, 'a'),
         storage.cursors.setEpoch(other, 2, 'b'),
         storage.cursors.save(other, 2, undefined),
         storage.cursors.setEpoch(other, 1, 'c'),
       ]);
+      expect(none).toBeUndefined();
+      expect(first, 'what was there before each').toMatchObject({ after: 1, epoch: 'a' });
       expect(await storage.cursors.load(other)).toMatchObject({ after: 2, epoch: 'a' });
       await Promise.all([
         storage.cursors.setEpoch(other, 1, 'd'),

@@ -164,13 +164,13 @@ export class MemoryStorage implements Storage {
       consumer: ConsumerScope,
       after: number,
       given: string | undefined,
-    ): Promise<string | undefined> => {
+    ): Promise<SavedCursor | undefined> => {
       const key = consumerKey(consumer);
       const known = this.#cursors.get(key);
       const epoch = given ?? known?.epoch;
       const savedAt = known?.after === after ? known.savedAt : Date.now();
       this.#cursors.set(key, { after, savedAt, epoch });
-      return epoch;
+      return known;
     },
 
     create: async (
