@@ -1,11 +1,5 @@
 import type { Start } from '@ganomede/events-protocol';
-import {
-  type ConsumerCursor,
-  EventPage,
-  type EventStore,
-  headerOf,
-  Poll,
-} from '@ganomede/events-store';
+import { type ConsumerCursor, EventPage, type EventStore, headerOf, Poll } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import type { Metrics } from '../metrics/metrics.js';
 import type { DirectAnswers } from './direct-answers.js';

@@ -96,7 +96,10 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const before = { after: 5, epoch: '1-1-a-0' };
       expect(await storage.cursors.save(consumer, 5, '6-2-b-1')).toMatchObject(before);
       expect(await storage.cursors.load(consumer)).toEqual({ ...saved, epoch: '6-2-b-1' });
-      expect(await storage.cursors.save(consumer, 6, undefined)).toMatchObject({ after: 5, epoch: '6-2-b-1' });
+      expect(await storage.cursors.save(consumer, 6, undefined)).toMatchObject({
+        after: 5,
+        epoch: '6-2-b-1',
+      });
       const moved = await storage.cursors.load(consumer);
       expect(moved).toMatchObject({ after: 6, epoch: '6-2-b-1' });
       await storage.cursors.setEpoch(consumer, 5, '1-1-a-0');
