@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { freePort, Process, run, TemporaryFolder, until } from '@ganomede/events-testing';
 
 /**
@@ -33,8 +33,9 @@ export class NpmRegistry implements AsyncDisposable {
       }),
     );
     const host = `127.0.0.1:${await freePort()}`;
-    const verdaccio = createRequire(import.meta.url).resolve('verdaccio/bin/verdaccio');
-    const process = Process.node(verdaccio, ['--config', config, '--listen', host], { cwd: folder.path });
+    const manifest = createRequire(import.meta.url).resolve('verdaccio/package.json');
+    const args = ['--config', config, '--listen', host];
+    const process = Process.node(join(dirname(manifest), 'bin', 'verdaccio'), args, { cwd: folder.path });
     try {
       const env = { ...inherited, ...(await settings(folder, host, inherited)) };
       await until('the registry answers', () => answers(`http://${host}/-/ping`), 60_000);
