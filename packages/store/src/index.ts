@@ -116,6 +116,17 @@ export type {
   TrimLimits,
   Unseen,
 } from './storage.js';
+export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
+export {
+  type GroupEntry,
+  type GroupSnapshot,
+  IMPORT_STEP,
+  type ImportedCounts,
+  type ImportedEvent,
+  type ImportedPart,
+  MAX_GAP,
+  type TransferStorage,
+} from './transfer/transfer-storage.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
 export { Roster, type RosterMember } from './waiting/roster.js';
