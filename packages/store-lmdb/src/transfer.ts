@@ -182,14 +182,13 @@ export class Transfer implements TransferStorage {
 
   async *unlistedChannels(): AsyncIterable<string> {
     const told = new Set<string>();
-    for await (const [, name] of this.#keys(...DELETED_CHANNELS)) {
-      told.add(String(name));
-      yield String(name);
-    }
-    for await (const [, name] of this.#keys(...GROUPS)) {
-      if (told.has(String(name)) || this.#isListed(String(name))) continue;
-      told.add(String(name));
-      yield String(name);
+    for (const range of [DELETED_CHANNELS, GROUPS]) {
+      for await (const [, channel] of this.#keys(...range)) {
+        const name = String(channel);
+        if (told.has(name) || this.#isListed(name)) continue;
+        told.add(name);
+        yield name;
+      }
     }
     // Cursors are kept under names as on the wire, `channel:type` included.
     for await (const [, name] of this.#keys(...CURSORS)) {
