@@ -82,16 +82,18 @@ async function fill(storage: Storage): Promise<void> {
   await store.close();
 }
 
-/** Ids that group workers are given now, and the count of each delivery. */
-async function given(storage: Storage): Promise<unknown> {
+type Given = readonly [ids: [id: number, count: number][][], rows: string, redriven: readonly number[]];
+
+/** What group workers are given now (ids, and the count of each delivery), an index finds, and is redriven. */
+async function given(storage: Storage): Promise<Given> {
   const store = await openEventStore(() => storage);
-  const all = [];
+  const all: [id: number, count: number][][] = [];
   for (const [channel, group] of [
     ['users/v1', 'group:1'],
     ['users/v1:größe', 'other'],
   ] as const) {
     const { events } = await store.receive(channel, group, worker);
-    all.push(events.map(({ id, delivery }) => [id, delivery.count]));
+    all.push(events.map(({ id, delivery }): [number, number] => [id, delivery.count]));
   }
   const { rows } = await store.readIndex({ id: 'by-user', value: 'user-3', limit: 5 });
   const redriven = await store.redrive('users/v1', 'group:1', { limit: 10 });
@@ -135,10 +137,11 @@ describe('a backup', () => {
       await backUp(storage),
       await digestsOf(storage),
     ]);
+    const copyDir = newPath();
     const ends = {
       cluster: { env: { NODES: cluster.nodes.join(',') }, open: () => openRedisStorage({ cluster: cluster.nodes }) },
       redis: { env: { URL: redis.url }, open: () => openRedisStorage({ url: redis.url }) },
-      folder: { env: { DATA_DIR: newPath() }, open: () => openLmdbStorage({ dataDir: ends.folder.env.DATA_DIR }) },
+      folder: { env: { DATA_DIR: copyDir }, open: () => openLmdbStorage({ dataDir: copyDir }) },
     };
     let last = file;
     for (const { env, open } of Object.values(ends)) {
@@ -157,8 +160,16 @@ describe('a backup', () => {
       });
     }
 
-    const before = await given(await openLmdbStorage({ dataDir }));
-    for (const { open } of Object.values(ends)) expect(await given(await open())).toEqual(before);
+    const all = [];
+    for (const { open } of Object.values(ends)) all.push(await given(await open()));
+    const [[[ordered, other], rows, redriven]] = all as [Given];
+    expect(ordered, 'the third waits for an hour, and holds back those of its user').toEqual([
+      ...[4, 5, 6, 7, 8, 9].map((id) => [id, 1]),
+    ]);
+    expect(other.slice(0, 4)).toEqual([1, 4, 7, 10].map((id) => [id, 1]));
+    expect(rows).toContain('"user":"user-3"');
+    expect(redriven).toEqual([2]);
+    expect(all).toEqual(all.map(() => all[0]));
   });
 
   it('that is not whole is refused, and nothing of it is stored', async () => {
