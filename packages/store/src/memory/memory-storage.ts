@@ -7,8 +7,8 @@ import { Epochs } from '../events/epochs.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { type Redaction, redactedHead, redactedText } from '../forgetting/redaction.js';
-import { excess } from '../retention/excess.js';
 import type { GroupScope } from '../groups/group-storage.js';
+import { excess } from '../retention/excess.js';
 import { type FutureMark, futureMark, isTooOld } from '../retention/future-mark.js';
 import type {
   Append,
