@@ -1,2 +1,2 @@
 export type { RedisAddress, RedisStoreOptions, RedisStoreSettings } from './options.js';
-export { createRedisStore } from './redis-store.js';
+export { createRedisStore, openRedisStorage } from './redis-store.js';

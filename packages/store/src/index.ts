@@ -4,6 +4,7 @@ export { SETTLED_MS, Timestamps } from './clock/timestamps.js';
 export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
 export { byBytes, FirstClients } from './consumers/first-clients.js';
 export type { ConsumerState } from './consumers/list-consumers.js';
+export type { ListedCursor, SavedCursor } from './consumers/saved-cursor.js';
 export {
   type AppendOptions,
   EventStore,
@@ -51,6 +52,7 @@ export {
   NO_DEAD_LETTERS,
   unknownGroup,
 } from './groups/group-settings.js';
+export { orderedEntries, restoreGroup, snapshotOfGroup } from './groups/group-snapshot.js';
 export {
   buryInGroup,
   type GroupChannel,
@@ -105,9 +107,7 @@ export type {
   IndexScope,
   IndexStep,
   IndexStorage,
-  ListedCursor,
   PlacedCursor,
-  SavedCursor,
   Scan,
   Storage,
   StorageListener,
@@ -116,6 +116,27 @@ export type {
   TrimLimits,
   Unseen,
 } from './storage.js';
+export type { BackupTotal, BackupTrailer } from './transfer/backup-format.js';
+export {
+  digestStore,
+  exportStore,
+  type TransferOptions,
+  type TransferProgress,
+} from './transfer/export-store.js';
+export { type ImportResult, importStore } from './transfer/import-store.js';
+export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
+export { newOfPart } from './transfer/new-of-part.js';
+export { type BackupSource, checkBackup } from './transfer/read-backup.js';
+export {
+  type GroupEntry,
+  type GroupSnapshot,
+  IMPORT_STEP,
+  type ImportedCounts,
+  type ImportedEvent,
+  type ImportedPart,
+  MAX_GAP,
+  type TransferStorage,
+} from './transfer/transfer-storage.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
 export { Roster, type RosterMember } from './waiting/roster.js';

@@ -100,10 +100,15 @@ export class Epochs {
     while (all.length > MAX_EARLIER) forgetShortest(all);
     const startedAt = Math.max(now, (parent?.startedAt ?? 0) + 1);
     const before = parent === undefined ? NO_PARENT : `${parent.startedAt}-${parent.term}`;
-    return new Epochs(
-      `${lastId + 1}-${startedAt}-${term}-${before}`,
-      all.map(({ epoch, endId }) => (endId === undefined ? epoch : `${epoch}/${endId}`)).join(' '),
-    );
+    return new Epochs(`${lastId + 1}-${startedAt}-${term}-${before}`, all.map(textOf).join(' '));
+  }
+
+  /** Those that had begun when the newest id was this one. */
+  upTo(lastId: number): Epochs {
+    const begun = this.#all.filter(({ startId }) => startId <= lastId + 1);
+    const texts = begun.map(textOf);
+    const current = texts.pop()?.split('/')[0] ?? '';
+    return new Epochs(current, texts.join(' '));
   }
 
   /** Whether the current epoch is one that an engine with this term has begun. */
@@ -151,6 +156,10 @@ function forgetShortest(all: Note[]): void {
   const before = all[found - 1] as Note;
   const [forgotten] = all.splice(found, 1) as [Note];
   all[found - 1] = { ...before, endId: before.endId ?? forgotten.startId - 1 };
+}
+
+function textOf({ epoch, endId }: Note): string {
+  return endId === undefined ? epoch : `${epoch}/${endId}`;
 }
 
 function parse(text: string): Note | undefined {
