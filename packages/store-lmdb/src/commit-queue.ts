@@ -27,8 +27,6 @@ export interface Write<T> {
   committed?(result: T): void;
   /** Whether the result may be told as soon as its commit has begun: a crash, or a commit that fails, may still undo it. */
   isToldEarly?(result: T): boolean;
-  /** Called if what was told early has come to nothing, though the store goes on. */
-  undone?(): void;
 }
 
 /** The next commit, and the database as it will be after it. */
@@ -146,7 +144,6 @@ export class CommitQueue {
   write<T>({ subject, bytes, fromReserve = false, sequence, ...write }: Write<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;
-      let isTold = false;
       this.#queue.push({
         subject,
         bytes,
@@ -156,17 +153,13 @@ export class CommitQueue {
           result = write.plan(draft);
         },
         begun: () => {
-          isTold = write.isToldEarly?.(result) ?? false;
-          if (isTold) resolve(result);
+          if (write.isToldEarly?.(result)) resolve(result);
         },
         committed: () => {
           write.committed?.(result);
           resolve(result);
         },
-        failed: (error) => {
-          if (isTold) write.undone?.();
-          else reject(error);
-        },
+        failed: reject,
       });
     });
   }

@@ -146,7 +146,6 @@ export class Groups implements GroupStorage {
         if (isReleased) this.#released(channel);
       },
       isToldEarly: ({ result }) => isToldEarly(result),
-      undone: () => this.#released(channel),
     });
     return result;
   }
