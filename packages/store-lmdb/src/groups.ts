@@ -34,17 +34,17 @@ export class Groups implements GroupStorage {
   readonly #commits: CommitQueue;
   readonly #dataDir: string;
   readonly #clock: SteadyClock;
-  readonly #released: (channel: string) => void;
+  readonly #released: (scope: GroupScope) => void;
   /** By draft and number of the group. */
   readonly #records = new WeakMap<Draft, Map<number, LmdbGroupRecords>>();
 
-  /** `released` is called with a channel once those that wait may find something. */
+  /** `released` is called with a group once those that wait for it may find something. */
   constructor(
     database: Database,
     commits: CommitQueue,
     dataDir: string,
     clock: SteadyClock,
-    released: (channel: string) => void,
+    released: (scope: GroupScope) => void,
   ) {
     this.#database = database;
     this.#commits = commits;
@@ -143,7 +143,7 @@ export class Groups implements GroupStorage {
         return stepped;
       },
       committed: ({ isReleased }) => {
-        if (isReleased) this.#released(channel);
+        if (isReleased) this.#released(scope);
       },
       isToldEarly: ({ result }) => isToldEarly(result),
     });

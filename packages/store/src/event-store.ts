@@ -169,7 +169,7 @@ export class EventStore {
     storage.listen({
       appended: (channel, events, epoch, firstId) => live.push(channel, events, epoch, firstId),
       trimmed: (channel, firstId) => live.drop(channel, firstId),
-      released: (channel) => live.wake(channel),
+      released: (scope) => live.wake(scope),
       missed: (channel) => live.reset(channel),
     });
     this.#polls = { live, hooks, read: (scope, cursor) => readAfter(storage, scope, cursor) };

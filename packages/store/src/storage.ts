@@ -2,7 +2,7 @@ import type { IndexDefinition } from '@ganomede/events-protocol';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
 import type { Redaction } from './forgetting/redaction.js';
-import type { GroupStorage } from './groups/group-storage.js';
+import type { GroupScope, GroupStorage } from './groups/group-storage.js';
 
 /**
  * What an engine has to do so that an `EventStore` can be built on it: what differs between Redis, LMDB and memory, and
@@ -302,8 +302,8 @@ export interface StorageListener {
   appended(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void;
   /** The oldest events were dropped. */
   trimmed(channel: string, firstId: number): void;
-  /** Events of a group became due before their time, or a group was changed or removed. */
-  released(channel: string): void;
+  /** Events of a group became due before their time, or it was changed or removed. */
+  released(scope: GroupScope): void;
   /** Events may have been appended, or redacted, that are not told. */
   missed(channel: string): void;
 }

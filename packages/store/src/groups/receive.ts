@@ -62,8 +62,9 @@ export class Receive extends LookAndWait<Received> {
       );
   }
 
-  override get isOfGroup(): boolean {
-    return true;
+  override isOf({ type, group }: GroupScope): boolean {
+    const { scope } = this.#request;
+    return scope.group === group && scope.type === type;
   }
 
   /** Called by the signal. */
