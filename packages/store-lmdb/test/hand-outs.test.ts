@@ -128,7 +128,9 @@ describe('what is handed out', () => {
   it('is handed out again if its commit fails', async ({ skip }) => {
     if (spawnSync('prlimit', ['--version']).status !== 0) skip('there is no prlimit');
     const limit = (bytes: string) =>
-      expect(spawnSync('prlimit', [`--fsize=${bytes}:unlimited`, '--pid', String(store.process.pid)]).status).toBe(0);
+      expect(
+        spawnSync('prlimit', [`--fsize=${bytes}:unlimited`, '--pid', String(store.process.pid)]).status,
+      ).toBe(0);
     const dataDir = newDirectory();
     const { store, lock } = await stoppedStore(dataDir);
     const received = store.begin('receive', 'a', 'g', take);
