@@ -277,7 +277,7 @@ class ReplyBody {
 
   /** As much as an error keeps. */
   beginning(): string {
-    return textOf(this.#chunks);
+    return beginningOf(this.#chunks);
   }
 }
 
@@ -305,10 +305,11 @@ export function messageOf(cause: unknown): string {
 /** What came instead of HTTP: the parser keeps it with its error. */
 function rawOf(cause: unknown): string | undefined {
   const raw = cause instanceof Error && 'rawPacket' in cause ? cause.rawPacket : undefined;
-  return Buffer.isBuffer(raw) ? textOf([raw]) : undefined;
+  return Buffer.isBuffer(raw) ? beginningOf([raw]) : undefined;
 }
 
-function textOf(chunks: readonly Buffer[]): string {
+/** As much as an error keeps. */
+function beginningOf(chunks: readonly Buffer[]): string {
   let size = 0;
   const first: Buffer[] = [];
   for (const chunk of chunks) {

@@ -25,12 +25,15 @@ export interface Write<T> {
   plan(draft: Draft): T;
   /** Called once the entries are on disk, in the order of the queue. */
   committed?(result: T): void;
+  /** Whether the result may be told as soon as its commit has begun: a crash, or a commit that fails, may still undo it. */
+  isToldEarly?(result: T): boolean;
 }
 
 /** The next commit, and the database as it will be after it. */
 export class Draft {
   readonly #database: Database;
   readonly #changes: Change[] = [];
+  readonly #later: (() => Iterable<Change>)[] = [];
   /** Written once, however often they are set or deleted, and last: what was removed and then set is there. */
   readonly #set = new Map<string, Change>();
   readonly #channels = new Map<string, ChannelRecord>();
@@ -92,9 +95,15 @@ export class Draft {
     this.#changes.push({ key, value: undefined });
   }
 
+  /** Writes what is known once all writes of the commit are planned, and what no other write reads. */
+  addLater(changes: () => Iterable<Change>): void {
+    this.#later.push(changes);
+  }
+
   /** All of it. Call it once. */
   changes(): Change[] {
     for (const change of this.#set.values()) this.#changes.push(change);
+    for (const changes of this.#later) for (const change of changes()) this.#changes.push(change);
     for (const [name, record] of this.#channels) {
       this.add(channelKey(record.number), encodeChannel(name, record));
     }
@@ -108,6 +117,7 @@ interface Queued {
   readonly fromReserve: boolean;
   readonly sequence: string | undefined;
   readonly plan: (draft: Draft) => void;
+  readonly begun: () => void;
   readonly committed: () => void;
   readonly failed: (error: Error) => void;
 }
@@ -120,6 +130,7 @@ export class CommitQueue {
   readonly #database: Database;
   readonly #dataDir: string;
   readonly #queue = new Batcher<Queued>((writes) => this.#commit(writes), MAX_COMMIT);
+  #running: Promise<void> | undefined;
 
   constructor(database: Database, dataDir: string) {
     this.#database = database;
@@ -127,10 +138,10 @@ export class CommitQueue {
   }
 
   /**
-   * Resolves once the write is on disk. Rejects with EventsError `ServiceUnavailable`; then nothing is stored, unless a file of
-   * the store went away during the commit.
+   * Resolves once the write is on disk, or is told early. Rejects with EventsError `ServiceUnavailable`; then nothing is stored,
+   * unless a file of the store went away during the commit.
    */
-  write<T>({ subject, bytes, fromReserve = false, sequence, plan, committed }: Write<T>): Promise<T> {
+  write<T>({ subject, bytes, fromReserve = false, sequence, ...write }: Write<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: T;
       this.#queue.push({
@@ -139,15 +150,23 @@ export class CommitQueue {
         fromReserve,
         sequence,
         plan: (draft) => {
-          result = plan(draft);
+          result = write.plan(draft);
+        },
+        begun: () => {
+          if (write.isToldEarly?.(result)) resolve(result);
         },
         committed: () => {
-          committed?.(result);
+          write.committed?.(result);
           resolve(result);
         },
         failed: reject,
       });
     });
+  }
+
+  /** Resolves once what was told early is on disk, if it comes to that. */
+  async told(): Promise<void> {
+    await this.#running?.catch(() => {});
   }
 
   /** Resolves once the writes that are queued have ended. */
@@ -160,7 +179,7 @@ export class CommitQueue {
     const reserved = planned.filter(({ fromReserve }) => fromReserve);
     const fromReserve = reserved.length === planned.length;
     try {
-      if (changes.length > 0) await this.#database.commit(changes, { fromReserve });
+      if (changes.length > 0) await this.#run(changes, fromReserve, planned);
     } catch (cause) {
       const again = cause instanceof NoRoom && !fromReserve;
       const failed = planned.filter((write) => !(again && write.fromReserve));
@@ -171,6 +190,18 @@ export class CommitQueue {
       return;
     }
     for (const { committed } of planned) committed();
+  }
+
+  async #run(changes: readonly Change[], fromReserve: boolean, planned: readonly Queued[]): Promise<void> {
+    const begun = () => {
+      for (const write of planned) write.begun();
+    };
+    this.#running = this.#database.commit(changes, { fromReserve, begun });
+    try {
+      await this.#running;
+    } finally {
+      this.#running = undefined;
+    }
   }
 
   /** What waits behind writes that have failed. */

@@ -85,18 +85,24 @@ export class Database {
   /**
    * Makes all changes in one transaction, or none. Resolves once they are on disk and every `get` sees them.
    * No other commit may be running. Rejects with `NoRoom` if it would need the reserve of the disk (`fromReserve`: more than
-   * half of it), and if a file of the store is no longer where it was.
+   * half of it), and if a file of the store is no longer where it was. Calls `begun` once there is nothing left that refuses it:
+   * only an error of the disk keeps it from coming to its end.
    */
-  async commit(changes: readonly Change[], { fromReserve }: { fromReserve: boolean }): Promise<void> {
+  async commit(
+    changes: readonly Change[],
+    { fromReserve, begun }: { readonly fromReserve: boolean; readonly begun?: () => void },
+  ): Promise<void> {
     this.assertPresent();
     this.#disk.assertRoom(changes, fromReserve);
     try {
-      await this.#root.batch(() => {
+      const committing = this.#root.batch(() => {
         for (const { key, value } of changes) {
           if (value === undefined) this.#root.remove(key);
           else this.#root.put(key, value);
         }
       });
+      begun?.();
+      await committing;
     } catch (error) {
       // lmdb tells the reason in a second promise.
       await (error as { commitError?: Promise<never> }).commitError;

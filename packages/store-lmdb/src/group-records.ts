@@ -6,69 +6,60 @@ import type {
   GroupRecords,
   OrderedEvent,
 } from '@ganomede/events-store';
+import type { Change } from './change.js';
 import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { Draft } from './commit-queue.js';
 import type { Database } from './database.js';
+import { GroupOrderDraft } from './group-order-draft.js';
 import { allOfGroup, groupOrderKey, groupRecordKey, groupRecordsOf, type Key } from './keys.js';
 
-const NOTHING = Buffer.alloc(0);
-
-/** What a draft changes in an order: it is merged with what the database has. */
-interface OrderChanges {
-  /** Sorted. */
-  readonly entered: OrderedEvent[];
-  /** Of the database, as `<time> <id>`. */
-  readonly left: Set<string>;
+/** A record as it is in a draft; undefined if there is none. */
+interface Drafted {
+  readonly key: Key;
+  readonly record: GroupRecordKinds[GroupRecordKind] | undefined;
+  readonly isChanged: boolean;
 }
-
-type AnyRecord = GroupRecordKinds[GroupRecordKind];
 
 /** The records of one group as they are in a draft. There is one object of each group in a draft. */
 export class LmdbGroupRecords implements GroupRecords {
   readonly #database: Database;
   readonly #draft: Draft;
   readonly #number: number;
-  /** What was read or written, by the key; undefined if there is none. */
-  readonly #records = new Map<string, AnyRecord | undefined>();
-  readonly #written = new Map<string, Key>();
-  readonly #orders: Readonly<Record<GroupOrder, OrderChanges>> = {
-    due: { entered: [], left: new Set() },
-    dying: { entered: [], left: new Set() },
-    out: { entered: [], left: new Set() },
-    dead: { entered: [], left: new Set() },
-  };
+  /** What was read or written, by kind and name. */
+  readonly #records = new Map<string, Drafted>();
+  #orders: Readonly<Record<GroupOrder, GroupOrderDraft>>;
+  #isChanged = false;
 
   constructor(database: Database, draft: Draft, number: number) {
     this.#database = database;
     this.#draft = draft;
     this.#number = number;
+    this.#orders = this.#newOrders();
+    // A record changes with each event: it is encoded once.
+    draft.addLater(() => this.#changes());
   }
 
   /** Whether the draft changes anything of the group. */
   get isChanged(): boolean {
-    return this.#written.size > 0;
+    return this.#isChanged;
   }
 
   get<Kind extends GroupRecordKind>(kind: Kind, name: string | number): GroupRecordKinds[Kind] | undefined {
+    const known = this.#records.get(`${kind} ${name}`);
+    if (known) return known.record as GroupRecordKinds[Kind] | undefined;
     const key = groupRecordKey(this.#number, kind, name);
-    const text = JSON.stringify(key);
-    if (!this.#records.has(text)) {
-      const stored = this.#database.get(key);
-      this.#records.set(text, stored && (decodeGroupRecord(key, stored) as AnyRecord));
-    }
-    return this.#records.get(text) as GroupRecordKinds[Kind] | undefined;
+    const stored = this.#database.get(key);
+    const record = stored && (decodeGroupRecord(key, stored) as GroupRecordKinds[Kind]);
+    this.#records.set(`${kind} ${name}`, { key, record, isChanged: false });
+    return record;
   }
 
   set<Kind extends GroupRecordKind>(kind: Kind, name: string | number, record: GroupRecordKinds[Kind]): void {
-    const key = groupRecordKey(this.#number, kind, name);
-    this.#records.set(JSON.stringify(key), record);
-    this.#write(key, encodeChecked(JSON.stringify(record), JSON.stringify(key)));
+    this.#write(kind, name, record);
   }
 
   remove(kind: GroupRecordKind, name: string | number): void {
-    const key = groupRecordKey(this.#number, kind, name);
-    this.#records.set(JSON.stringify(key), undefined);
-    this.#write(key, undefined);
+    this.#write(kind, name, undefined);
   }
 
   /** As they are in the database. */
@@ -86,57 +77,46 @@ export class LmdbGroupRecords implements GroupRecords {
   }
 
   enter(order: GroupOrder, event: OrderedEvent): void {
-    const { entered, left } = this.#orders[order];
-    if (!left.delete(nameOf(event))) entered.splice(placeOf(entered, event), 0, event);
-    this.#write(groupOrderKey(this.#number, order, event.time, event.id), NOTHING);
+    this.#isChanged = true;
+    this.#orders[order].enter(event);
   }
 
   leave(order: GroupOrder, event: OrderedEvent): void {
-    const { entered, left } = this.#orders[order];
-    const place = placeOf(entered, event);
-    const found = entered[place];
-    if (found?.id === event.id && found.time === event.time) entered.splice(place, 1);
-    else left.add(nameOf(event));
-    this.#write(groupOrderKey(this.#number, order, event.time, event.id), undefined);
+    this.#isChanged = true;
+    this.#orders[order].leave(event);
   }
 
   first(order: GroupOrder, limit: number, to = Number.MAX_SAFE_INTEGER): readonly OrderedEvent[] {
-    const { entered, left } = this.#orders[order];
-    const events: OrderedEvent[] = [];
-    let next = 0;
-    const enteredBefore = (event: OrderedEvent) => {
-      while (events.length < limit) {
-        const own = entered[next];
-        if (own === undefined || own.time > to || compare(own, event) > 0) return;
-        events.push(own);
-        next++;
-      }
-    };
-    const [start, end] = [
-      groupOrderKey(this.#number, order, 0, 0),
-      groupOrderKey(this.#number, order, to + 1, 0),
-    ];
-    for (const key of this.#database.keys(start, end, limit + left.size)) {
-      const event = { time: key[3] as number, id: key[4] as number };
-      if (left.has(nameOf(event))) continue;
-      enteredBefore(event);
-      if (events.length >= limit) return events;
-      events.push(event);
-    }
-    enteredBefore({ time: Number.POSITIVE_INFINITY, id: 0 });
-    return events;
+    return this.#orders[order].first(limit, to);
   }
 
-  /** Removes all that the group has. */
+  /** Removes all that the group has. Nothing is done with it after that. */
   clear(): void {
+    this.#records.clear();
+    this.#orders = this.#newOrders();
     for (const key of this.#database.keys(...allOfGroup(this.#number))) this.#draft.delete(key);
-    for (const key of this.#written.values()) this.#draft.delete(key);
   }
 
-  #write(key: Key, value: Buffer | undefined): void {
-    this.#written.set(JSON.stringify(key), key);
-    if (value === undefined) this.#draft.delete(key);
-    else this.#draft.set(key, value);
+  #newOrders(): Readonly<Record<GroupOrder, GroupOrderDraft>> {
+    const draft = (order: GroupOrder) =>
+      new GroupOrderDraft(this.#database, (time, id) => groupOrderKey(this.#number, order, time, id));
+    return { due: draft('due'), dying: draft('dying'), out: draft('out'), dead: draft('dead') };
+  }
+
+  #write(kind: GroupRecordKind, name: string | number, record: Drafted['record']): void {
+    this.#isChanged = true;
+    const known = this.#records.get(`${kind} ${name}`);
+    const { key } = known ?? { key: groupRecordKey(this.#number, kind, name) };
+    this.#records.set(`${kind} ${name}`, { key, record, isChanged: true });
+  }
+
+  *#changes(): Iterable<Change> {
+    for (const { key, record, isChanged } of this.#records.values()) {
+      if (!isChanged) continue;
+      const text = record === undefined ? undefined : JSON.stringify(record);
+      yield { key, value: text === undefined ? undefined : encodeChecked(text, JSON.stringify(key)) };
+    }
+    for (const order of Object.values(this.#orders)) yield* order.changes();
   }
 }
 
@@ -147,24 +127,4 @@ export function decodeGroupRecord(key: Key, value: Buffer): unknown {
   if (text !== undefined) return JSON.parse(text);
   const [, number, ...place] = key;
   throw new Error(`events.mdb is damaged: of group ${number} is not as it was stored: ${place.join(' ')}`);
-}
-
-function nameOf({ time, id }: OrderedEvent): string {
-  return `${time} ${id}`;
-}
-
-function compare(a: OrderedEvent, b: OrderedEvent): number {
-  return a.time - b.time || a.id - b.id;
-}
-
-/** Where an event is among those that are sorted, or is to be put. */
-function placeOf(events: readonly OrderedEvent[], event: OrderedEvent): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compare(events[middle] as OrderedEvent, event) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

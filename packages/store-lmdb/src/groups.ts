@@ -27,23 +27,27 @@ import { reading } from './storage-error.js';
 /** About what a step writes for each event, bytes. */
 const BYTES_PER_EVENT = 512;
 
-/** Groups, by the rules that all engines share: each step is a part of one commit, and one that changes nothing costs none. */
+/**
+ * Groups, by the rules that all engines share: each step is a part of one commit, and one that changes nothing costs none. What is
+ * only handed out is told while its commit is under way. If that comes to nothing the events are handed out again, with other
+ * tokens, and what is said with the first ones is stale. No step builds on such a one before it is on disk.
+ */
 export class Groups implements GroupStorage {
   readonly #database: Database;
   readonly #commits: CommitQueue;
   readonly #dataDir: string;
   readonly #clock: SteadyClock;
-  readonly #released: (channel: string) => void;
+  readonly #released: (scope: GroupScope) => void;
   /** By draft and number of the group. */
   readonly #records = new WeakMap<Draft, Map<number, LmdbGroupRecords>>();
 
-  /** `released` is called with a channel once those that wait may find something. */
+  /** `released` is called with a group once those that wait for it may find something. */
   constructor(
     database: Database,
     commits: CommitQueue,
     dataDir: string,
     clock: SteadyClock,
-    released: (channel: string) => void,
+    released: (scope: GroupScope) => void,
   ) {
     this.#database = database;
     this.#commits = commits;
@@ -68,12 +72,16 @@ export class Groups implements GroupStorage {
 
   work(scope: GroupScope, work: GroupWork): Promise<GroupWorked | undefined> {
     const taken = work.takes.reduce((sum, { limit }) => sum + limit, work.settle.length);
-    return this.#step(scope, Math.min(taken, 10_000), (draft, clock) => {
+    const step = (draft: Draft, clock: GroupClock) => {
       const records = this.#recordsOf(draft, scope);
       if (records === undefined) return NO_GROUP;
       const channel = { type: scope.type, epoch: draft.channel(scope.channel)?.epoch ?? '' };
       return workInGroup(records, work, channel, clock);
-    });
+    };
+    // Of what is settled, and of an event whose turn has ended, nothing may be forgotten.
+    const isOnlyHandedOut = (worked: GroupWorked | undefined) =>
+      work.settle.length === 0 && worked?.dying.length === 0;
+    return this.#step(scope, Math.min(taken, 10_000), step, isOnlyHandedOut);
   }
 
   bury(scope: GroupScope, buried: readonly BuriedEvent[]): Promise<void> {
@@ -94,6 +102,7 @@ export class Groups implements GroupStorage {
   }
 
   async list(channel: string): Promise<readonly GroupState[]> {
+    await this.#commits.told();
     return reading(this.#dataDir, `the groups of channel ${JSON.stringify(channel)}`, () => {
       const states: GroupState[] = [];
       for (const { key, value } of this.#database.range(groupsFrom(channel), GROUPS[1])) {
@@ -138,6 +147,7 @@ export class Groups implements GroupStorage {
     scope: GroupScope,
     events: number,
     step: (draft: Draft, clock: GroupClock) => Stepped<T>,
+    isToldEarly: (result: T) => boolean = () => false,
   ): Promise<T> {
     const { channel, group } = scope;
     const { result } = await this.#commits.write({
@@ -153,8 +163,9 @@ export class Groups implements GroupStorage {
         return stepped;
       },
       committed: ({ isReleased }) => {
-        if (isReleased) this.#released(channel);
+        if (isReleased) this.#released(scope);
       },
+      isToldEarly: ({ result }) => isToldEarly(result),
     });
     return result;
   }

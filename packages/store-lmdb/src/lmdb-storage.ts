@@ -60,8 +60,8 @@ export class LmdbStorage implements Storage {
       trimmed: (channel, firstId) => this.#listener?.trimmed(channel, firstId),
       missed: (channel) => this.#listener?.missed(channel),
     });
-    this.groups = new Groups(database, this.#commits, dataDir, this.#clocks.steady, (channel) =>
-      this.#listener?.released(channel),
+    this.groups = new Groups(database, this.#commits, dataDir, this.#clocks.steady, (scope) =>
+      this.#listener?.released(scope),
     );
     this.transfer = new Transfer({ database, commits: this.#commits, dataDir }, this.groups, (channel) =>
       this.#listener?.missed(channel),

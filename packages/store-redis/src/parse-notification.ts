@@ -13,8 +13,8 @@ export interface Notification {
   readonly epoch: string;
   /** The events that were appended, if they are small. */
   readonly events: readonly TailEvent[];
-  /** Whether it is about a group, and nothing else. */
-  readonly released: boolean;
+  /** The group that it is about, and nothing else, as it stands in keys. */
+  readonly released: string | undefined;
 }
 
 const NEWLINE = 0x0a;
@@ -28,8 +28,8 @@ export function parseNotification(message: Buffer): Notification {
     const [type, json] = [lines[i], lines[i + 1]];
     if (type && json) events.push({ id: firstGiven + events.length, type: type.toString(), json });
   }
-  const released = first === 'released';
-  return { firstId: released ? 0 : Number(first), appended: given !== undefined, epoch, events, released };
+  if (first === 'released') return { firstId: 0, appended: false, epoch, events, released: given };
+  return { firstId: Number(first), appended: given !== undefined, epoch, events, released: undefined };
 }
 
 function splitLines(message: Buffer): Buffer[] {

@@ -3,7 +3,7 @@ import { type StorageListener, type Subscriptions, storeClosed } from '@ganomede
 import type { Redis } from 'ioredis';
 import { ChannelEnds } from './channel-ends.js';
 import type { Connection } from './connection.js';
-import type { Keys } from './keys.js';
+import { type Keys, parseGroupName } from './keys.js';
 import { parseNotification } from './parse-notification.js';
 
 /** How long a first subscription may take before it is given up, milliseconds. */
@@ -103,8 +103,8 @@ export class Subscriber implements Subscriptions {
 
   #tell(channel: string, message: Buffer): void {
     const { firstId, appended, epoch, events, released } = parseNotification(message);
-    if (released) {
-      this.#listener?.released(channel);
+    if (released !== undefined) {
+      this.#listener?.released(parseGroupName(channel, released));
       return;
     }
     if (events.length > 0) {

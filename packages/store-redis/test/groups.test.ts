@@ -107,7 +107,7 @@ describe('those that wait at another server', () => {
     storage.listen({
       appended: () => told.push('appended'),
       trimmed: () => told.push('trimmed'),
-      released: (channel) => told.push(`released ${channel}`),
+      released: ({ channel, group }) => told.push(`released ${channel} ${group}`),
       missed: () => {},
     });
     await storage.subscriptions.subscribe('orders');
@@ -127,7 +127,7 @@ describe('those that wait at another server', () => {
     await take(groups, 2);
     expect(await toldSince(told)).toEqual([]);
     await settle(groups, release(1));
-    expect(await toldSince(told)).toEqual(['released orders']);
+    expect(await toldSince(told)).toEqual(['released orders mailer']);
     expect((await take(groups, 2, { settle: [release(2)] })).taken).toMatchObject([[{ id: 1 }, { id: 2 }]]);
     expect(await toldSince(told)).toEqual([]);
   });
@@ -137,12 +137,12 @@ describe('those that wait at another server', () => {
     const groups = await openGroups({ maxPending: 2 });
     expect((await take(groups, 3)).isFull).toBe(true);
     await settle(groups, acknowledge(1));
-    expect(await toldSince(told)).toEqual(['released orders']);
+    expect(await toldSince(told)).toEqual(['released orders mailer']);
     await settle(groups, acknowledge(2));
     expect(await toldSince(told)).toEqual([]);
     await groups.save(SCOPE, { ...SETTINGS, maxPending: 3 }, { after: 0, changes: true });
     await groups.delete(SCOPE);
-    expect(await toldSince(told)).toEqual(['released orders', 'released orders']);
+    expect(await toldSince(told)).toEqual(['released orders mailer', 'released orders mailer']);
   });
 
   it('are told of dead letters that are redriven', async () => {
@@ -153,7 +153,7 @@ describe('those that wait at another server', () => {
     await groups.bury(SCOPE, [{ id: 1, deadLetterId: 7 }]);
     expect(await toldSince(told)).toEqual([]);
     expect(await groups.redrive(SCOPE, { ids: undefined, limit: 10 })).toEqual([1]);
-    expect(await toldSince(told)).toEqual(['released orders']);
+    expect(await toldSince(told)).toEqual(['released orders mailer']);
   });
 });
 

@@ -84,9 +84,11 @@ export interface ReceiveOptions {
 }
 
 /** A group on a channel name, and how it is. */
-export interface GroupDescription extends Omit<GroupState, 'scope'> {
+export interface GroupDescription extends Omit<GroupState, 'scope' | 'oldestPendingAt'> {
   /** How many events of the channel name it has not handed out yet, those that are held back among them. */
   readonly lag: number;
+  /** How long ago the event that is out for the longest was handed out first; undefined if none is out. */
+  readonly oldestPendingMs: number | undefined;
   /** The channel name as on the wire, `channel:type` included. */
   readonly channel: string;
   readonly group: string;
@@ -167,7 +169,7 @@ export class EventStore {
     storage.listen({
       appended: (channel, events, epoch, firstId) => live.push(channel, events, epoch, firstId),
       trimmed: (channel, firstId) => live.drop(channel, firstId),
-      released: (channel) => live.wake(channel),
+      released: (scope) => live.wake(scope),
       missed: (channel) => live.reset(channel),
     });
     this.#polls = { live, hooks, read: (scope, cursor) => readAfter(storage, scope, cursor) };
@@ -486,11 +488,14 @@ export class EventStore {
       const states = all.filter(({ scope }) => type === undefined || scope.type === type);
       const cursors = states.map(({ scope, after }) => ({ type: scope.type, after }));
       const ahead = await findAhead(this.#storage, channel, cursors);
+      const now = Date.now();
       return states
-        .map(({ scope, ...state }, i) => ({
+        .map(({ scope, oldestPendingAt, ...state }, i) => ({
           channel: scope.type === undefined ? channel : `${channel}:${scope.type}`,
           group: scope.group,
           lag: (ahead[i]?.lag ?? 0) + state.heldBack,
+          // By the clock of another machine it may be to come.
+          oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
           ...state,
         }))
         .sort((a, b) => compare(a.channel, b.channel) || compare(a.group, b.group));

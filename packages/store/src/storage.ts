@@ -3,7 +3,7 @@ import type { ListedCursor, SavedCursor } from './consumers/saved-cursor.js';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
 import type { Redaction } from './forgetting/redaction.js';
-import type { GroupStorage } from './groups/group-storage.js';
+import type { GroupScope, GroupStorage } from './groups/group-storage.js';
 import type { TransferStorage } from './transfer/transfer-storage.js';
 
 /**
@@ -291,8 +291,8 @@ export interface StorageListener {
   appended(channel: string, events: Iterable<TailEvent>, epoch: string, firstId: number): void;
   /** The oldest events were dropped. */
   trimmed(channel: string, firstId: number): void;
-  /** Events of a group became due before their time, or a group was changed or removed. */
-  released(channel: string): void;
+  /** Events of a group became due before their time, or it was changed or removed. */
+  released(scope: GroupScope): void;
   /** Events may have been appended, or redacted, that are not told. */
   missed(channel: string): void;
 }

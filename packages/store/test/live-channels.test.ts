@@ -63,15 +63,17 @@ describe('LiveChannels', () => {
     expect([a.tail.lastId, b.tail.lastId, channels.waiting]).toEqual([3, 0, 1]);
   });
 
-  it('wakes those who wait for a group when an event of one is released, and no reader', async () => {
+  it('wakes those who wait for a group when an event of it is released, and nobody else', async () => {
     const channels = new LiveChannels();
     const a = channels.use('a');
+    const scope = { type: undefined, group: 'g' };
     void waiting(a.waiters, 1_000);
-    const woken = waiting(a.waiters, 1_000, { isOfGroup: true });
-    channels.wake('a');
+    void waiting(a.waiters, 1_000, { group: 'other' });
+    const woken = waiting(a.waiters, 1_000, { group: 'g' });
+    channels.wake({ channel: 'a', ...scope });
     await woken;
-    expect([channels.waiting, a.releases, a.resets]).toEqual([1, 1, 0]);
-    channels.wake('b');
+    expect([channels.waiting, a.releases, a.resets]).toEqual([2, 1, 0]);
+    channels.wake({ channel: 'b', ...scope });
   });
 
   it('wakes everybody where more was dropped than it has heard of', async () => {

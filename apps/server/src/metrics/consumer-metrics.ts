@@ -1,11 +1,11 @@
 import type { ConsumerState, EventStore } from '@ganomede/events-store';
 import type { Registry } from 'prom-client';
-import { MAX_SHOWN, type StateMetric, shownChannels, showStates } from './shown-channels.js';
+import { MAX_SHOWN, type StateMetric, showStates } from './shown-channels.js';
 
 /** ClientIds that are asked for at once. */
 const PAGE = 250;
 
-type Store = Pick<EventStore, 'channels' | 'consumers'>;
+type Store = Pick<EventStore, 'consumers'>;
 
 const METRICS: readonly StateMetric<ConsumerState>[] = [
   ['events_consumer_lag', 'Events ahead of a consumer, see METRICS_CONSUMERS', ({ lag }) => lag],
@@ -16,16 +16,16 @@ const METRICS: readonly StateMetric<ConsumerState>[] = [
   ],
 ];
 
-/** Shows how far behind the consumers of some channels are; `channels` as `METRICS_CONSUMERS`. */
-export function showConsumers(store: Store, channels: string, registry: Registry): void {
-  const read = () => consumersOf(store, channels);
+/** Shows how far behind the consumers of some channels are. */
+export function showConsumers(store: Store, channels: () => Promise<string[]>, registry: Registry): void {
+  const read = async () => consumersOf(store, await channels());
   const labelsOf = ({ channel, clientId }: ConsumerState) => ({ channel, client_id: clientId });
   showStates(registry, read, labelsOf, ['channel', 'client_id'], METRICS);
 }
 
-async function consumersOf(store: Store, channels: string): Promise<ConsumerState[]> {
+async function consumersOf(store: Store, channels: readonly string[]): Promise<ConsumerState[]> {
   const states: ConsumerState[] = [];
-  for (const name of await shownChannels(store, channels)) {
+  for (const name of channels) {
     let after = '';
     for (;;) {
       const page = await store.consumers(name, { after, limit: PAGE });

@@ -1,8 +1,8 @@
 import type { EventStore, GroupDescription } from '@ganomede/events-store';
 import type { Registry } from 'prom-client';
-import { MAX_SHOWN, type StateMetric, shownChannels, showStates } from './shown-channels.js';
+import { MAX_SHOWN, type StateMetric, showStates } from './shown-channels.js';
 
-type Store = Pick<EventStore, 'channels' | 'groups'>;
+type Store = Pick<EventStore, 'groups'>;
 
 const METRICS: readonly StateMetric<GroupDescription>[] = [
   ['events_group_lag', 'Events that a group has not handed out yet, see METRICS_CONSUMERS', ({ lag }) => lag],
@@ -14,8 +14,7 @@ const METRICS: readonly StateMetric<GroupDescription>[] = [
   [
     'events_group_oldest_pending_seconds',
     'Since when the oldest event that is out was first handed out; 0 if none is',
-    ({ oldestPendingAt }) =>
-      oldestPendingAt === undefined ? 0 : Math.max(0, Date.now() - oldestPendingAt) / 1000,
+    ({ oldestPendingMs = 0 }) => oldestPendingMs / 1000,
   ],
   [
     'events_group_redeliveries',
@@ -39,16 +38,16 @@ const METRICS: readonly StateMetric<GroupDescription>[] = [
   ],
 ];
 
-/** Shows how the groups of some channels are; `channels` as `METRICS_CONSUMERS`. */
-export function showGroups(store: Store, channels: string, registry: Registry): void {
-  const read = () => groupsOf(store, channels);
+/** Shows how the groups of some channels are. */
+export function showGroups(store: Store, channels: () => Promise<string[]>, registry: Registry): void {
+  const read = async () => groupsOf(store, await channels());
   const labelsOf = ({ channel, group }: GroupDescription) => ({ channel, group });
   showStates(registry, read, labelsOf, ['channel', 'group'], METRICS);
 }
 
-async function groupsOf(store: Store, channels: string): Promise<GroupDescription[]> {
+async function groupsOf(store: Store, channels: readonly string[]): Promise<GroupDescription[]> {
   const states: GroupDescription[] = [];
-  for (const name of await shownChannels(store, channels)) {
+  for (const name of channels) {
     states.push(...(await store.groups(name)));
     if (states.length >= MAX_SHOWN) return states.slice(0, MAX_SHOWN);
   }

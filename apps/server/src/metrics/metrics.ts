@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { showConsumers } from './consumer-metrics.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 import { showGroups } from './group-metrics.js';
+import { joined, shownChannels } from './shown-channels.js';
 
 /** What a server counts, for Prometheus. Names end in their unit. */
 export class Metrics {
@@ -56,8 +57,9 @@ export class Metrics {
       collect: () => this.#countRequests(requests),
     });
     if (consumersOf !== undefined) {
-      showConsumers(store, consumersOf, this.#own);
-      showGroups(store, consumersOf, this.#own);
+      const channels = joined(() => shownChannels(store, consumersOf));
+      showConsumers(store, channels, this.#own);
+      showGroups(store, channels, this.#own);
     }
     this.registry = Registry.merge([metricsOfProcess(), this.#own]);
   }

@@ -21,6 +21,17 @@ export async function shownChannels(
   return [...names].slice(0, MAX_SHOWN);
 }
 
+/** A read that who comes while it runs joins. */
+export function joined<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return () => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+}
+
 /** A metric of each of some states: its name, its help, and its figure; one that is undefined is not shown. */
 export type StateMetric<State> = readonly [
   name: string,
@@ -39,15 +50,7 @@ export function showStates<State, Label extends string>(
   labelNames: readonly Label[],
   metrics: readonly StateMetric<State>[],
 ): void {
-  let reading: Promise<State[]> | undefined;
-  const readOnce = () => {
-    reading ??= read()
-      .catch(() => [])
-      .finally(() => {
-        reading = undefined;
-      });
-    return reading;
-  };
+  const readOnce = joined(() => read().catch(() => []));
   for (const [name, help, figure] of metrics) {
     const metric: Gauge<Label> = new Gauge({
       ...{ name, help, labelNames },

@@ -41,9 +41,9 @@ export const listConsumers: FastifyPluginAsyncTypebox<ListConsumersOptions> = as
 };
 
 function asConsumer(state: GroupDescription): ListConsumersReply[number] {
-  const { group, channel, after, lag, pending, redelivered, deadLetters, oldestPendingAt } = state;
+  const { group, channel, after, lag, pending, redelivered, deadLetters, oldestPendingMs } = state;
   return {
     ...{ group, channel, after, lag, pending, redelivered, deadLetters },
-    ...(oldestPendingAt !== undefined && { oldestPendingMs: Math.max(0, Date.now() - oldestPendingAt) }),
+    ...(oldestPendingMs !== undefined && { oldestPendingMs }),
   };
 }

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { EventsError, FIRST_TIME_MS } from '@ganomede/events-protocol';
+import { EventsError, FIRST_TIME_MS, parseTime } from '@ganomede/events-protocol';
 import { TrimChannelBody, TrimChannelReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore, TrimPoint } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
@@ -34,7 +34,7 @@ export const trimChannel: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 't
 /** @throws EventsError `InvalidContent` if there is no such day or time */
 function pointOf(before: TrimChannelBody['before']): TrimPoint {
   if (typeof before === 'number') return before < FIRST_TIME_MS ? { id: before } : { timestamp: before };
-  const timestamp = Date.parse(before);
-  if (!Number.isNaN(timestamp)) return { timestamp };
+  const timestamp = parseTime(before);
+  if (timestamp !== undefined) return { timestamp };
   throw new EventsError('InvalidContent', `Invalid before: expected a time that there is, got ${before}`);
 }

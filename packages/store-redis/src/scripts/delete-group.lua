@@ -7,7 +7,8 @@
 -- ARGV[1]   JSON: name of the group among those of the channel
 -- Reply     1 if there was one, else 0
 local existed = redis.call('EXISTS', KEYS[3])
+local name = cjson.decode(ARGV[1]).name
 redis.call('UNLINK', unpack(KEYS, 3))
-redis.call('SREM', KEYS[2], cjson.decode(ARGV[1]).name)
-if existed == 1 then redis.call('SPUBLISH', KEYS[1] .. ':new', 'released') end
+redis.call('SREM', KEYS[2], name)
+if existed == 1 then redis.call('SPUBLISH', KEYS[1] .. ':new', 'released ' .. name) end
 return existed

@@ -311,6 +311,8 @@ local function tell_if_released()
   local first_due = first_time(DUE)
   local is_due_earlier = first_due < first_due_before and new_times[first_due]
   if is_due_earlier or (was_full and not is_full()) or (is_freed and not queue('*')) then
-    redis.call('SPUBLISH', CHANNEL .. ':new', 'released')
+    -- What stands for the group in its keys.
+    local name = string.sub(GROUP, #CHANNEL + #':group:' + 1)
+    redis.call('SPUBLISH', CHANNEL .. ':new', 'released ' .. name)
   end
 end

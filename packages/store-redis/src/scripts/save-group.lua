@@ -23,5 +23,5 @@ end
 if not args.changes then return { 'known', known } end
 if cjson.decode(known).order ~= cjson.decode(args.settings).order then return { 'known', known } end
 redis.call('HSET', KEYS[2], 'settings', args.settings)
-redis.call('SPUBLISH', KEYS[1] .. ':new', 'released')
+redis.call('SPUBLISH', KEYS[1] .. ':new', 'released ' .. args.name)
 return { 'known', args.settings }

@@ -138,7 +138,8 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       settings,
     });
     await storage.subscriptions?.subscribe(channel);
-    const releases = () => told.filter(([what, of]) => what === 'released' && of === channel).length;
+    const released = `released ${type ?? ''} ${scope.group}`;
+    const releases = () => told.filter(([what, of]) => what === released && of === channel).length;
     return { group, settings, releases };
   };
 

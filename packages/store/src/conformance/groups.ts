@@ -526,7 +526,14 @@ export function describeGroups(open: OpenStore): void {
         };
         await expect(store.settle(channel, 'g', [acknowledge(taken)])).rejects.toMatchObject(unknown);
         await expect(store.redrive(channel, 'g', { limit: 1 })).rejects.toMatchObject(unknown);
-        // A new one of its name begins anew, also for who comes with what the old one gave.
+        // Who comes with what it gave does not bring it back.
+        for (const timeoutMs of [0, LONG_MS]) {
+          const settling = receive(store, channel, { timeoutMs, settle: [acknowledge(taken)] });
+          await expect(settling).rejects.toMatchObject(unknown);
+        }
+        expect(await store.groups(channel)).toEqual([]);
+        // A new one of its name begins anew.
+        await store.saveGroup(channel, 'g');
         const again = await receive(store, channel, { settle: [acknowledge(taken)] });
         expect(again).toMatchObject({ settled: [false], events: [{ id: 1, delivery: { count: 1 } }] });
       });

@@ -38,7 +38,8 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       storage.listen({
         appended: (channel, _events, _epoch, firstId) => told.push(['appended', channel, firstId]),
         trimmed: (channel, firstId) => told.push(['trimmed', channel, firstId]),
-        released: (channel) => told.push(['released', channel, undefined]),
+        released: ({ channel, type, group }) =>
+          told.push([`released ${type ?? ''} ${group}`, channel, undefined]),
         missed: (channel) => told.push(['missed', channel, undefined]),
       });
       return { storage, told };

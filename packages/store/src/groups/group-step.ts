@@ -191,7 +191,9 @@ class GroupStep {
   readonly #clock: GroupClock;
   readonly #before: GroupRecord;
   readonly #firstDueBefore: number;
-  #group: GroupRecord;
+  /** A copy, which changes. */
+  readonly #group: { -readonly [Name in keyof GroupRecord]: GroupRecord[Name] };
+  #isChanged = false;
   /** When events are due of which those that wait are to be told. */
   readonly #newTimes = new Set<number>();
   /** Whether `*` is no longer busy. */
@@ -199,7 +201,7 @@ class GroupStep {
 
   constructor(records: GroupRecords, group: GroupRecord, clock: GroupClock) {
     this.#records = records;
-    this.#group = group;
+    this.#group = { ...group };
     this.#before = group;
     this.#clock = clock;
     this.#firstDueBefore = this.#firstTime('due');
@@ -211,7 +213,7 @@ class GroupStep {
 
   /** Stores the group. Whether somebody who waits may find something now that they were not told to wait for. */
   end(): boolean {
-    if (this.#group !== this.#before) this.#records.set('group', '', this.#group);
+    if (this.#isChanged) this.#records.set('group', '', this.#group);
     const firstDue = this.#firstTime('due');
     const isDueEarlier = firstDue < this.#firstDueBefore && this.#newTimes.has(firstDue);
     const hasRoom = isFull(this.#before) && !isFull(this.#group);
@@ -355,7 +357,7 @@ class GroupStep {
     if (entry.firstDeliveredAt === 0) this.#records.enter('out', { time: firstDeliveredAt, id });
     const time = now + leaseMs;
     this.#move(id, entry, { state: 'leased', time, count, token, clientId, firstDeliveredAt });
-    this.#count({ redelivered: count > 1 ? 1 : 0 });
+    if (count > 1) this.#count({ redelivered: 1 });
     handing.give({ id, count, leaseMs, deadLetterId: entry.deadLetterId });
     return time;
   }
@@ -461,10 +463,10 @@ class GroupStep {
 
   /** The group has looked at everything up to an id. What lies before the first id was dropped. */
   #pass(id: number, firstId: number, type: string | undefined): void {
-    const { after, missed } = this.#group;
     // Which ids a type has is not known.
-    const dropped = type === undefined ? Math.max(Math.min(firstId - 1, id) - after, 0) : 0;
-    this.#group = { ...this.#group, after: id, missed: missed + dropped };
+    if (type === undefined) this.#group.missed += Math.max(Math.min(firstId - 1, id) - this.#group.after, 0);
+    this.#group.after = id;
+    this.#isChanged = true;
   }
 
   #count(
@@ -472,14 +474,12 @@ class GroupStep {
   ): void {
     const group = this.#group;
     const { pending = 0, heldBack = 0, redelivered = 0, deadLetters = 0, missed = 0 } = by;
-    this.#group = {
-      ...group,
-      pending: group.pending + pending,
-      heldBack: group.heldBack + heldBack,
-      redelivered: group.redelivered + redelivered,
-      deadLetters: group.deadLetters + deadLetters,
-      missed: group.missed + missed,
-    };
+    group.pending += pending;
+    group.heldBack += heldBack;
+    group.redelivered += redelivered;
+    group.deadLetters += deadLetters;
+    group.missed += missed;
+    this.#isChanged = true;
   }
 
   #firstTime(order: GroupOrder): number {

@@ -36,6 +36,8 @@ export interface GroupStorage {
 
   /**
    * Settles, then hands out: first what is due, by the time since when, then what was found. Undefined if there is no such group.
+   * What is settled, and what is dying, is as durable as an append when this resolves. That an event is handed out need not be: if
+   * a crash undoes it, it is handed out again.
    * What costs time is what is settled, handed out, held back or due, never what is pending.
    */
   work(scope: GroupScope, work: GroupWork): Promise<GroupWorked | undefined>;

@@ -62,8 +62,9 @@ export class Receive extends LookAndWait<Received> {
       );
   }
 
-  override get isOfGroup(): boolean {
-    return true;
+  override isOf({ type, group }: GroupScope): boolean {
+    const { scope } = this.#request;
+    return scope.group === group && scope.type === type;
   }
 
   /** Called by the signal. */
@@ -105,9 +106,10 @@ export class Receive extends LookAndWait<Received> {
 
   async #ask(live: LiveChannel | undefined, isSure: boolean): Promise<Received | undefined> {
     const { scope, take, start } = this.#request;
-    // Only then: a group that somebody has deleted is not to come back by those who wait.
-    const creates = this.#settled === undefined;
-    const settle = creates ? this.#request.settle : [];
+    const isFirst = this.#settled === undefined;
+    const settle = isFirst ? this.#request.settle : [];
+    // A group that somebody has deleted is not to come back by those who wait, nor by those who were given events before.
+    const creates = isFirst && settle.length === 0;
     const answer = await this.#dispatcher.ask({ scope, take, creates, start, settle, live, isSure });
     if (answer === undefined) throw unknownGroup(scope, nameOf(scope));
     const { settled, events, dueInMs, seen, epoch } = answer;

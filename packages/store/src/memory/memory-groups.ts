@@ -30,7 +30,7 @@ export interface MemoryGroupsOptions {
   readonly clock: () => GroupClock;
   readonly epochOf: (channel: string) => string;
   readonly lastIdOf: (channel: string) => number;
-  readonly released: (channel: string) => void;
+  readonly released: (scope: GroupScope) => void;
   /** What to begin with a copy of. */
   readonly backup: MemoryGroups | undefined;
 }
@@ -103,7 +103,7 @@ export class MemoryGroups implements GroupStorage {
 
   async delete(scope: GroupScope): Promise<boolean> {
     const wasThere = this.#groups.delete(keyOf(scope));
-    if (wasThere) this.#options.released(scope.channel);
+    if (wasThere) this.#options.released(scope);
     return wasThere;
   }
 
@@ -112,8 +112,8 @@ export class MemoryGroups implements GroupStorage {
     return this.#groups.get(keyOf(scope))?.records ?? new MemoryGroupRecords();
   }
 
-  #stepped<T>({ channel }: GroupScope, { result, isReleased }: Stepped<T>): T {
-    if (isReleased) this.#options.released(channel);
+  #stepped<T>(scope: GroupScope, { result, isReleased }: Stepped<T>): T {
+    if (isReleased) this.#options.released(scope);
     return result;
   }
 }

@@ -92,7 +92,7 @@ export class MemoryStorage implements Storage {
       clock: () => ({ now: this.#steadyClock.now(), date: Date.now() }),
       epochOf: (channel) => this.#channels.get(channel)?.epochs.current ?? '',
       lastIdOf: (channel) => this.#channels.get(channel)?.lastId ?? 0,
-      released: (channel) => this.#listener?.released(channel),
+      released: (scope) => this.#listener?.released(scope),
       backup: backup?.groups,
     });
     if (backup === undefined) return;

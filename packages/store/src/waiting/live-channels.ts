@@ -1,4 +1,5 @@
 import type { ChannelBounds, EventPage } from '../events/event-page.js';
+import type { GroupScope } from '../groups/group-storage.js';
 import type { Subscriptions, TailEvent } from '../storage.js';
 import { LiveTail } from './live-tail.js';
 import { Waiters } from './waiter.js';
@@ -20,7 +21,7 @@ export class LiveChannel {
   users = 0;
   /** Whether `ready` has resolved. */
   isReady: boolean;
-  /** How often events of a group became due before their time: what looked before does not know. */
+  /** How often events of any group became due before their time: what looked before does not know. */
   releases = 0;
   /** Whether nobody has polled it since the last time that channels aged. */
   unused = false;
@@ -142,12 +143,12 @@ export class LiveChannels {
     live.waiters.wakeAll();
   }
 
-  /** Events of a group are due: those who wait for one look again. */
-  wake(channel: string): void {
-    const live = this.#channels.get(channel);
+  /** Events of a group are due: those who wait for one of it look again. */
+  wake(group: GroupScope): void {
+    const live = this.#channels.get(group.channel);
     if (live === undefined) return;
     live.releases++;
-    live.waiters.wakeAll({ ofGroups: true });
+    live.waiters.wakeAll(group);
   }
 
   /** Events of a channel may have been missed: those who wait on it read the store again. */

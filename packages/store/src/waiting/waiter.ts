@@ -1,3 +1,4 @@
+import type { GroupScope } from '../groups/group-storage.js';
 import { Roster, type RosterMember } from './roster.js';
 
 /** Longest time that a timer can hold, milliseconds; with more it would fire at once. */
@@ -12,8 +13,8 @@ export abstract class Waiter implements RosterMember {
   #waiters: Waiters | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Whether it waits for what a group hands out: a release concerns nobody else. */
-  get isOfGroup(): boolean {
+  /** Whether it waits for what this group hands out: a release concerns nobody else. */
+  isOf(_group: GroupScope): boolean {
     return false;
   }
 
@@ -41,10 +42,10 @@ function wake(waiter: Waiter): void {
 
 /** Those who wait on one channel. */
 export class Waiters extends Roster<Waiter> {
-  /** Wakes every one of them, or those who wait for a group; not those who wait again at once. */
-  wakeAll({ ofGroups = false } = {}): void {
+  /** Wakes every one of them, or those who wait for one group; not those who wait again at once. */
+  wakeAll(group?: GroupScope): void {
     for (const waiter of this.members()) {
-      if (ofGroups && !waiter.isOfGroup) continue;
+      if (group && !waiter.isOf(group)) continue;
       try {
         waiter.wake();
       } catch (error) {

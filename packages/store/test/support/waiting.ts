@@ -1,21 +1,22 @@
+import type { GroupScope } from '../../src/groups/group-storage.js';
 import { Waiter, type Waiters } from '../../src/waiting/waiter.js';
 
 class PromisedWaiter extends Waiter {
   readonly woken: Promise<void>;
-  readonly #isOfGroup: boolean;
+  readonly #group: string | undefined;
   #resolve = () => {};
 
-  constructor(waiters: Waiters, timeoutMs: number, isOfGroup: boolean) {
+  constructor(waiters: Waiters, timeoutMs: number, group: string | undefined) {
     super();
-    this.#isOfGroup = isOfGroup;
+    this.#group = group;
     this.woken = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     this.wait(waiters, timeoutMs);
   }
 
-  override get isOfGroup(): boolean {
-    return this.#isOfGroup;
+  override isOf({ group }: GroupScope): boolean {
+    return group === this.#group;
   }
 
   protected override onWake(): void {
@@ -27,7 +28,7 @@ class PromisedWaiter extends Waiter {
 export function waiting(
   waiters: Waiters,
   timeoutMs: number,
-  { isOfGroup = false }: { readonly isOfGroup?: boolean } = {},
+  { group }: { readonly group?: string } = {},
 ): Promise<void> {
-  return new PromisedWaiter(waiters, timeoutMs, isOfGroup).woken;
+  return new PromisedWaiter(waiters, timeoutMs, group).woken;
 }

@@ -27,15 +27,14 @@ export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'gr
   { store },
 ) => {
   fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }, reply) => {
-    const now = Date.now();
-    const groups = (await store.groups(query.channel)).map(({ settings, oldestPendingAt, ...state }) => ({
+    const groups = (await store.groups(query.channel)).map(({ settings, ...state }) => ({
       channel: state.channel,
       group: state.group,
       settings: groupSettings(settings),
       after: state.after,
       lag: state.lag,
       pending: state.pending,
-      oldestPendingMs: oldestPendingAt === undefined ? undefined : Math.max(0, now - oldestPendingAt),
+      oldestPendingMs: state.oldestPendingMs,
       heldBack: state.heldBack,
       redelivered: state.redelivered,
       deadLetters: state.deadLetters,
