@@ -23,6 +23,8 @@ interface Rule {
 const NON_EMPTY: Rule = { expected: 'a non-empty string', matches: (text) => text !== '' };
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 const MEDIA_TYPE = /^[^\s/;]+\/[^\s/;]+\s*(?:;.*)?$/;
+/** What data is if nothing is said. */
+const PLAIN_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
 const ABSOLUTE_URI = /^[a-z][a-z\d+.-]*:[\w\-.~:/?#[\]@!$&'()*+,;=%]+$/i;
 
 /** The attributes for which an event has no field. It keeps them as metadata, under a name that no extension can have: `ce-id`. */
@@ -81,6 +83,8 @@ function metadataOf(attributes: Record<string, unknown>, where: string): Metadat
   for (const name of Object.keys(attributes).sort()) {
     const value = attributes[name];
     if (value === undefined || value === null || OWN.test(name)) continue;
+    // Binary mode always says it, the others need not: sent again in another mode it is the same.
+    if (name === 'datacontenttype' && PLAIN_JSON.test(String(value))) continue;
     const rule = KEPT.get(name);
     if (rule !== undefined) metadata[keptName(name)] = textOf(name, value, rule, where);
     else metadata[extensionName(name, where)] = extensionText(name, value, where);
@@ -161,7 +165,7 @@ export function cloudEventOf(event: Event, channel: string): Record<string, unkn
     type,
     subject: kept('subject'),
     time: kept('time') ?? storedAt,
-    datacontenttype: kept('datacontenttype'),
+    datacontenttype: kept('datacontenttype') ?? (data === undefined ? undefined : 'application/json'),
     dataschema: kept('dataschema'),
     ...Object.fromEntries(extensions),
     ganomedeid: `${id}`,
