@@ -8,6 +8,7 @@ const settle = (text: string) =>
   text
     .replaceAll(/"(timestamp|lastTimestamp|\w+At|behindMs|oldestPendingMs)":\d+/g, '"$1":0')
     .replaceAll(/"token":"[^"]+"/g, '"token":"t"')
+    .replaceAll(/"ganomedetime":"[^"]+"/g, '"ganomedetime":"t"')
     .replaceAll(/"epoch":"[^"]+"/g, '"epoch":"1"')
     .replaceAll(/\n+/g, '\n')
     .trim();

@@ -105,7 +105,7 @@ export async function assemble(
   { prefix, aliases, operations, direct }: Routes,
 ): Promise<void> {
   const { maxLimit } = withDefaults(settings);
-  await fastify.register(openapiDocument);
+  await fastify.register(openapiDocument, { path: `${fastify.prefix}${prefix}` });
   await requestPlugins(fastify, context, settings);
   await fastify.register((scope) => protocolRoutes(scope, context, settings, direct), { prefix });
   if (aliases) {

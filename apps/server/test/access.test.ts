@@ -88,7 +88,7 @@ it('every route asks whether its caller may do what it does, with the channels t
     await send(app, method, url, payload);
     expect([url, ...asked.splice(0)]).toEqual([url, ...right]);
   }
-  for (const url of ['/ping/x', '/about', '/health/live', '/health/ready', '/metrics', '/openapi.json']) {
+  for (const url of ['/ping/x', '/about', '/health/live', '/health/ready', '/metrics', '/openapi.json', '/asyncapi.json']) {
     expect((await send(app, 'GET', url)).statusCode).toBe(200);
   }
   expect(asked).toEqual([]);
@@ -114,6 +114,21 @@ it('whoever may not is refused once the request is valid, and nothing is done', 
   expect((await send(app, 'GET', '/latest')).statusCode).toBe(400);
   expect((await store.read({ channel: 'a', after: 0, limit: 1 })).lastId).toBe(0);
   expect(await store.groups('a')).toEqual([]);
+});
+
+it('a CloudEvent is a publish to the channel of the query', async () => {
+  const asked: unknown[] = [];
+  const { app } = await startAs({ check: (action, channels) => void asked.push(action, channels) });
+  const event = { specversion: '1.0', id: '1', source: '/s', type: 't' };
+  for (const [type, payload] of [
+    ['application/cloudevents+json', event],
+    ['application/cloudevents-batch+json', [event]],
+  ] as const) {
+    const headers = { ...BEARER, 'content-type': type };
+    const url = '/events/v1/events?clientId=c&channel=a:b';
+    const { statusCode } = await app.inject({ method: 'POST', url, headers, payload: JSON.stringify(payload) });
+    expect([statusCode, ...asked.splice(0)]).toEqual([200, 'publish', ['a:b']]);
+  }
 });
 
 it('a route that does not say who may use it is refused at the start', async () => {

@@ -3,6 +3,7 @@ import {
   Append,
   AppendsBody,
   BatchPublishBody,
+  CloudEventsQuery,
   CreateIndexBody,
   CursorsBody,
   DeleteChannelQuery,
@@ -143,7 +144,7 @@ const get = (path: fc.Arbitrary<string>, schema: TObject, method = 'GET'): fc.Ar
     .tuple(
       path,
       likeSchema(schema).chain((fields) => broken(queryOf(fields))),
-      fc.constantFrom('', 'text/event-stream'),
+      fc.constantFrom('', 'text/event-stream', 'application/cloudevents-batch+json'),
     )
     .map(([start, query, accept]) => ({
       method,
@@ -158,10 +159,38 @@ const get = (path: fc.Arbitrary<string>, schema: TObject, method = 'GET'): fc.Ar
     }));
 
 const p = '/events/v1';
+const fitAttributes = { specversion: '1.0', id: '1', source: '/s', type: 't', data: {} };
+const likeCloudEvent = fc
+  .tuple(fc.dictionary(fc.string(), anyJson, { maxKeys: 2 }), fc.record(
+    Object.fromEntries(
+      [...Object.keys(fitAttributes), 'subject', 'time', 'datacontenttype', 'dataschema', 'data_base64', 'constructor'].map((name) => [
+        name,
+        fc.oneof(
+          { arbitrary: fc.constant((fitAttributes as Record<string, unknown>)[name]), weight: 6 },
+          { arbitrary: anyJson, weight: 1 },
+        ),
+      ]),
+    ),
+  ))
+  .map(([more, attributes]) => ({ ...more, ...attributes }));
+const cloudEvents: fc.Arbitrary<Malformed> = fc
+  .tuple(
+    fc.oneof(likeCloudEvent, fc.array(likeCloudEvent, { maxLength: 3 }), anyJson).chain((body) => broken(JSON.stringify(body) ?? '')),
+    likeSchema(CloudEventsQuery),
+    fc.constantFrom('application/cloudevents+json', 'application/cloudevents-batch+json', 'application/json'),
+    fc.dictionary(fc.constantFrom('ce-id', 'ce-specversion', 'ce-source', 'ce-type', 'ce-time', 'ce-x', 'ce-__proto__'), fc.oneof(fc.constant('1.0'), fc.string())),
+  )
+  .map(([body, query, contentType, headers]) => ({
+    method: 'POST',
+    path: `${p}/events?${queryOf(query).replaceAll(/[^\x21-\x7e]/g, '%')}`,
+    headers: { 'Content-Type': contentType, Authorization: `Bearer ${SECRET}`, ...headers },
+    body,
+  }));
 const anyPath = anyText.map((text) => encode(text));
 const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
   post(`${p}/events`, PublishBody),
   post(`${p}/events`, BatchPublishBody),
+  cloudEvents,
   post(`${p}/appends`, AppendsBody),
   fc
     .array(fc.oneof(likeSchema(Append), anyJson), { maxLength: 4 })

@@ -57,9 +57,20 @@ it('is valid OpenAPI 3.1, complete with summaries and errors', async () => {
   ]);
   for (const { name, operation } of operations) {
     expect(operation.summary, name).toBeTruthy();
-    if (operation.security)
+    expect(operation.security, name).toBeDefined();
+    if (operation.security?.length)
       expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['200', '401', '503']));
   }
+});
+
+it('is beside an AsyncAPI document, which is linked from the page', async () => {
+  const server = await startServer();
+  const { info } = (await describeServer(server)) as unknown as { info: { description: string } };
+  const [, link = ''] = /\[AsyncAPI\]\(([^)]+)\)/.exec(info.description) ?? [];
+  const response = await fetch(server.origin + link);
+  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  const { asyncapi, channels } = (await response.json()) as { asyncapi: string; channels: object };
+  expect([asyncapi, Object.keys(channels)]).toEqual(['3.0.0', ['events', 'appends', 'streams', 'work']]);
 });
 
 describe('every documented operation', () => {

@@ -615,6 +615,11 @@ export class EventStore {
     await this.#storage.close();
   }
 
+  /** The channel that a name leads to, which has the sequence of ids: of `channel:type` the one before the `:`. */
+  channelOf(name: string): string {
+    return this.#scope(name).channel;
+  }
+
   /** Where a channel name points to, in a store that is open. */
   #scope(name: string): ChannelScope {
     this.#assertOpen();

@@ -12,9 +12,14 @@ export function sendJson(reply: FastifyReply, json: string | Buffer): FastifyRep
  * read by.
  */
 export function sendPage(reply: FastifyReply, page: EventPage, after?: number): FastifyReply {
+  return sendJson(withPageHeaders(reply, page, after), page.json);
+}
+
+/** With the headers of a page, however its events are sent. */
+export function withPageHeaders(reply: FastifyReply, page: EventPage, after?: number): FastifyReply {
   for (const [name, value] of pageHeaders(page)) reply.header(name, value);
   if (page.rewoundTo !== undefined) reply.header(REWOUND_HEADER, `${after}; ${page.rewoundTo}`);
-  return sendJson(reply, page.json);
+  return reply;
 }
 
 /** The headers that tell the bounds and the epoch of a page. */

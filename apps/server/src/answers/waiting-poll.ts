@@ -23,7 +23,7 @@ export interface PollContext {
   readonly store: Pick<EventStore, 'start' | 'loadCursor' | 'saveCursor' | 'saveEpoch' | 'saveRewind'>;
   readonly waitingRequests: WaitingRequests;
   readonly metrics: Pick<Metrics, 'delivered'>;
-  readonly answers: DirectAnswers;
+  readonly answers: Pick<DirectAnswers, 'sendPage'>;
 }
 
 /**

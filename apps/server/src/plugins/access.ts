@@ -44,6 +44,7 @@ export const access = fp(async (fastify: FastifyInstance) => {
   fastify.addHook('onRoute', (route) => {
     const access = route.config?.access;
     if (access === undefined) undecided.push(route);
+    if (access === 'open' && route.schema !== undefined) route.schema = { ...route.schema, security: [] };
     if (access === undefined || access === 'open') return;
     const { action, channelOf } = access;
     route.schema = { ...route.schema, security: [{ bearer: [] }, { query: [] }] };

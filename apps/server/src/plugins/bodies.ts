@@ -41,11 +41,13 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
   };
 
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
-  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  const parseJsonBody = (request: FastifyRequest, body: Buffer, done: Done) => {
     const problem = encodingProblem(request, body);
     if (problem === undefined) parseJson(request, body.toString(), done);
     else done(problem);
-  });
+  };
+  fastify.decorate('parseJsonBody', parseJsonBody);
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, parseJsonBody);
   fastify.addContentTypeParser<Buffer>(FORM, { parseAs: 'buffer' }, (request, body, done) => {
     const problem = encodingProblem(request, body);
     if (problem !== undefined) {
@@ -61,6 +63,13 @@ export const bodies = fp(async (fastify: FastifyInstance, { maxBodyBytes }: { ma
     parseFields(request, formFields(text), JSON_FIELDS, done);
   });
 });
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Reads a body as JSON, whatever it is called. */
+    parseJsonBody(request: FastifyRequest, body: Buffer, done: Done): void;
+  }
+}
 
 /** Why a body cannot be read as text; undefined if it can. */
 function encodingProblem({ headers }: FastifyRequest, body: Buffer): EventsError | undefined {

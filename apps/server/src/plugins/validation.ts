@@ -3,6 +3,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { TypeCompiler, type ValueError } from '@sinclair/typebox/compiler';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { show } from '../answers/show.js';
 
 /**
  * Checks requests against their TypeBox schemas without changing them: no defaults, no coercion, except that a
@@ -70,13 +71,4 @@ function invalid(error: ValueError | undefined): EventsError {
 function listOf(path: string): string {
   const parent = path.slice(1, path.lastIndexOf('/'));
   return parent === '' ? '' : ` in ${parent}`;
-}
-
-const SHOWN = 60;
-
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  const text = JSON.stringify(value);
-  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}… (${text.length - 2} characters)`;
 }

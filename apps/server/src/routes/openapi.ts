@@ -1,6 +1,7 @@
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyPluginAsync } from 'fastify';
 import { sendJson } from '../answers/json.js';
+import { asyncapi } from './asyncapi.js';
 
 /** What the page may load, and from where: from this server alone. Its icons are in its style sheet. */
 const CONTENT_SECURITY_POLICY = {
@@ -14,7 +15,10 @@ const CONTENT_SECURITY_POLICY = {
   'frame-ancestors': "'none'",
 };
 
-/** `GET /openapi.json`: the routes as OpenAPI 3.1. `GET /docs`: a page to read it, which needs nothing from elsewhere. */
+/**
+ * `GET /openapi.json`: the routes as OpenAPI 3.1. `GET /docs`: a page to read it, which needs nothing from elsewhere.
+ * `GET /asyncapi.json` is beside them.
+ */
 export const openapi: FastifyPluginAsync = async (fastify) => {
   // Those of the page come from a plugin that knows nothing of access.
   fastify.addHook('onRoute', (route) => {
@@ -28,6 +32,7 @@ export const openapi: FastifyPluginAsync = async (fastify) => {
     text ??= JSON.stringify(fastify.swagger());
     return sendJson(reply, text);
   });
+  await fastify.register(asyncapi);
   await fastify.register(swaggerUi, {
     routePrefix: '/docs',
     indexPrefix: fastify.prefix,

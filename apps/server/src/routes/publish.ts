@@ -8,11 +8,14 @@ import {
   PublishReply,
 } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
-import type { FastifyRequest, preValidationHookHandler } from 'fastify';
+import type { FastifyReply, FastifyRequest, preValidationHookHandler } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
+import { cloudEventKey } from '../formats/cloud-events.js';
+import { describeCloudEvents } from '../formats/described-contents.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
+import { cloudEvents, takeCloudEvents } from '../plugins/cloud-events.js';
 
 export interface PublishOptions {
   readonly store: Pick<EventStore, 'append'>;
@@ -27,7 +30,9 @@ const schema = {
     'Answers once the event is stored: with its header, and with the rest of it unless `Prefer: return=minimal` is there. ' +
     'With `events` all of them are stored, with consecutive ids, or none, and their headers are the answer. ' +
     'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing. ' +
-    'With `expectedLastId` nothing is stored unless that is the newest id of the channel.',
+    'With `expectedLastId` nothing is stored unless that is the newest id of the channel. ' +
+    'CloudEvents 1.0 are taken as well, structured, in binary mode (`ce-` headers) and in batches, with `clientId` and `channel` in ' +
+    'the query: `source` and `id` are the key of each.',
   tags: ['events'],
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: Type.Union([BatchPublishBody, PublishBody]),
@@ -54,8 +59,14 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
   fastify,
   { store, metrics, answers },
 ) => {
-  const options = { config: { access }, schema, preValidation: ignoreOtherEvents };
+  await fastify.register(cloudEvents);
+  const options = {
+    config: { access, swaggerTransform: describeCloudEvents },
+    schema,
+    preValidation: [takeCloudEvents, ignoreOtherEvents],
+  };
   fastify.post('/events', options, async (request, reply) => {
+    if (request.cloudEvents !== null) return publishCloudEvents(request, reply);
     const isBatch = 'events' in request.body;
     const rest =
       isBatch || request.headers.prefer === 'return=minimal' ? {} : contentOf(request.body as PublishBody);
@@ -66,6 +77,22 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     metrics.published.inc(headers.length);
     return answers.sendJson(reply, JSON.stringify(isBatch ? headers : { ...headers[0], ...rest }));
   });
+
+  /** Each event is stored by itself, once, so that whatever came of a request it can be sent again, in a batch of any others. */
+  async function publishCloudEvents(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { clientId, channel, events } = request.body as BatchPublishBody;
+    // Called in their order in one turn, so that the store takes them in their order, and together.
+    const appending = events.map((event) =>
+      store.append(channel, [event], { idempotency: { clientId, key: cloudEventKey(event) } }),
+    );
+    (request as { body: unknown }).body = undefined;
+    const outcomes = await Promise.allSettled(appending);
+    const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    metrics.published.inc(outcomes.filter(({ status }) => status === 'fulfilled').length);
+    if (failed !== undefined) throw failed.reason;
+    const headers = (await Promise.all(appending)).flat();
+    return answers.sendJson(reply, JSON.stringify(request.cloudEvents === 'several' ? headers : headers[0]));
+  }
 
   function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
     const { clientId, channel, expectedLastId } = body;

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CURSOR_SHARED_HEADER, DEFAULT_LIMIT, EventsError } from '@ganomede/events-protocol';
 import { ReadQuery, ReadReply } from '@ganomede/events-protocol/schemas';
+import type { EventStore } from '@ganomede/events-store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { asksForCloudEvents, CloudEventPages } from '../answers/cloud-event-pages.js';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { checkEpoch } from '../answers/epoch-check.js';
 import { errorsOf } from '../answers/error-schemas.js';
@@ -11,10 +13,11 @@ import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
+import { READ_CONTENTS, withContents } from '../formats/described-contents.js';
 import { asksForStream, type StreamContext, stream } from './stream.js';
 
 export interface ReadOptions {
-  readonly store: PollContext['store'] & StreamContext['store'];
+  readonly store: PollContext['store'] & StreamContext['store'] & Pick<EventStore, 'channelOf'>;
   readonly metrics: Pick<Metrics, 'delivered'>;
   readonly answers: DirectAnswers;
   /** The longest wait of a poll. */
@@ -36,7 +39,7 @@ const schema = {
     'answer goes on behind what it still has, and says so in `Events-Rewound`. ' +
     'If there is nothing new it waits up to `timeout` milliseconds, then answers an empty list. ' +
     'With `Accept: text/event-stream` it answers with server-sent events, for as long as the client listens, and ' +
-    'resumes from `Last-Event-ID`.',
+    'resumes from `Last-Event-ID`. With `Accept: application/cloudevents-batch+json` the events are CloudEvents 1.0.',
   tags: ['events'],
   querystring: ReadQuery,
   response: { 200: ReadReply, ...errorsOf(400, 401, 429, 503) },
@@ -50,10 +53,12 @@ const access: Access = {
 /** `GET /events`: a poll, or with `Accept: text/event-stream` a stream. */
 export const read: FastifyPluginAsyncTypebox<ReadOptions> = async (fastify, options) => {
   const context = { ...options, waitingRequests: fastify.waitingRequests };
-  fastify.get('/events', { config: { access }, exposeHeadRoute: false, schema }, (request, reply) => {
+  const contextOfCloudEvents = { ...context, answers: new CloudEventPages(options.store) };
+  const config = { access, swaggerTransform: withContents(READ_CONTENTS) };
+  fastify.get('/events', { config, exposeHeadRoute: false, schema }, (request, reply) => {
     checkEpoch(request.query);
     if (asksForStream(request)) return stream(request, reply, context);
-    poll(request.query, reply, context);
+    poll(request.query, reply, asksForCloudEvents(request) ? contextOfCloudEvents : context);
   });
 };
 

@@ -9,6 +9,7 @@ export {
   TrimChannelBody,
   TrimChannelReply,
 } from './channels.js';
+export { CloudEvent, CloudEvents, CloudEventsQuery } from './cloud-event.js';
 export { DeleteConsumerQuery, ListConsumersQuery, ListConsumersReply } from './consumers.js';
 export { CursorsBody, CursorsReply, FindCursorQuery, FindCursorReply, SeenCursor } from './cursors.js';
 export { ErrorBody } from './error-body.js';
