@@ -1,5 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import type { EventHeader } from '@ganomede/events-protocol';
+import type { EventHeader, Metadata } from '@ganomede/events-protocol';
 import {
   BatchPublishBody,
   BatchPublishReply,
@@ -13,6 +13,8 @@ import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
+import { tracedAppend } from '../tracing/publish-span.js';
+import { traceContextOf, withTraceContext } from '../tracing/trace-context.js';
 
 export interface PublishOptions {
   readonly store: Pick<EventStore, 'append'>;
@@ -27,7 +29,8 @@ const schema = {
     'Answers once the event is stored: with its header, and with the rest of it unless `Prefer: return=minimal` is there. ' +
     'With `events` all of them are stored, with consecutive ids, or none, and their headers are the answer. ' +
     'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing. ' +
-    'With `expectedLastId` nothing is stored unless that is the newest id of the channel.',
+    'With `expectedLastId` nothing is stored unless that is the newest id of the channel. ' +
+    'A `traceparent` header (W3C Trace Context) is kept in the metadata of events that have none.',
   tags: ['events'],
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: Type.Union([BatchPublishBody, PublishBody]),
@@ -59,7 +62,8 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     const isBatch = 'events' in request.body;
     const rest =
       isBatch || request.headers.prefer === 'return=minimal' ? {} : contentOf(request.body as PublishBody);
-    const appending = append(request.body, request.headers['idempotency-key']);
+    const trace = traceContextOf(request.headers);
+    const appending = append(request.body, request.headers['idempotency-key'], trace);
     // The store has its JSON text: thousands of objects that need not be kept while it writes.
     (request as { body: unknown }).body = undefined;
     const headers = await appending;
@@ -67,12 +71,19 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     return answers.sendJson(reply, JSON.stringify(isBatch ? headers : { ...headers[0], ...rest }));
   });
 
-  function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
+  function append(
+    body: PublishBody | BatchPublishBody,
+    key: string | undefined,
+    trace: Metadata | undefined,
+  ): Promise<EventHeader[]> {
     const { clientId, channel, expectedLastId } = body;
-    return store.append(channel, 'events' in body ? body.events : [body], {
-      idempotency: key === undefined ? undefined : { clientId, key },
-      expectedLastId,
-    });
+    const sent = 'events' in body ? body.events : [body];
+    const events =
+      trace === undefined
+        ? sent
+        : sent.map((event) => ({ ...event, metadata: withTraceContext(event.metadata, trace) }));
+    const idempotency = key === undefined ? undefined : { clientId, key };
+    return tracedAppend(channel, events, () => store.append(channel, events, { idempotency, expectedLastId }));
   }
 };
 
