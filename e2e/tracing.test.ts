@@ -29,12 +29,16 @@ const client = Client.fromEnv('listener');
 client.on('orders', ({ id }) => console.log('done ' + id));
 process.once('SIGTERM', () => client.close());
 `;
+/** CommonJS: it loads the API in another way. */
 const SENDER = `
-import { Client } from '@ganomede/events-client';
+const { Client } = require('@ganomede/events-client');
 const client = Client.fromEnv('sender');
 const event = { from: 'shop', type: 'paid' };
-await client.send('orders', event);
-await Promise.all([client.send('orders', event), client.send('orders', event)]);
+(async () => {
+  await client.send('orders', event);
+  await Promise.all([client.send('orders', event), client.send('orders', event)]);
+  await client.close();
+})();
 `;
 const script = (source: string) => ['--input-type=module', '-e', source];
 const done = ({ lines }: Process) => lines.filter((line) => line.startsWith('done ')).length;
@@ -55,7 +59,7 @@ it('one trace goes from a send through the server to the handlers in other proce
         cwd: import.meta.dirname,
         env: { ...env, ...traced(name) },
       });
-    await run(process.execPath, script(`${SENDER}\nawait client.close();`), {
+    await run(process.execPath, ['--input-type=commonjs', '-e', SENDER], {
       cwd: import.meta.dirname,
       env: { ...env, ...traced('sender') },
     });
