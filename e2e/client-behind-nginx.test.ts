@@ -91,31 +91,36 @@ it.skipIf(!hasNginx).each([
   if (!location.includes('read_timeout')) expect(errors).toEqual([]);
 });
 
-it.skipIf(!hasNginx)('nginx as docs/operating/nginx.conf has it: events come at once, and secrets stay out of its log', async () => {
-  await using server = await Server.start();
-  const { EVENTS_URL = '', API_SECRET: secret = '' } = server.env;
-  let logFolder = '';
-  const url = await startNginx((port, folder) => {
-    logFolder = folder;
-    return exampleFor(EVENTS_URL)(port, folder);
-  });
-  await using client = new Client('c', { url, secret });
-  const got: number[] = [];
-  client.on('a', ({ id }) => got.push(id));
-  client.on('b', ({ id }) => got.push(id));
-  for (let n = 1; n <= 3; n += 1) {
-    await client.send('a', { from: 'test', type: 'add' });
-    await client.send('b', { from: 'test', type: 'add' });
-    await until('both have come', () => got.length === 2 * n);
-  }
-  // A stream that is held back would be given up for polls.
-  const metrics = await (await fetch(`${EVENTS_URL}/metrics`)).text();
-  expect(metrics).not.toMatch(/^events_http_requests_total\{.*method="GET",.*route="\/events\/v1\/events"/m);
-  for (const path of ['/metrics', '/health/ready']) expect((await fetch(url + path)).status).toBe(404);
-  const query = new URLSearchParams({ secret, channel: 'a' });
-  expect((await fetch(`${url}/events/v1/latest?${query}`)).status).toBe(200);
-  const logged = () => readFileSync(join(logFolder, 'events.log'), 'utf8');
-  await until('it is logged', () => logged().includes('/events/v1/latest 200'));
-  expect(logged()).not.toContain(encodeURIComponent(secret));
-  expect(logged()).not.toContain(query.toString());
-});
+it.skipIf(!hasNginx)(
+  'nginx as docs/operating/nginx.conf has it: events come at once, and secrets stay out of its log',
+  async () => {
+    await using server = await Server.start();
+    const { EVENTS_URL = '', API_SECRET: secret = '' } = server.env;
+    let logFolder = '';
+    const url = await startNginx((port, folder) => {
+      logFolder = folder;
+      return exampleFor(EVENTS_URL)(port, folder);
+    });
+    await using client = new Client('c', { url, secret });
+    const got: number[] = [];
+    client.on('a', ({ id }) => got.push(id));
+    client.on('b', ({ id }) => got.push(id));
+    for (let n = 1; n <= 3; n += 1) {
+      await client.send('a', { from: 'test', type: 'add' });
+      await client.send('b', { from: 'test', type: 'add' });
+      await until('both have come', () => got.length === 2 * n);
+    }
+    // A stream that is held back would be given up for polls.
+    const metrics = await (await fetch(`${EVENTS_URL}/metrics`)).text();
+    expect(metrics).not.toMatch(
+      /^events_http_requests_total\{.*method="GET",.*route="\/events\/v1\/events"/m,
+    );
+    for (const path of ['/metrics', '/health/ready']) expect((await fetch(url + path)).status).toBe(404);
+    const query = new URLSearchParams({ secret, channel: 'a' });
+    expect((await fetch(`${url}/events/v1/latest?${query}`)).status).toBe(200);
+    const logged = () => readFileSync(join(logFolder, 'events.log'), 'utf8');
+    await until('it is logged', () => logged().includes('/events/v1/latest 200'));
+    expect(logged()).not.toContain(encodeURIComponent(secret));
+    expect(logged()).not.toContain(query.toString());
+  },
+);

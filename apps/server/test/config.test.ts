@@ -132,7 +132,11 @@ describe('RETENTION', () => {
   });
 
   it('goes before what is said of all channels', async () => {
-    const env = { EVENTS_STORE: 'memory', RETENTION_MAX_EVENTS: '10', RETENTION: 'logs/*=5 events,audit=all' };
+    const env = {
+      EVENTS_STORE: 'memory',
+      RETENTION_MAX_EVENTS: '10',
+      RETENTION: 'logs/*=5 events,audit=all',
+    };
     const { store } = await openStore(readConfig(env), () => {});
     const events = Array.from({ length: 20 }, () => ({ from: 'f', type: 't' }));
     const kept = [];

@@ -55,10 +55,24 @@ describe('metadata', () => {
     // What the publisher has not said is not told to it.
     expect(await published.json()).toEqual({ id: 1, timestamp: expect.any(Number), ...event });
     const own = { traceparent: '00-11111111111111111111111111111111-2222222222222222-00' };
-    expect((await publish({ events: [{ ...event, metadata: own }, { ...event, metadata: { tenant: 'a' } }] })).status).toBe(200);
+    expect(
+      (
+        await publish({
+          events: [
+            { ...event, metadata: own },
+            { ...event, metadata: { tenant: 'a' } },
+          ],
+        })
+      ).status,
+    ).toBe(200);
     const full = Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`n${n}`, '']));
     expect((await publish({ ...event, metadata: full })).status).toBe(200);
-    for (const traceparent of ['', 'x', `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, `ff${metadata.traceparent.slice(2)}`]) {
+    for (const traceparent of [
+      '',
+      'x',
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `ff${metadata.traceparent.slice(2)}`,
+    ]) {
       expect((await publish(event, { traceparent })).status).toBe(200);
     }
     expect((await publish(event, { traceparent: metadata.traceparent })).status).toBe(200);

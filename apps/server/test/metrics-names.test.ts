@@ -18,10 +18,12 @@ function familiesOf(text: string): Family[] {
   return text.split(/^(?=# HELP )/m).flatMap((block) => {
     const [, name = '', help = ''] = /^# HELP (\S+) ?(.*)$/m.exec(block) ?? [];
     const type = /^# TYPE \S+ (\S+)$/m.exec(block)?.[1] ?? '';
-    const samples = [...block.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? \S+$/gm)].map(([, sample = '', labels = '']) => ({
-      name: sample,
-      labels: [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label),
-    }));
+    const samples = [...block.matchAll(/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? \S+$/gm)].map(
+      ([, sample = '', labels = '']) => ({
+        name: sample,
+        labels: [...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label),
+      }),
+    );
     return name === '' ? [] : [{ name, type, help, samples }];
   });
 }
@@ -38,7 +40,12 @@ function problemsOf({ name, type, help, samples }: Family): string[] {
   check((type === 'counter') === name.endsWith('_total'), '_total is for counters, and for all of them');
   check(!/_(?:count|sum|bucket|info_total)$/.test(name), 'a suffix of histograms');
   check(!/_(?:gauge|counter|histogram|summary)(?:_|$)/.test(name), 'its type in its name');
-  check(!/_(?:ms|us|ns|s|sec|secs|milliseconds|microseconds|minutes|hours|kb|mb|kilobytes|megabytes|pct|percent)(?:_total)?$/.test(name), 'a unit that is no base unit, or is abbreviated');
+  check(
+    !/_(?:ms|us|ns|s|sec|secs|milliseconds|microseconds|minutes|hours|kb|mb|kilobytes|megabytes|pct|percent)(?:_total)?$/.test(
+      name,
+    ),
+    'a unit that is no base unit, or is abbreviated',
+  );
   check(/^(?:events|process|nodejs)_[a-z0-9_]+$/.test(name), 'no prefix, or another case than snake_case');
   for (const label of new Set(samples.flatMap(({ labels }) => labels)))
     check(/^[a-z][a-z0-9_]*$/.test(label), `the label ${label}`);

@@ -49,7 +49,8 @@ export class Tracing {
     const sent = api.context.with(context, () => send(events.map((event) => withEntries(event, entries))));
     sent.then(
       ([header, ...others]) => {
-        if (header !== undefined && others.length === 0) span.setAttribute('messaging.message.id', String(header.id));
+        if (header !== undefined && others.length === 0)
+          span.setAttribute('messaging.message.id', String(header.id));
         span.end();
       },
       (error: unknown) => endFailed(api, span, error),
@@ -143,7 +144,10 @@ class StartedProcess implements ProcessSpan {
 }
 
 function endFailed(api: OpenTelemetry, span: Span, error: unknown): void {
-  const { code, name } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  const { code, name } = (typeof error === 'object' && error !== null ? error : {}) as Record<
+    string,
+    unknown
+  >;
   const type = typeof code === 'string' ? code : typeof name === 'string' ? name : '_OTHER';
   span.setAttribute('error.type', type);
   span.setStatus({

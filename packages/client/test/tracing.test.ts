@@ -117,7 +117,9 @@ it('a worker goes on in the traces of the sends, and what it was given at once i
     'messaging.consumer.group.name': 'g',
   });
   expect(processes.map(traceOf).sort()).toEqual(sends.map(traceOf).sort());
-  expect(processes.map(({ parentSpanContext }) => parentSpanContext?.spanId).sort()).toEqual(sends.map(idOf).sort());
+  expect(processes.map(({ parentSpanContext }) => parentSpanContext?.spanId).sort()).toEqual(
+    sends.map(idOf).sort(),
+  );
 });
 
 it('a batch is one send, and each of its handlers is a part of it', async () => {
@@ -127,7 +129,10 @@ it('a batch is one send, and each of its handlers is a part of it', async () => 
   const [send] = await spansOf('send', 1);
   const processes = await spansOf('process', 2);
   expect(send?.attributes['messaging.batch.message_count']).toBe(2);
-  expect(processes.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([idOf(send), idOf(send)]);
+  expect(processes.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([
+    idOf(send),
+    idOf(send),
+  ]);
 });
 
 it('an event that has a trace already keeps it, and the send is linked to that', async () => {
@@ -135,7 +140,9 @@ it('an event that has a trace already keeps it, and the send is linked to that',
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const client = clientOf('c');
   await client.send(channel, { ...EVENT, metadata: { traceparent, tenant: 'north' } });
-  expect(await client.getLatestEvents(channel)).toMatchObject([{ metadata: { traceparent, tenant: 'north' } }]);
+  expect(await client.getLatestEvents(channel)).toMatchObject([
+    { metadata: { traceparent, tenant: 'north' } },
+  ]);
   const [send] = await spansOf('send', 1);
   expect(linksOf(send)).toEqual(['b7ad6b7169203331']);
 });
@@ -152,7 +159,9 @@ it('what fails is told by its span', async () => {
   const { channel, clientOf } = await start();
   const client = clientOf('c');
   await expect(client.send(channel, { from: '' } as never)).rejects.toThrow(TypeError);
-  await expect(client.send(channel, EVENT, { expectedLastId: 7 })).rejects.toMatchObject({ code: 'UnexpectedLastId' });
+  await expect(client.send(channel, EVENT, { expectedLastId: 7 })).rejects.toMatchObject({
+    code: 'UnexpectedLastId',
+  });
   const sends = await spansOf('send', 2);
   expect(sends.map(({ status, attributes }) => [status.code, attributes['error.type']])).toEqual([
     [SpanStatusCode.ERROR, 'TypeError'],

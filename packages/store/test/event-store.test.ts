@@ -23,10 +23,15 @@ it.each([
   );
 });
 
-it.each(['', '*a', 'a*b', 'a**', 'a:b', 'a:*'])('refuses to keep anything of the channels %j', async (pattern) => {
-  const retention = { channels: { [pattern]: { maxEvents: 1 } } };
-  await expect(openMemoryStore({ retention })).rejects.toThrow(/^Invalid retention\.channels: expected whole channels/);
-});
+it.each(['', '*a', 'a*b', 'a**', 'a:b', 'a:*'])(
+  'refuses to keep anything of the channels %j',
+  async (pattern) => {
+    const retention = { channels: { [pattern]: { maxEvents: 1 } } };
+    await expect(openMemoryStore({ retention })).rejects.toThrow(
+      /^Invalid retention\.channels: expected whole channels/,
+    );
+  },
+);
 
 it('keeps what is said of a name with a colon if channels have no types', async () => {
   const retention = { channels: { 'a:*': { maxEvents: 1 } } };

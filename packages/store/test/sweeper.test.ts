@@ -123,11 +123,11 @@ it('leaves channels alone that keep everything', async () => {
   expect(storage.trimmed.slice(0, 2)).toEqual([nameOf(1), nameOf(3)]);
 });
 
-it.each<Retention>([
-  {},
-  { channels: { 'a*': {}, b: {} } },
-])('does nothing where everything is kept: %j', async (retention) => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  await openSwept(0, retention);
-  expect(vi.getTimerCount()).toBe(0);
-});
+it.each<Retention>([{}, { channels: { 'a*': {}, b: {} } }])(
+  'does nothing where everything is kept: %j',
+  async (retention) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    await openSwept(0, retention);
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);

@@ -64,7 +64,9 @@ export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify
     const { channel, events, key, expectedLastId } = entry as Append;
     checkAccess(channel);
     const idempotency = key === undefined ? undefined : { clientId, key };
-    return tracedAppend(channel, events, () => store.append(channel, events, { idempotency, expectedLastId }));
+    return tracedAppend(channel, events, () =>
+      store.append(channel, events, { idempotency, expectedLastId }),
+    );
   }
 };
 

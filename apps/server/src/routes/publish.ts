@@ -83,7 +83,9 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
         ? sent
         : sent.map((event) => ({ ...event, metadata: withTraceContext(event.metadata, trace) }));
     const idempotency = key === undefined ? undefined : { clientId, key };
-    return tracedAppend(channel, events, () => store.append(channel, events, { idempotency, expectedLastId }));
+    return tracedAppend(channel, events, () =>
+      store.append(channel, events, { idempotency, expectedLastId }),
+    );
   }
 };
 

@@ -34,7 +34,9 @@ export function tracedAppend(
       'messaging.batch.message_count': events.length > 1 ? events.length : undefined,
     },
   };
-  const span = api.trace.getTracer('@ganomede/events-server').startSpan(`publish ${channel}`, options, parent);
+  const span = api.trace
+    .getTracer('@ganomede/events-server')
+    .startSpan(`publish ${channel}`, options, parent);
   const appending = api.context.with(api.trace.setSpan(parent, span), append);
   appending.then(
     (headers) => {

@@ -103,7 +103,9 @@ export function describeIdempotency(open: OpenStore): void {
       expect(await peer.append(channel, [event(1)], once('a'))).toEqual(headers);
       const tenant = await store.append(channel, traced('1', { tenant: 'north' }), once('b'));
       expect(await peer.append(channel, traced('2', { tenant: 'north' }), once('b'))).toEqual(tenant);
-      await expect(peer.append(channel, traced('1', { tenant: 'south' }), once('b'))).rejects.toMatchObject(REUSED);
+      await expect(peer.append(channel, traced('1', { tenant: 'south' }), once('b'))).rejects.toMatchObject(
+        REUSED,
+      );
       const { events: stored } = await store.read({ channel, after: 0, limit: ALL });
       expect(stored.map(({ metadata }) => metadata?.traceparent)).toEqual(['1', '1']);
     });
