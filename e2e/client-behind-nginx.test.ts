@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Client, type RequestError } from '@ganomede/events-client';
@@ -12,8 +12,8 @@ import { Server } from './support/server.js';
 
 const hasNginx = spawnSync('nginx', ['-v']).status === 0;
 
-/** nginx before a server, with these lines in its `location`. Resolves with its address. */
-async function startNginx(url: string, location: string): Promise<string> {
+/** nginx with what `site` gives for its port in its `http`. Resolves with its address. */
+async function startNginx(site: (port: number, folder: string) => string): Promise<string> {
   const folder = new TemporaryFolder();
   const port = await freePort();
   const file = join(folder.path, 'nginx.conf');
@@ -23,7 +23,7 @@ async function startNginx(url: string, location: string): Promise<string> {
   writeFileSync(
     file,
     `daemon off; worker_processes 1; pid ${join(folder.path, 'pid')}; error_log stderr; events {}
-    http { access_log off; ${paths} server { listen 127.0.0.1:${port}; location / { proxy_pass ${url}; ${location} } } }`,
+    http { access_log off; ${paths} ${site(port, folder.path)} }`,
   );
   const nginx = spawn('nginx', ['-c', file, '-p', folder.path], { stdio: 'ignore' });
   onTestFinished(async () => {
@@ -35,6 +35,17 @@ async function startNginx(url: string, location: string): Promise<string> {
   await until('nginx listens', () => isOpen(port));
   return `http://127.0.0.1:${port}`;
 }
+
+/** A proxy with these lines in its `location`. */
+const proxyTo = (url: string, location: string) => (port: number) =>
+  `server { listen 127.0.0.1:${port}; location / { proxy_pass ${url}; ${location} } }`;
+
+/** The example of the documentation, at other addresses and with its log in a folder. */
+const exampleFor = (url: string) => (port: number, folder: string) =>
+  readFileSync(new URL('../docs/operating/nginx.conf', import.meta.url), 'utf8')
+    .replace('server 127.0.0.1:8000;', `server ${new URL(url).host};`)
+    .replace('listen 80;', `listen 127.0.0.1:${port};`)
+    .replace('/var/log/nginx/', `${folder}/`);
 
 function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -54,7 +65,7 @@ it.skipIf(!hasNginx).each([
 ])('nginx %s: nothing is lost, repeated or reordered', async (_what, location) => {
   await using server = await Server.start();
   const { EVENTS_URL = '', API_SECRET: secret = '' } = server.env;
-  const url = await startNginx(EVENTS_URL, location);
+  const url = await startNginx(proxyTo(EVENTS_URL, location));
   await using sender = new Client('sender', { url, secret });
   await using reader = new Client('reader', { url, secret, retryBaseMs: 20 });
   const channels = ['a', 'b', 'c', 'd'];
@@ -79,3 +90,37 @@ it.skipIf(!hasNginx).each([
   expect(polls.test(metrics), 'whether channels were polled').toBe(location.includes('ignore_headers'));
   if (!location.includes('read_timeout')) expect(errors).toEqual([]);
 });
+
+it.skipIf(!hasNginx)(
+  'nginx as docs/operating/nginx.conf has it: events come at once, and secrets stay out of its log',
+  async () => {
+    await using server = await Server.start();
+    const { EVENTS_URL = '', API_SECRET: secret = '' } = server.env;
+    let logFolder = '';
+    const url = await startNginx((port, folder) => {
+      logFolder = folder;
+      return exampleFor(EVENTS_URL)(port, folder);
+    });
+    await using client = new Client('c', { url, secret });
+    const got: number[] = [];
+    client.on('a', ({ id }) => got.push(id));
+    client.on('b', ({ id }) => got.push(id));
+    for (let n = 1; n <= 3; n += 1) {
+      await client.send('a', { from: 'test', type: 'add' });
+      await client.send('b', { from: 'test', type: 'add' });
+      await until('both have come', () => got.length === 2 * n);
+    }
+    // A stream that is held back would be given up for polls.
+    const metrics = await (await fetch(`${EVENTS_URL}/metrics`)).text();
+    expect(metrics).not.toMatch(
+      /^events_http_requests_total\{.*method="GET",.*route="\/events\/v1\/events"/m,
+    );
+    for (const path of ['/metrics', '/health/ready']) expect((await fetch(url + path)).status).toBe(404);
+    const query = new URLSearchParams({ secret, channel: 'a' });
+    expect((await fetch(`${url}/events/v1/latest?${query}`)).status).toBe(200);
+    const logged = () => readFileSync(join(logFolder, 'events.log'), 'utf8');
+    await until('it is logged', () => logged().includes('/events/v1/latest 200'));
+    expect(logged()).not.toContain(encodeURIComponent(secret));
+    expect(logged()).not.toContain(query.toString());
+  },
+);

@@ -17,6 +17,7 @@ import { authentication } from './plugins/authentication.js';
 import { bodies } from './plugins/bodies.js';
 import { errors } from './plugins/errors.js';
 import { openapiDocument } from './plugins/openapi-document.js';
+import { rateLimit } from './plugins/rate-limit.js';
 import { requestLog } from './plugins/request-log.js';
 import { requestMetrics } from './plugins/request-metrics.js';
 import { stopping } from './plugins/stopping.js';
@@ -63,6 +64,7 @@ export type RouteSettings = Partial<
     | 'maxLimit'
     | 'maxBodyBytes'
     | 'maxWaitingPolls'
+    | 'rateLimit'
     | 'corsOrigin'
   >
 > &
@@ -153,6 +155,7 @@ async function requestPlugins(
   await fastify.register(unknownRoutes);
   await fastify.register(validation);
   await fastify.register(authentication, { secrets, allowQuerySecret });
+  await fastify.register(rateLimit, { rateLimit: settings.rateLimit });
   await fastify.register(access);
   await fastify.register(stopping, { lifecycle });
   await fastify.register(waitingRequests, { maxWaitingPolls });

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError, readConfig } from '@ganomede/events-server';
+import { ConfigError, openStore, readConfig } from '@ganomede/events-server';
 import { describe, expect, it } from 'vitest';
 import { linkVariables, SETTINGS } from '../src/process/config.js';
 import { help } from '../src/process/help.js';
 import { misspeltVariables } from '../src/process/misspelt.js';
+import { readRetentionTable } from '../src/process/retention-table.js';
 import { apiSecret } from '../src/process/secret.js';
 
 function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
@@ -91,6 +92,65 @@ describe('readConfig', () => {
       expect.stringMatching(/^TYPED_CHANNELS: expected .*on or off; got "maybe"$/),
     ]);
   });
+});
+
+describe('RETENTION', () => {
+  it('is a table of channels, separated by commas or lines', () => {
+    expect(readRetentionTable('orders=30d, logs/*=1000 events 1h,audit=all')).toEqual({
+      orders: { maxAgeMs: 30 * 86_400_000 },
+      'logs/*': { maxAgeMs: 3_600_000, maxEvents: 1000 },
+      audit: {},
+    });
+    expect(readRetentionTable('\n  a=b=1 event\n  *=2w 5 events\n')).toEqual({
+      'a=b': { maxEvents: 1 },
+      '*': { maxAgeMs: 14 * 86_400_000, maxEvents: 5 },
+    });
+  });
+
+  it.each([
+    'orders',
+    'orders=',
+    '=1d',
+    'orders=30',
+    'orders=0d',
+    'orders=1d 2d',
+    'orders=1d all',
+    'orders=1.5h',
+    'orders=5 event s',
+    'a*b=1d',
+    'a**=1d',
+    'a=1d,a=2d',
+  ])('is refused as %j', (table) => {
+    expect(problemsOf({ RETENTION: table })).toEqual([expect.stringMatching(/^RETENTION: expected /)]);
+  });
+
+  it('is about whole channels', async () => {
+    const config = readConfig({ EVENTS_STORE: 'memory', RETENTION: 'orders:paid=1d' });
+    await expect(openStore(config, () => {})).rejects.toThrow('RETENTION: expected whole channels');
+    const { store } = await openStore({ ...config, typedChannels: false }, () => {});
+    await store.close();
+  });
+
+  it('goes before what is said of all channels', async () => {
+    const env = {
+      EVENTS_STORE: 'memory',
+      RETENTION_MAX_EVENTS: '10',
+      RETENTION: 'logs/*=5 events,audit=all',
+    };
+    const { store } = await openStore(readConfig(env), () => {});
+    const events = Array.from({ length: 20 }, () => ({ from: 'f', type: 't' }));
+    const kept = [];
+    for (const channel of ['orders', 'logs/a', 'audit']) {
+      await store.append(channel, events);
+      kept.push((await store.read({ channel, after: 0, limit: 100 })).count);
+    }
+    expect(kept).toEqual([10, 5, 20]);
+    await store.close();
+  });
+});
+
+it.each(['0/1s', '5', '5/s', '5/0s', '1/2d', '-1/1s'])('RATE_LIMIT is refused as %j', (rate) => {
+  expect(problemsOf({ RATE_LIMIT: rate })).toEqual([expect.stringMatching(/^RATE_LIMIT: expected /)]);
 });
 
 describe('apiSecret', () => {

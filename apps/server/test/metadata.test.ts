@@ -43,6 +43,63 @@ describe('metadata', () => {
     controller.abort();
   });
 
+  it('has the trace of the request that published it, if it tells none', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const trace = { traceparent: metadata.traceparent, tracestate: 'vendor=1' };
+    const publish = async (body: object, headers: Record<string, string> = trace) => {
+      const init = json({ clientId: 'c', channel, ...body });
+      return server.fetch('/events', { ...init, headers: { ...(init.headers as object), ...headers } });
+    };
+    const published = await publish(event);
+    // What the publisher has not said is not told to it.
+    expect(await published.json()).toEqual({ id: 1, timestamp: expect.any(Number), ...event });
+    const own = { traceparent: '00-11111111111111111111111111111111-2222222222222222-00' };
+    expect(
+      (
+        await publish({
+          events: [
+            { ...event, metadata: own },
+            { ...event, metadata: { tenant: 'a' } },
+          ],
+        })
+      ).status,
+    ).toBe(200);
+    const full = Object.fromEntries(Array.from({ length: 32 }, (_, n) => [`n${n}`, '']));
+    expect((await publish({ ...event, metadata: full })).status).toBe(200);
+    for (const traceparent of [
+      '',
+      'x',
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `ff${metadata.traceparent.slice(2)}`,
+    ]) {
+      expect((await publish(event, { traceparent })).status).toBe(200);
+    }
+    expect((await publish(event, { traceparent: metadata.traceparent })).status).toBe(200);
+    const stored = await server.read(channel, { after: 0 });
+    expect(stored.map((each) => each.metadata)).toEqual([
+      trace,
+      own,
+      { tenant: 'a', ...trace },
+      full,
+      ...Array(4).fill(undefined),
+      { traceparent: metadata.traceparent },
+    ]);
+  });
+
+  it('of another trace is the same publish, sent again', async () => {
+    const server = await startServer();
+    const channel = randomChannel();
+    const publish = async (traceparent: string) => {
+      const init = json({ clientId: 'c', channel, ...event });
+      const headers = { ...(init.headers as object), 'Idempotency-Key': 'k', traceparent };
+      return (await server.fetch('/events', { ...init, headers })).json();
+    };
+    const first = await publish(metadata.traceparent);
+    expect(await publish(metadata.traceparent.replace('b7', 'c8'))).toEqual(first);
+    expect(await server.read(channel, { after: 0 })).toHaveLength(1);
+  });
+
   it('may stand in a form, as JSON text', async () => {
     const server = await startServer();
     const channel = randomChannel();

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { Event } from '@ganomede/events-protocol';
 import { Acknowledger } from './acknowledger.js';
 import { acknowledge, read } from './api.js';
 import { Backoff } from './backoff.js';
@@ -14,6 +15,7 @@ import { Poller, type PollerHost } from './poller.js';
 import type { RunningWork } from './running-work.js';
 import { SharedStream } from './shared-stream.js';
 import { ChannelStream, type EventStream, type StreamHost, type StreamOptions } from './stream.js';
+import type { Tracing } from './tracing.js';
 
 /** What waits alone on a channel waits on so long if nobody listens any more, for handlers that come and go. Milliseconds. */
 const LINGER_MS = 200;
@@ -22,6 +24,7 @@ const LINGER_MS = 200;
 export interface ReadersHost {
   readonly clientId: string;
   readonly options: ResolvedOptions;
+  readonly tracing: Tracing;
   /** Its event names are the channels; a channel is polled while it has handlers. */
   readonly emitter: EventEmitter;
   readonly activity: RunningWork;
@@ -154,7 +157,7 @@ export class ChannelReaders {
       read: (cursor) => this.#readListened(cursor, signal),
       isTolerable: (error) => this.#isTolerable(error),
       emitSafely: (name, ...args) => emitSafely(emitter, name, ...args),
-      callHandlers: (channel, event) => callHandlers(emitter, channel, event, channel),
+      callHandlers: (channel, event) => this.#callHandlers(channel, event),
       whenRejected: options.whenRejected,
       started: () => {
         listened();
@@ -166,6 +169,17 @@ export class ChannelReaders {
         activity.end();
       },
     };
+  }
+
+  #callHandlers(channel: string, event: Event): Promise<unknown[]> | undefined {
+    const { emitter, tracing } = this.#host;
+    const call = () => callHandlers(emitter, channel, event, channel);
+    const span = tracing.process(channel, event);
+    if (span === undefined) return call();
+    const handled = span.run(call);
+    if (handled === undefined) span.end();
+    else void handled.then((reasons) => span.end(...reasons));
+    return handled;
   }
 
   #makeStreamHost(): StreamHost {
@@ -204,6 +218,12 @@ export class ChannelReaders {
   }
 
   async #read(cursor: Cursor, signal: AbortSignal): Promise<EventPage> {
+    const page = await this.#readPage(cursor, signal);
+    this.#host.tracing.received(cursor.channel, page.events);
+    return page;
+  }
+
+  async #readPage(cursor: Cursor, signal: AbortSignal): Promise<EventPage> {
     const { channel } = cursor;
     if (this.#shared.takes(channel)) {
       this.#acknowledger.acknowledge(cursor);

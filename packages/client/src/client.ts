@@ -27,6 +27,7 @@ import { RunningWork } from './running-work.js';
 import { type Callback, checkCallback, settled } from './send-callback.js';
 import { Sender } from './sender.js';
 import type { EventStream, StreamOptions } from './stream.js';
+import { Tracing } from './tracing.js';
 import { Worker, type WorkHandler, type WorkOptions } from './worker.js';
 
 /** Options of `send` and `sendBatch`. */
@@ -61,6 +62,7 @@ export class Client<
 > extends EventEmitter {
   readonly #clientId: string;
   readonly #options: ResolvedOptions;
+  readonly #tracing: Tracing;
   readonly #work = new RunningWork(() => this.#idle());
   readonly #sender: Sender;
   readonly #readers: ChannelReaders;
@@ -84,10 +86,12 @@ export class Client<
     this.#options = { ...resolveOptions(options), instance: randomBytes(6).toString('base64url') };
     // One listener for each request that is running, however many channels there are.
     setMaxListeners(0, this.#abort.signal);
+    this.#tracing = new Tracing(clientId, this.#options);
     this.#sender = new Sender(this.#options, clientId, this.#abort.signal);
     this.#readers = new ChannelReaders({
       clientId,
       options: this.#options,
+      tracing: this.#tracing,
       emitter: this,
       activity: this.#work,
       signal: this.#abort.signal,
@@ -151,7 +155,9 @@ export class Client<
   ): Promise<EventHeader> | undefined {
     const { options, callback } = optionsAndCallback(rest);
     const sent = this.#request(channel, async () => {
-      const [header] = await this.#sender.send(appendOf(channel, event, options));
+      const [header] = await this.#tracing.send(channel, [event], async ([traced]) =>
+        this.#sender.send(appendOf(channel, traced, options)),
+      );
       return header as EventHeader;
     });
     return settled(sent, callback);
@@ -188,10 +194,12 @@ export class Client<
     ...rest: [(SendOptions | Callback<EventHeader[]>)?, Callback<EventHeader[]>?]
   ): Promise<EventHeader[]> | undefined {
     const { options, callback } = optionsAndCallback(rest);
-    const sent = this.#request(channel, async () => {
-      const append = batchOf(channel, events, options);
-      return append.count === 0 ? [] : this.#sender.send(append);
-    });
+    const sent = this.#request(channel, () =>
+      this.#tracing.send(channel, events, async (traced) => {
+        const append = batchOf(channel, traced, options);
+        return append.count === 0 ? [] : this.#sender.send(append);
+      }),
+    );
     return settled(sent, callback);
   }
 
@@ -235,6 +243,7 @@ export class Client<
     const host = {
       clientId: this.#clientId,
       options: this.#options,
+      tracing: this.#tracing,
       activity: this.#work,
       closed: () => this.#workers.delete(worker),
     };

@@ -41,7 +41,7 @@ function fieldsOf(event: unknown, where: string): Fields {
 }
 
 /** `{ traceparent: current?.traceparent }` has no entry where there is none, as in JSON. */
-function withoutUndefined(metadata: unknown): unknown {
+export function withoutUndefined(metadata: unknown): unknown {
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return metadata;
   return Object.fromEntries(Object.entries(metadata).filter(([, text]) => text !== undefined));
 }

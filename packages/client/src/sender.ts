@@ -3,6 +3,7 @@ import type { EventHeader } from '@ganomede/events-protocol';
 import * as api from './api.js';
 import { Backoff, sleep } from './backoff.js';
 import { mayYetSucceed, orEarlier, RequestError } from './errors.js';
+import { untraced } from './open-telemetry.js';
 import type { Server } from './options.js';
 import { attemptMs, gaveUp, overIn } from './retry.js';
 import { arranged, Sending, SharedAppend } from './sending.js';
@@ -63,7 +64,7 @@ export class Sender {
     return new Promise((resolve, reject) => {
       this.#queue.push(new Sending(append, resolve, reject));
       this.#wake?.abort();
-      if (!this.#running) void this.#run();
+      if (!this.#running) void untraced(() => this.#run());
     });
   }
 

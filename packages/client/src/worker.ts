@@ -11,6 +11,7 @@ import type { ResolvedOptions } from './options.js';
 import { type Pace, paceOf } from './pace.js';
 import type { RunningWork } from './running-work.js';
 import { type Pending, Settlements } from './settlements.js';
+import type { Tracing } from './tracing.js';
 
 /** Options of `client.work`. The settings are those of the group, for all of its workers. */
 export interface WorkOptions extends GroupSettings {
@@ -42,6 +43,7 @@ export interface WorkerListeners<E> {
 export interface WorkerHost {
   readonly clientId: string;
   readonly options: ResolvedOptions;
+  readonly tracing: Tracing;
   readonly activity: RunningWork;
   /** The worker has closed. */
   closed(): void;
@@ -208,6 +210,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       });
       this.#pace.succeeded(startedAt, events.length + taken.length);
       this.#settlements.told(taken, settled);
+      this.#host.tracing.received(this.channel, events, this.group);
       const now = performance.now();
       for (const event of events) this.#waiting.push(new HeldEvent(event, now));
       if (this.#isClosed) this.#giveBack();
@@ -286,10 +289,18 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
   #run(held: HeldEvent): void {
     this.#running.add(held);
     const startedAt = performance.now();
+    const span = this.#host.tracing.process(this.channel, held.event, this.group);
+    const handle = () => this.#handler(held.event as E, held);
     // Whatever goes wrong with the handler, or with what it returns, rejects this.
-    new Promise((resolve) => resolve(this.#handler(held.event as E, held))).then(
-      () => this.#ended(held, startedAt, undefined),
-      (error: unknown) => this.#ended(held, startedAt, { error }),
+    new Promise((resolve) => resolve(span === undefined ? handle() : span.run(handle))).then(
+      () => {
+        span?.end();
+        this.#ended(held, startedAt, undefined);
+      },
+      (error: unknown) => {
+        span?.end(error);
+        this.#ended(held, startedAt, { error });
+      },
     );
   }
 

@@ -161,7 +161,7 @@ export class EventStore {
 
   /** Use `openEventStore`. */
   constructor(storage: Storage, settings: StoreSettings) {
-    const { hooks, maxEvents, maxAgeMs, typedChannels } = settings;
+    const { hooks, retention, typedChannels } = settings;
     this.#storage = storage;
     this.#settings = settings;
     const live = new LiveChannels(storage.subscriptions);
@@ -179,10 +179,10 @@ export class EventStore {
       () => this.#assertOpen(),
     );
     this.#missed = storage.subscriptions && new MissedNotifications(live, storage.subscriptions);
-    this.#sweeper = new Sweeper(storage, { maxEvents, maxAgeMs });
+    this.#sweeper = new Sweeper(storage, retention);
     const { groups } = storage;
     const assertOpen = () => this.#assertOpen();
-    this.#dispatcher = new Dispatcher({ storage, groups, typedChannels, maxEvents, assertOpen });
+    this.#dispatcher = new Dispatcher({ storage, groups, typedChannels, retention, assertOpen });
   }
 
   /** Number of requests that wait now. */
@@ -219,7 +219,7 @@ export class EventStore {
   ): Promise<EventHeader[]> {
     return this.#run('append', async () => {
       const { channel, type } = this.#scope(name);
-      const { typedChannels, maxEvents, idempotencyWindowMs } = this.#settings;
+      const { typedChannels, retention, idempotencyWindowMs } = this.#settings;
       // Serialised before it is queued: what has no JSON text fails alone.
       const events = serialiseEvents(name, inputs, typedChannels);
       if (events.length === 0) return [];
@@ -229,7 +229,7 @@ export class EventStore {
         channel,
         events,
         bytes,
-        maxEvents,
+        maxEvents: retention.of(channel).maxEvents,
         idempotency: idempotency && idempotencyRecord(name, idempotency, events, idempotencyWindowMs),
         condition: expectedLastId === undefined ? undefined : { lastId: expectedLastId, type },
       });

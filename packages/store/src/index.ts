@@ -90,7 +90,7 @@ export {
   type ReadIndexOptions,
 } from './indices/index-reader.js';
 export type { ChannelRange, ChannelState } from './list-channels.js';
-export type { Retention, StoreHooks, StoreOptions } from './options.js';
+export type { ChannelRetention, Retention, StoreHooks, StoreOptions } from './options.js';
 export { excess } from './retention/excess.js';
 export { type FutureMark, futureMark, isTooOld } from './retention/future-mark.js';
 export type {

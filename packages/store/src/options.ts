@@ -1,3 +1,5 @@
+import { checkPattern, type KeptLimits, RetentionRules } from './retention/retention-rules.js';
+
 /** Seams for tests that force a race by construction. Not for production use. */
 export interface StoreHooks {
   /** Awaited by a poll that has found nothing, right before it starts waiting. */
@@ -5,7 +7,7 @@ export interface StoreHooks {
 }
 
 /** Which events a channel forgets. Ids go on counting, whatever is forgotten. */
-export interface Retention {
+export interface ChannelRetention {
   /**
    * Events older than so many milliseconds are dropped, in channels that nothing is appended to as well, soon
    * after: within a tenth of the age, but not more often than once a second and at least once a minute. The first ten minutes
@@ -15,6 +17,15 @@ export interface Retention {
   readonly maxAgeMs?: number | undefined;
   /** The newest so many events of a channel are kept; up to a tenth more may be for a while. */
   readonly maxEvents?: number | undefined;
+}
+
+/** What channels forget that no pattern is for, and what others do. */
+export interface Retention extends ChannelRetention {
+  /**
+   * By the name of a whole channel, or by what names begin with and a `*` (`logs/*`). Of a channel the most specific one counts, and
+   * that alone: its name, or else the longest beginning; what it does not limit is kept, as `{}` keeps everything.
+   */
+  readonly channels?: Readonly<Record<string, ChannelRetention>> | undefined;
 }
 
 /** What every store accepts when it is opened. */
@@ -33,10 +44,7 @@ const DEFAULT_IDEMPOTENCY_WINDOW_MS = 600_000;
 /** Options with their defaults. */
 export interface StoreSettings {
   readonly typedChannels: boolean;
-  /** Milliseconds; 0 for never. */
-  readonly maxAgeMs: number;
-  /** 0 for all. */
-  readonly maxEvents: number;
+  readonly retention: RetentionRules;
   readonly idempotencyWindowMs: number;
   readonly hooks: StoreHooks;
 }
@@ -45,12 +53,26 @@ export interface StoreSettings {
 export function resolveOptions(options: StoreOptions): StoreSettings {
   const { typedChannels = true, retention = {}, hooks = {} } = options;
   const { idempotencyWindowMs = DEFAULT_IDEMPOTENCY_WINDOW_MS } = options;
-  const maxAgeMs = retention.maxAgeMs ?? 0;
-  const maxEvents = retention.maxEvents ?? 0;
   checkInteger('idempotencyWindowMs', idempotencyWindowMs, 1);
-  checkInteger('retention.maxAgeMs', maxAgeMs, 0);
-  checkInteger('retention.maxEvents', maxEvents, 0);
-  return { typedChannels, maxAgeMs, maxEvents, idempotencyWindowMs, hooks };
+  const rules = resolveRetention(retention, typedChannels);
+  return { typedChannels, retention: rules, idempotencyWindowMs, hooks };
+}
+
+function resolveRetention({ channels, ...others }: Retention, typedChannels: boolean): RetentionRules {
+  const patterns = new Map<string, KeptLimits>();
+  for (const [pattern, kept] of Object.entries(channels ?? {})) {
+    checkPattern(pattern, typedChannels);
+    patterns.set(pattern, resolveLimits(`retention.channels[${JSON.stringify(pattern)}]`, kept));
+  }
+  return new RetentionRules(resolveLimits('retention', others), patterns);
+}
+
+function resolveLimits(name: string, kept: ChannelRetention): KeptLimits {
+  const maxAgeMs = kept.maxAgeMs ?? 0;
+  const maxEvents = kept.maxEvents ?? 0;
+  checkInteger(`${name}.maxAgeMs`, maxAgeMs, 0);
+  checkInteger(`${name}.maxEvents`, maxEvents, 0);
+  return { maxAgeMs, maxEvents };
 }
 
 function checkInteger(name: string, value: number, least: number): void {

@@ -16,10 +16,29 @@ it.each([
   { retention: { maxEvents: -5 } },
   { retention: { maxEvents: Number.NaN } },
   { retention: { maxAgeMs: 1.5 } },
+  { retention: { channels: { 'a/*': { maxEvents: -5 } } } },
 ])('refuses the options %j', async (options) => {
   await expect(openMemoryStore(options)).rejects.toThrow(
-    /^Invalid (retention\.)?\w+: expected an integer from [01], got /,
+    /^Invalid (retention\.)?\w+(\["a\/\*"\]\.maxEvents)?: expected an integer from [01], got /,
   );
+});
+
+it.each(['', '*a', 'a*b', 'a**', 'a:b', 'a:*'])(
+  'refuses to keep anything of the channels %j',
+  async (pattern) => {
+    const retention = { channels: { [pattern]: { maxEvents: 1 } } };
+    await expect(openMemoryStore({ retention })).rejects.toThrow(
+      /^Invalid retention\.channels: expected whole channels/,
+    );
+  },
+);
+
+it('keeps what is said of a name with a colon if channels have no types', async () => {
+  const retention = { channels: { 'a:*': { maxEvents: 1 } } };
+  const store = await openMemoryStore({ retention, typedChannels: false });
+  for (let n = 0; n < 3; n++) await store.append('a:b', [{ from: 'f', type: 't' }]);
+  expect(await store.read({ channel: 'a:b', after: 0, limit: 10 })).toMatchObject({ count: 1, firstId: 3 });
+  await store.close();
 });
 
 it('keeps everything if the retention is null, as JSON has it', async () => {

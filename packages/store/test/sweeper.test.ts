@@ -102,6 +102,8 @@ it.each<[Retention, number]>([
   [{ maxAgeMs: 100_000 }, 10_000],
   [{ maxAgeMs: 86_400_000 }, 60_000],
   [{ maxEvents: 5 }, 60_000],
+  [{ channels: { 'a*': { maxAgeMs: 200_000 }, b: { maxAgeMs: 100_000 } } }, 10_000],
+  [{ channels: { 'a*': { maxEvents: 5 } } }, 60_000],
 ])('keeping %j sweeps every %i ms', async (retention, everyMs) => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const storage = await openSwept(0, retention);
@@ -115,8 +117,17 @@ it.each<[Retention, number]>([
   }
 });
 
-it('does nothing where everything is kept', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  await openSwept(0, {});
-  expect(vi.getTimerCount()).toBe(0);
+it('leaves channels alone that keep everything', async () => {
+  const storage = await openSwept(3, { maxAgeMs: 1, channels: { [nameOf(2)]: {} } });
+  await expect.poll(() => storage.trimmed.length).toBeGreaterThanOrEqual(2);
+  expect(storage.trimmed.slice(0, 2)).toEqual([nameOf(1), nameOf(3)]);
 });
+
+it.each<Retention>([{}, { channels: { 'a*': {}, b: {} } }])(
+  'does nothing where everything is kept: %j',
+  async (retention) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    await openSwept(0, retention);
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);

@@ -17,7 +17,7 @@ const METRICS: readonly StateMetric<GroupDescription>[] = [
     ({ oldestPendingMs = 0 }) => oldestPendingMs / 1000,
   ],
   [
-    'events_group_redeliveries',
+    'events_group_redeliveries_total',
     'Deliveries of a group that were not the first of their event, since it began',
     ({ redelivered }) => redelivered,
   ],
@@ -27,7 +27,7 @@ const METRICS: readonly StateMetric<GroupDescription>[] = [
     ({ deadLetters }) => deadLetters,
   ],
   [
-    'events_group_missed',
+    'events_group_missed_total',
     'Events that were dropped or redacted before they were delivered, since the group began',
     ({ missed }) => missed,
   ],

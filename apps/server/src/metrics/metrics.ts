@@ -1,6 +1,7 @@
 import { EventsError } from '@ganomede/events-protocol';
 import { type EventStore, STORE_CALLS, type StoreCall } from '@ganomede/events-store';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import pkg from '../../package.json' with { type: 'json' };
 import { showConsumers } from './consumer-metrics.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 import { showGroups } from './group-metrics.js';
@@ -43,6 +44,14 @@ export class Metrics {
 
   /** Counts the polls that wait at the store too, and shows the consumers and groups of some channels, see `shownChannels`. */
   constructor(store: EventStore, consumersOf?: string) {
+    new Gauge({
+      name: 'events_build_info',
+      help: 'Always 1; its label is the version of the server',
+      labelNames: ['version'] as const,
+      registers: [this.#own],
+      // Every worker is the same.
+      aggregator: 'max',
+    }).set({ version: pkg.version }, 1);
     const waiting: Gauge = new Gauge({
       name: 'events_waiting_polls',
       help: 'Polls and event streams that wait for an event now',
@@ -105,10 +114,20 @@ function metricsOfProcess(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry();
     collectDefaultMetrics({ register: ofProcess });
+    for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
   }
   return ofProcess;
 }
 let ofProcess: Registry | undefined;
+
+/** Gauges of prom-client that are called totals, as counters are, and those of handles and requests, which `nodejs_active_resources` holds too. */
+const MISNAMED = [
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
 
 /** `refused`: the store is well, the call is not (a key that was used for something else, say). */
 type Outcome = 'ok' | 'refused' | 'error';

@@ -1,5 +1,5 @@
 import type { EventStore } from '@ganomede/events-store';
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** Most channels, and most consumers or groups, that are shown: each is a time series of its own. */
 export const MAX_SHOWN = 1_000;
@@ -32,7 +32,7 @@ export function joined<T>(read: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** A metric of each of some states: its name, its help, and its figure; one that is undefined is not shown. */
+/** A metric of each of some states: its name (`_total`: it only grows), its help, and its figure; one that is undefined is not shown. */
 export type StateMetric<State> = readonly [
   name: string,
   help: string,
@@ -52,7 +52,8 @@ export function showStates<State, Label extends string>(
 ): void {
   const readOnce = joined(() => read().catch(() => []));
   for (const [name, help, figure] of metrics) {
-    const metric: Gauge<Label> = new Gauge({
+    const Kind = name.endsWith('_total') ? Counter<Label> : Gauge<Label>;
+    const metric: Counter<Label> | Gauge<Label> = new Kind({
       ...{ name, help, labelNames },
       registers: [registry],
       // Every worker shows the same.
@@ -62,7 +63,7 @@ export function showStates<State, Label extends string>(
         metric.reset();
         for (const state of states) {
           const value = figure(state);
-          if (value !== undefined) metric.set(labelsOf(state), value);
+          if (value !== undefined) metric.inc(labelsOf(state), value);
         }
       },
     });

@@ -6,6 +6,8 @@ export type Action = 'publish' | 'read' | 'observe' | 'manage' | 'work';
 
 /** Who sends a request. */
 export interface Identity {
+  /** Whom its token is about, if it has sent one. */
+  readonly subject?: string | undefined;
   /**
    * Checks whether it may do something with all of these channels, or, without any, with the server as a whole.
    *
@@ -48,7 +50,11 @@ export const access = fp(async (fastify: FastifyInstance) => {
     if (access === undefined || access === 'open') return;
     const { action, channelOf } = access;
     route.schema = { ...route.schema, security: [{ bearer: [] }, { query: [] }] };
-    route.preValidation = [fastify.authenticate, ...[route.preValidation ?? []].flat()];
+    route.preValidation = [
+      fastify.authenticate,
+      ...(fastify.limitRate ? [fastify.limitRate] : []),
+      ...[route.preValidation ?? []].flat(),
+    ];
     if (channelOf === 'looked up') return;
     const channelsOf = (request: FastifyRequest) => {
       const channels = channelOf === 'server' ? [] : channelOf(request);

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { readRate } from './rate.js';
+import { readRetentionTable } from './retention-table.js';
 
 /** One setting: a variable of the environment, perhaps a flag of the command line too. */
 interface Setting<Schema extends TSchema> {
@@ -171,6 +173,13 @@ export const SETTINGS = {
     env: 'RETENTION_MAX_EVENTS',
     schema: optionalCount('how many events of a channel are kept, the newest ones'),
   }),
+  retention: setting({
+    env: 'RETENTION',
+    check: (table) => readRetentionTable(table) !== undefined,
+    schema: optionalText(
+      'what single channels keep, instead of what RETENTION_MAX_AGE and RETENTION_MAX_EVENTS say; names, or what names begin with and a *, each with an age (s, m, h, d, w), a number of events, both, or all, separated by commas or lines: orders=30d, logs/*=1000 events 1h, audit=all. The most specific one counts',
+    ),
+  }),
   idempotencyWindowS: setting({
     env: 'IDEMPOTENCY_WINDOW',
     schema: Type.Integer({
@@ -199,6 +208,13 @@ export const SETTINGS = {
       minimum: 1,
       default: 100_000,
     }),
+  }),
+  rateLimit: setting({
+    env: 'RATE_LIMIT',
+    check: (rate) => readRate(rate) !== undefined,
+    schema: optionalText(
+      'the most requests of one sender in a time (s, m, h), as 200/1s, for each process; those beyond are answered 429. Senders are told by the subject of their token, else by their address',
+    ),
   }),
   drainMs: setting({
     env: 'DRAIN_MS',

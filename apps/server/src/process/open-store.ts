@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
-import { EventsError } from '@ganomede/events-protocol';
+import { EventsError, parseChannel } from '@ganomede/events-protocol';
 import type { EventStore, StoreOptions } from '@ganomede/events-store';
 import { openMemoryStore } from '@ganomede/events-store/memory';
 import type { RedisAddress } from '@ganomede/events-store-redis';
 import { type Config, ConfigError } from './config.js';
+import { readRetentionTable } from './retention-table.js';
 
 /** How long a developer's machine is asked for a Redis that nobody has configured, milliseconds. */
 const PROBE_TIMEOUT_MS = 300;
@@ -135,14 +136,26 @@ function redisAddress(config: Config): RedisAddress {
 
 function storeOptions(config: Config): StoreOptions {
   const { typedChannels, idempotencyWindowS, retentionMaxAgeS, retentionMaxEvents } = config;
+  const channels = config.retention === undefined ? {} : readRetentionTable(config.retention);
+  checkWholeChannels(Object.keys(channels ?? {}), typedChannels);
   return {
     typedChannels,
     idempotencyWindowMs: idempotencyWindowS * 1000,
     retention: {
       maxAgeMs: retentionMaxAgeS === undefined ? undefined : retentionMaxAgeS * 1000,
       maxEvents: retentionMaxEvents,
+      channels,
     },
   };
+}
+
+/** @throws ConfigError if one of them is one type of a channel: what a channel keeps is the same for all of its types */
+function checkWholeChannels(patterns: readonly string[], typedChannels: boolean): void {
+  const typed = patterns.find((pattern) => parseChannel(pattern, typedChannels).type !== undefined);
+  if (typed === undefined) return;
+  throw new ConfigError([
+    `RETENTION: expected whole channels, as TYPED_CHANNELS is on; got ${JSON.stringify(typed)}`,
+  ]);
 }
 
 /** Whether a Redis that needs no password answers there. */

@@ -8,6 +8,7 @@ import { sendJson } from '../answers/json.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
+import { tracedAppend } from '../tracing/publish-span.js';
 
 export interface AppendsOptions {
   readonly store: Pick<EventStore, 'append'>;
@@ -63,7 +64,9 @@ export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify
     const { channel, events, key, expectedLastId } = entry as Append;
     checkAccess(channel);
     const idempotency = key === undefined ? undefined : { clientId, key };
-    return store.append(channel, events, { idempotency, expectedLastId });
+    return tracedAppend(channel, events, () =>
+      store.append(channel, events, { idempotency, expectedLastId }),
+    );
   }
 };
 

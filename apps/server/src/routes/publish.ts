@@ -1,5 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox';
-import type { EventHeader } from '@ganomede/events-protocol';
+import type { EventHeader, EventInput, Metadata } from '@ganomede/events-protocol';
 import {
   BatchPublishBody,
   BatchPublishReply,
@@ -7,7 +7,7 @@ import {
   PublishBody,
   PublishReply,
 } from '@ganomede/events-protocol/schemas';
-import type { EventStore } from '@ganomede/events-store';
+import type { AppendOptions, EventStore } from '@ganomede/events-store';
 import type { FastifyReply, FastifyRequest, preValidationHookHandler } from 'fastify';
 import type { DirectAnswers } from '../answers/direct-answers.js';
 import { errorsOf } from '../answers/error-schemas.js';
@@ -16,6 +16,8 @@ import { describeCloudEvents } from '../formats/described-contents.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
 import { cloudEvents, takeCloudEvents } from '../plugins/cloud-events.js';
+import { tracedAppend } from '../tracing/publish-span.js';
+import { traceContextOf, withTraceContext } from '../tracing/trace-context.js';
 
 export interface PublishOptions {
   readonly store: Pick<EventStore, 'append'>;
@@ -32,7 +34,8 @@ const schema = {
     'Repeated with the same `Idempotency-Key` it answers as the first time and stores nothing. ' +
     'With `expectedLastId` nothing is stored unless that is the newest id of the channel. ' +
     'CloudEvents 1.0 are taken as well, structured, in binary mode (`ce-` headers) and in batches, with `clientId` and `channel` in ' +
-    'the query: `source` and `id` are the key of each.',
+    'the query: `source` and `id` are the key of each. ' +
+    'A `traceparent` header (W3C Trace Context) is kept in the metadata of events that have none.',
   tags: ['events'],
   headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
   body: Type.Union([BatchPublishBody, PublishBody]),
@@ -70,7 +73,8 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     const isBatch = 'events' in request.body;
     const rest =
       isBatch || request.headers.prefer === 'return=minimal' ? {} : contentOf(request.body as PublishBody);
-    const appending = append(request.body, request.headers['idempotency-key']);
+    const trace = traceContextOf(request.headers);
+    const appending = append(request.body, request.headers['idempotency-key'], trace);
     // The store has its JSON text: thousands of objects that need not be kept while it writes.
     (request as { body: unknown }).body = undefined;
     const headers = await appending;
@@ -82,8 +86,9 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
   async function publishCloudEvents(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { clientId, channel, events } = request.body as BatchPublishBody;
     // Called in their order in one turn, so that the store takes them in their order, and together.
+    const trace = traceContextOf(request.headers);
     const appending = events.map((event) =>
-      store.append(channel, [event], { idempotency: { clientId, key: cloudEventKey(event) } }),
+      appendTraced(channel, [event], trace, { idempotency: { clientId, key: cloudEventKey(event) } }),
     );
     (request as { body: unknown }).body = undefined;
     const outcomes = await Promise.allSettled(appending);
@@ -94,12 +99,28 @@ export const publish: FastifyPluginAsyncTypebox<PublishOptions> = async (
     return answers.sendJson(reply, JSON.stringify(request.cloudEvents === 'several' ? headers : headers[0]));
   }
 
-  function append(body: PublishBody | BatchPublishBody, key: string | undefined): Promise<EventHeader[]> {
+  function append(
+    body: PublishBody | BatchPublishBody,
+    key: string | undefined,
+    trace: Metadata | undefined,
+  ): Promise<EventHeader[]> {
     const { clientId, channel, expectedLastId } = body;
-    return store.append(channel, 'events' in body ? body.events : [body], {
-      idempotency: key === undefined ? undefined : { clientId, key },
-      expectedLastId,
-    });
+    const idempotency = key === undefined ? undefined : { clientId, key };
+    const events = 'events' in body ? body.events : [body];
+    return appendTraced(channel, events, trace, { idempotency, expectedLastId });
+  }
+
+  function appendTraced(
+    channel: string,
+    sent: readonly EventInput[],
+    trace: Metadata | undefined,
+    options: AppendOptions,
+  ): Promise<EventHeader[]> {
+    const events =
+      trace === undefined
+        ? sent
+        : sent.map((event) => ({ ...event, metadata: withTraceContext(event.metadata, trace) }));
+    return tracedAppend(channel, events, () => store.append(channel, events, options));
   }
 };
 

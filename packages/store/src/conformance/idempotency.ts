@@ -92,6 +92,24 @@ export function describeIdempotency(open: OpenStore): void {
       expect(ids(await store.read({ channel, after: 0, limit: ALL }))).toEqual([1, 2]);
     });
 
+    it('knows an append again in whatever trace it is sent', async () => {
+      const { store, peer } = await open();
+      const channel = newChannel();
+      const traced = (traceparent: string, metadata = {}) => [
+        { ...event(1), metadata: { ...metadata, traceparent, tracestate: 'a=b' } },
+      ];
+      const headers = await store.append(channel, traced('1'), once('a'));
+      expect(await peer.append(channel, traced('2'), once('a'))).toEqual(headers);
+      expect(await peer.append(channel, [event(1)], once('a'))).toEqual(headers);
+      const tenant = await store.append(channel, traced('1', { tenant: 'north' }), once('b'));
+      expect(await peer.append(channel, traced('2', { tenant: 'north' }), once('b'))).toEqual(tenant);
+      await expect(peer.append(channel, traced('1', { tenant: 'south' }), once('b'))).rejects.toMatchObject(
+        REUSED,
+      );
+      const { events: stored } = await store.read({ channel, after: 0, limit: ALL });
+      expect(stored.map(({ metadata }) => metadata?.traceparent)).toEqual(['1', '1']);
+    });
+
     it('lets one append win where different events are sent with one key at once', async () => {
       const { store, peer } = await open();
       const channel = newChannel();

@@ -84,6 +84,43 @@ export function describeRetention(open: OpenStore): void {
       }
     });
 
+    it('keeps of each channel what its most specific pattern says, and of others what is said beside patterns', async () => {
+      const name = newChannel();
+      const { store, peer } = await open({
+        retention: {
+          maxEvents: 40,
+          channels: {
+            [`${name}/*`]: { maxEvents: 30 },
+            [`${name}/logs/*`]: { maxEvents: 20 },
+            [`${name}/logs/debug`]: { maxEvents: 10 },
+            [`${name}/logs/audit`]: {},
+          },
+        },
+      });
+      const kept = async (channel: string) => {
+        await store.append(channel, events(100));
+        return (await peer.read({ channel, after: 0, limit: ALL })).count;
+      };
+      expect(await kept(name)).toBe(40);
+      expect(await kept(`${name}/a`)).toBe(30);
+      expect(await kept(`${name}/logs/a`)).toBe(20);
+      expect(await kept(`${name}/logs/debug`)).toBe(10);
+      expect(await kept(`${name}/logs/debug/a`)).toBe(20);
+      expect(await kept(`${name}/logs/audit`)).toBe(100);
+    });
+
+    it('drops what is too old for its channel', async () => {
+      const name = newChannel();
+      const { store, peer } = await open({
+        retention: { maxAgeMs: 3_600_000, channels: { [`${name}/*`]: { maxAgeMs: 300 }, [`${name}/b`]: {} } },
+      });
+      for (const channel of [name, `${name}/a`, `${name}/b`]) await store.append(channel, events(5));
+      await untilFirst(peer, `${name}/a`, 0);
+      for (const channel of [name, `${name}/b`]) {
+        expect(await store.read({ channel, after: 0, limit: ALL })).toMatchObject({ count: 5, firstId: 1 });
+      }
+    });
+
     it('drops what is too old, in channels that nothing is appended to, and goes on counting', async () => {
       const { store, peer } = await open({ retention: { maxAgeMs: 300 } });
       const [channel, other] = [newChannel(), newChannel()];

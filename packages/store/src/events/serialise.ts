@@ -14,6 +14,8 @@ export interface SerialisedEvent {
    * `"from":"users/v1","type":"add"}`. A store puts id and timestamp before it.
    */
   readonly text: string;
+  /** What tells it from other events: its text without the trace in which it was sent. Default: its text. */
+  readonly untraced?: string | undefined;
   /** The type that it is notified under. */
   readonly type: string;
   /** The type to file it under; undefined for none. */
@@ -46,18 +48,29 @@ export function serialiseEvents(
       last = input;
     }
     const json = jsonOf(data);
-    let text = json === undefined ? head : `${head},"data":${json}`;
-    if (metadata !== undefined)
-      text += `,"metadata":${metadataText(metadata, inputs.length > 1 ? ` in events/${i}` : '')}`;
-    return { text: `${text}}`, type: named ?? type, filed };
+    const content = json === undefined ? head : `${head},"data":${json}`;
+    if (metadata === undefined) return { text: `${content}}`, type: named ?? type, filed };
+    // A copy: what it inherits has no say in its text.
+    const own = { ...checked(metadata, inputs.length > 1 ? ` in events/${i}` : '') };
+    const text = `${content},"metadata":${JSON.stringify(own)}}`;
+    const untraced = isTraced(own) ? `${content}${untracedText(own)}}` : undefined;
+    return { text, untraced, type: named ?? type, filed };
   });
 }
 
-function metadataText(metadata: Metadata, where: string): string {
+function checked(metadata: Metadata, where: string): Metadata {
   const problem = metadataProblem(metadata);
-  if (problem !== undefined) throw new EventsError('InvalidContent', `Invalid metadata${where}: ${problem}`);
-  // A copy: what it inherits has no say in its text.
-  return JSON.stringify({ ...metadata });
+  if (problem === undefined) return metadata;
+  throw new EventsError('InvalidContent', `Invalid metadata${where}: ${problem}`);
+}
+
+function isTraced(metadata: Metadata): boolean {
+  return metadata.traceparent !== undefined || metadata.tracestate !== undefined;
+}
+
+/** Of metadata that is traced. */
+function untracedText({ traceparent: _parent, tracestate: _state, ...others }: Metadata): string {
+  return Object.keys(others).length === 0 ? '' : `,"metadata":${JSON.stringify(others)}`;
 }
 
 function jsonOf(data: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { type Event, type EventInput, EventsError, parseChannel } from '@ganomed
 import { serialiseEvents } from '../events/serialise.js';
 import { redactEvents } from '../forgetting/redact-events.js';
 import { isRedacted } from '../forgetting/redaction.js';
+import type { RetentionRules } from '../retention/retention-rules.js';
 import type { AppendOutcome, Storage } from '../storage.js';
 import { deadLettersOf } from './group-settings.js';
 import type { BuriedEvent, DyingEvent, GroupScope, GroupSettings } from './group-storage.js';
@@ -38,7 +39,7 @@ const TYPE_IF_GONE = 'dropped';
 export interface DeadLetterOptions {
   readonly storage: Storage;
   readonly typedChannels: boolean;
-  readonly maxEvents: number;
+  readonly retention: RetentionRules;
 }
 
 /**
@@ -146,7 +147,7 @@ function deadLetter(
 }
 
 async function writeOnce(
-  { storage, typedChannels, maxEvents }: DeadLetterOptions,
+  { storage, typedChannels, retention }: DeadLetterOptions,
   { channel, type, group }: GroupScope,
   name: string,
   { id, deadLetterId, firstDeliveredAt, endedAt }: DyingEvent,
@@ -155,11 +156,12 @@ async function writeOnce(
   const events = serialiseEvents(name, [letter], typedChannels);
   const turn = [name, channel, type ?? null, group, id, deadLetterId ?? 0, firstDeliveredAt, endedAt];
   const hash = createHash('sha256').update(JSON.stringify(turn)).digest('base64url').slice(0, 22);
+  const target = parseChannel(name, typedChannels).channel;
   const outcome = await storage.append({
-    channel: parseChannel(name, typedChannels).channel,
+    channel: target,
     events,
     bytes: events.reduce((sum, { text }) => sum + text.length, 0),
-    maxEvents,
+    maxEvents: retention.of(target).maxEvents,
     // The event may have been dropped since it was written first: it is the same dead letter all the same.
     idempotency: { scope: hash, fingerprint: hash, windowMs: DEAD_LETTER_WINDOW_MS },
   });

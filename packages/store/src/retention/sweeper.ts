@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Storage, TrimLimits } from '../storage.js';
 import { AgeClock } from './age-clock.js';
+import { isUnlimited, type RetentionRules } from './retention-rules.js';
 
 /** Channels that are trimmed at a time. */
 const PAGE = 100;
@@ -15,21 +16,22 @@ const HOLD = 0.9;
  */
 export class Sweeper {
   readonly #storage: Storage;
-  readonly #limits: Omit<TrimLimits, 'now'>;
-  readonly #clock: AgeClock;
+  readonly #retention: RetentionRules;
+  /** By the age that is kept: how long a clock is not believed depends on it. */
+  readonly #clocks: ReadonlyMap<number, AgeClock>;
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(storage: Storage, limits: Omit<TrimLimits, 'now'>) {
+  constructor(storage: Storage, retention: RetentionRules) {
     this.#storage = storage;
-    this.#limits = limits;
-    this.#clock = new AgeClock(limits.maxAgeMs);
-    if (limits.maxAgeMs === 0 && limits.maxEvents === 0) return;
+    this.#retention = retention;
+    this.#clocks = new Map([...retention.agesMs].map((ageMs) => [ageMs, new AgeClock(ageMs)]));
+    if (retention.keepsAll) return;
     this.#readClock().catch(() => {
       // The storage is away; at the first sweep.
     });
-    const intervalMs = sweepIntervalMs(limits);
+    const intervalMs = sweepIntervalMs(retention.agesMs);
     this.#timer = setInterval(() => {
       this.#running ??= this.#sweep(intervalMs)
         .catch(() => {
@@ -68,21 +70,27 @@ export class Sweeper {
       // If it took too long over a page another process has begun: it goes on from there.
       if (swept > 0 && !(await this.#take(intervalMs))) return;
       // One that is out of reach waits for the next sweep; the others do not wait for it.
-      const limits = this.#limitsNow();
-      await Promise.allSettled(names.map((name) => channels.trim(name, limits, signal)));
+      const trims = names.flatMap((name) => {
+        const limits = this.#limitsNow(name);
+        return isUnlimited(limits) ? [] : [channels.trim(name, limits, signal)];
+      });
+      await Promise.allSettled(trims);
       swept += names.length;
       after = last;
     }
   }
 
   /** Without an age as long as nobody can tell it. */
-  #limitsNow(): TrimLimits {
-    const { now } = this.#clock;
-    return now === undefined ? { ...this.#limits, maxAgeMs: 0, now: 0 } : { ...this.#limits, now };
+  #limitsNow(channel: string): TrimLimits {
+    const limits = this.#retention.of(channel);
+    const now = this.#clocks.get(limits.maxAgeMs)?.now;
+    return now === undefined ? { ...limits, maxAgeMs: 0, now: 0 } : { ...limits, now };
   }
 
   async #readClock(): Promise<void> {
-    if (this.#limits.maxAgeMs > 0) this.#clock.read((await this.#storage.clock?.()) ?? Date.now());
+    if (this.#clocks.size === 0) return;
+    const time = (await this.#storage.clock?.()) ?? Date.now();
+    for (const clock of this.#clocks.values()) clock.read(time);
   }
 
   async #take(intervalMs: number): Promise<boolean> {
@@ -90,7 +98,7 @@ export class Sweeper {
   }
 }
 
-/** How often channels are swept for what is too old, milliseconds: a tenth of the age, within a second and a minute. */
-function sweepIntervalMs({ maxAgeMs }: Pick<TrimLimits, 'maxAgeMs'>): number {
-  return Math.max(1_000, Math.min((maxAgeMs || Number.POSITIVE_INFINITY) / 10, 60_000));
+/** How often channels are swept for what is too old, milliseconds: a tenth of the shortest age, within a second and a minute. */
+function sweepIntervalMs(agesMs: ReadonlySet<number>): number {
+  return Math.max(1_000, Math.min(Math.min(...agesMs) / 10, 60_000));
 }
