@@ -273,6 +273,32 @@ describe('the page of live events', () => {
     },
   );
 
+  it('with a token in a cookie, which may read one channel', async () => {
+    const TOKEN_SECRET = 'a secret of tokens that has at least 32 bytes';
+    await using page = new Process(process.execPath, [join(root, 'examples/browser/serve.mjs')], {
+      env: { PORT: '0', TOKEN_SECRET },
+    });
+    await page.until(() => page.lines.length > 0);
+    const own = /http:\S+/.exec(page.stdout)?.[0] ?? '';
+    await using server = await LocalServer.start({
+      CORS_ORIGIN: own,
+      ALLOW_QUERY_SECRET: 'off',
+      TOKEN_SECRET,
+    });
+    // A cookie is one of its host name.
+    const url = server.url.replace('127.0.0.1', 'localhost');
+    await server.publish('demo', {});
+    await using opened = await Opened.at(own);
+    await connect(opened.page, { server: url, channels: ['demo'], secret: '' });
+    await reaches(opened.page, /^Connected/);
+    await server.publish('demo', {});
+    await expect.poll(() => texts(opened.page, '.id'), { timeout: PATIENCE_MS }).toEqual(['#2', '#1']);
+
+    await using other = await Opened.at(own);
+    await connect(other.page, { server: url, channels: ['users'], secret: '' });
+    await reaches(other.page, /^Refused: The token gives no right to read "users"/);
+  });
+
   it.each([320, 375, 1280])('fits a screen of %i pixels', async (width) => {
     await using server = await LocalServer.start();
     await using opened = await Opened.at(pageUrl);

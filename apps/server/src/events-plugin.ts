@@ -53,6 +53,7 @@ import { readIndex } from './routes/read-index.js';
 import { redact } from './routes/redact.js';
 import { streams } from './routes/streams.js';
 import { trimChannel } from './routes/trim-channel.js';
+import { TokenVerifier } from './tokens/token-verifier.js';
 
 /** The settings that the routes need; each is optional, with the default of the server's configuration. */
 export type RouteSettings = Partial<
@@ -60,6 +61,10 @@ export type RouteSettings = Partial<
     Config,
     | 'apiSecretPrevious'
     | 'allowQuerySecret'
+    | 'tokenSecret'
+    | 'tokenJwks'
+    | 'tokenIssuer'
+    | 'tokenAudience'
     | 'pollTimeoutMs'
     | 'maxLimit'
     | 'maxBodyBytes'
@@ -129,23 +134,32 @@ export async function assemble(
 /** What concerns every request, whatever its route. */
 async function requestPlugins(
   fastify: FastifyInstance,
-  { metrics, statsd, lifecycle }: AppContext,
+  { store, metrics, statsd, lifecycle }: AppContext,
   settings: RouteSettings,
 ): Promise<void> {
+  const config = withDefaults(settings);
   const { apiSecret, apiSecretPrevious, allowQuerySecret, maxBodyBytes, maxWaitingPolls, corsOrigin } =
-    withDefaults(settings);
+    config;
   if (typeof apiSecret !== 'string' || apiSecret === '') {
     throw new TypeError('Invalid apiSecret: expected a non-empty string');
   }
   const secrets = apiSecretPrevious === undefined ? [apiSecret] : [apiSecret, apiSecretPrevious];
+  const tokens = await TokenVerifier.open(config, store.typedChannels, fastify.log);
+  // All are none of them.
+  const origins =
+    corsOrigin === undefined || corsOrigin === '*'
+      ? []
+      : corsOrigin.split(',').map((origin) => origin.trim());
   await fastify.register(requestLog);
   await fastify.register(requestMetrics, { metrics, statsd });
   if (corsOrigin !== undefined) {
     await fastify.register(cors, {
-      origin: corsOrigin === '*' ? '*' : corsOrigin.split(',').map((origin) => origin.trim()),
+      origin: corsOrigin === '*' ? '*' : origins,
+      // For the cookie, which is nothing for pages of whatever origin.
+      credentials: tokens !== undefined && corsOrigin !== '*',
       exposedHeaders: [
         ...[FIRST_ID_HEADER, LAST_ID_HEADER, EPOCH_HEADER, REWOUND_HEADER],
-        ...[CURSOR_SHARED_HEADER, 'X-Request-Id', 'Retry-After'],
+        ...[CURSOR_SHARED_HEADER, 'X-Request-Id', 'Retry-After', 'WWW-Authenticate'],
       ],
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       maxAge: 600,
@@ -154,7 +168,7 @@ async function requestPlugins(
   await fastify.register(errors);
   await fastify.register(unknownRoutes);
   await fastify.register(validation);
-  await fastify.register(authentication, { secrets, allowQuerySecret });
+  await fastify.register(authentication, { secrets, allowQuerySecret, tokens, origins });
   await fastify.register(rateLimit, { rateLimit: settings.rateLimit });
   await fastify.register(access);
   await fastify.register(stopping, { lifecycle });

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
 import {
   Append,
@@ -31,6 +32,7 @@ import type { TObject } from '@sinclair/typebox';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { randomChannel, SECRET, startServer } from './support/server.js';
+import { inSeconds, part, rights, TOKEN_SECRET } from './support/tokens.js';
 
 const RUNS = 1_000;
 
@@ -158,6 +160,38 @@ const get = (path: fc.Arbitrary<string>, schema: TObject, method = 'GET'): fc.Ar
       body: undefined,
     }));
 
+/** Tokens whose parts are fit, missing or anything, signed as they should be, or not. */
+const anyToken: fc.Arbitrary<string> = fc
+  .record({
+    head: fc.oneof(
+      fc.constantFrom<unknown>({ alg: 'HS256' }, { alg: 'HS256', crit: ['x'] }, { alg: 'none' }, { alg: 7 }),
+      anyJson,
+    ),
+    claims: fc.record({
+      ...{
+        iss: fc.oneof(fc.constant('ganomede-events'), anyJson),
+        aud: fc.oneof(fc.constant('ganomede-events'), anyJson),
+      },
+      ...{ exp: fc.oneof(fc.constant(inSeconds(3_600)), anyJson), nbf: fc.oneof(fc.constant(0), anyJson) },
+      authorization_details: fc.oneof(
+        anyJson,
+        fc.array(
+          fc.oneof(
+            anyJson,
+            fc.constant(rights(['read'])),
+            fc.record({ type: fc.constant('ganomede-events'), actions: anyJson, channels: anyJson }),
+          ),
+        ),
+      ),
+    }),
+    signature: fc.option(fc.string()),
+  })
+  .map(({ head, claims, signature }) => {
+    const input = `${part(head)}.${part(claims)}`;
+    const right = createHmac('sha256', TOKEN_SECRET).update(input).digest('base64url');
+    return `${input}.${signature === null ? right : part(signature)}`;
+  });
+
 const p = '/events/v1';
 const fitAttributes = { specversion: '1.0', id: '1', source: '/s', type: 't', data: {} };
 const likeCloudEvent = fc
@@ -233,6 +267,12 @@ const anyRequest: fc.Arbitrary<Malformed> = fc.oneof(
     fc.tuple(anyPath, anyPath).map(([id, value]) => `${p}/indices/${id}/${value}`),
     ReadIndexQuery,
   ),
+  anyToken.map((token) => ({
+    method: 'GET',
+    path: `${p}/latest?channel=malformed`,
+    headers: { Authorization: `Bearer ${token}` },
+    body: undefined,
+  })),
   fc.record({
     method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'),
     path: fc.oneof(
@@ -264,7 +304,7 @@ function send(port: number, { method, path, headers, body }: Malformed): Promise
 }
 
 it(`${RUNS} malformed requests of every kind leave no 500, and the server goes on`, async () => {
-  const server = await startServer({ pollTimeoutMs: 5 });
+  const server = await startServer({ pollTimeoutMs: 5, tokenSecret: TOKEN_SECRET });
   const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
   console.warn(`malformed requests: SEED=${seed}`);
   const unhandled: unknown[] = [];

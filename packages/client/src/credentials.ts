@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, validateHeaderValue } from 'node:http';
 import { FIRST_ID_HEADER } from '@ganomede/events-protocol';
+import type { Token } from './token.js';
 
 /** `header`: `Authorization: Bearer`. `fields`: a parameter of the query or a field of the body, as the original knows it. */
 export type SecretPlace = 'header' | 'fields';
@@ -8,18 +9,22 @@ const FIRST_ID = FIRST_ID_HEADER.toLowerCase();
 
 /**
  * The secret of a server, and where its requests carry it: in a header, which no log has, unless the secret is no text for a
- * header or the server turns out to be one of the original, which looks for it in the fields alone.
+ * header or the server turns out to be one of the original, which looks for it in the fields alone. A token, which no such server
+ * knows, is always in the header.
  */
 export class Credentials {
   readonly #secret: string;
+  readonly #token: Token | undefined;
   readonly #fitsHeader: boolean;
   #place: SecretPlace;
   /** Some request has. */
   #wasInFields = false;
 
-  constructor(secret: string) {
-    this.#secret = secret;
-    this.#fitsHeader = fitsHeader(secret);
+  constructor(secret: string | Token) {
+    const isSecret = typeof secret === 'string';
+    this.#secret = isSecret ? secret : '';
+    this.#token = isSecret ? undefined : secret;
+    this.#fitsHeader = !isSecret || fitsHeader(secret);
     this.#place = this.#fitsHeader ? 'header' : 'fields';
   }
 
@@ -28,8 +33,24 @@ export class Credentials {
     return this.#place;
   }
 
+  /** Resolves once requests can be sent; undefined if they can. Rejects if no token is to be had. */
+  ready(): Promise<void> | undefined {
+    return this.#token?.ready();
+  }
+
+  /** The token that requests carry now. */
+  get token(): string | undefined {
+    return this.#token?.current;
+  }
+
+  /** Whether a request that carried this token, and was refused as unauthorized, may succeed with the next one. */
+  renews(token: string | undefined, { 'www-authenticate': challenge }: IncomingHttpHeaders): boolean {
+    const isInvalid = /\berror="?invalid_token\b/.test(challenge ?? '');
+    return isInvalid && this.#token?.refused(token) === true;
+  }
+
   headers(place: SecretPlace): { readonly Authorization?: string } {
-    return place === 'header' ? { Authorization: `Bearer ${this.#secret}` } : {};
+    return place === 'header' ? { Authorization: `Bearer ${this.#token?.current ?? this.#secret}` } : {};
   }
 
   /** The query of a request without a body, perhaps empty. */
@@ -54,6 +75,7 @@ export class Credentials {
     place: SecretPlace,
     { 'www-authenticate': challenge }: IncomingHttpHeaders,
   ): SecretPlace | undefined {
+    if (this.#token !== undefined) return undefined;
     const knowsHeader = /^Bearer\b/i.test(challenge ?? '');
     if (place === 'header') return knowsHeader ? undefined : 'fields';
     return knowsHeader && this.#fitsHeader ? 'header' : undefined;
@@ -79,7 +101,7 @@ export class Credentials {
 }
 
 /** Whether it arrives as it is: spaces around a header's value do not. */
-function fitsHeader(secret: string): boolean {
+export function fitsHeader(secret: string): boolean {
   try {
     validateHeaderValue('Authorization', secret);
     return secret.trim() === secret;

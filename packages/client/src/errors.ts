@@ -57,6 +57,7 @@ export class RequestError extends Error {
    * (`ECONNREFUSED`), otherwise one of
    * `UnexpectedStatus` (not 200, and no code in the body), `InvalidReply` (200, but not what was asked for),
    * `ReplyCut` (the connection ended in the middle of the reply), `Timeout`, `Closed` (the client was closed),
+   * `TokenUnavailable` (the function that gives the token failed),
    * `EventsMissed` and `StoreRewound` (the request succeeded, and showed that events are lost to this client), `HandlerRejected`
    * (a promise that a handler had returned was rejected, with `cause`), `CursorShared` (other processes read the channel under
    * the same `clientId`), `LeaseLost` (of a worker: the event was, or will be, handed out again).

@@ -28,4 +28,5 @@ export {
 export type { ClientOptions } from './options.js';
 export type { Callback } from './send-callback.js';
 export type { EventStream, StreamOptions } from './stream.js';
+export type { TokenOption } from './token.js';
 export type { Worker, WorkerListeners, WorkHandler, WorkOptions } from './worker.js';

@@ -9,6 +9,7 @@ export interface IndexerClientOptions
   extends Pick<
     ClientOptions,
     | 'secret'
+    | 'token'
     | 'url'
     | 'protocol'
     | 'hostname'

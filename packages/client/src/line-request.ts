@@ -3,10 +3,13 @@ import { MAX_ERROR_BODY_BYTES, RequestError } from './errors.js';
 import { codeOf, isReset, labelOf, messageOf, retryAfterOf, send } from './http-exchange.js';
 import type { Server } from './options.js';
 import { refusalOf } from './request.js';
+import { tokenReady } from './token-ready.js';
 
 const NEWLINE = 0x0a;
 /** The longest line that is read, in bytes; a page of a server holds about 8 MiB. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
+/** How long a token may take, milliseconds. */
+const TOKEN_MS = 30_000;
 
 /** What a reply of lines is told to. */
 export interface LineListener {
@@ -20,32 +23,61 @@ export interface LineListener {
 export class LineRequest {
   readonly #server: Server;
   readonly #path: string;
+  readonly #body: string;
   readonly #listener: LineListener;
   #request: http.ClientRequest | undefined;
   #response: http.IncomingMessage | undefined;
   /** The beginning of a line, or of a reply that is an error. */
   #chunks: Buffer[] = [];
   #bytes = 0;
+  /** What it carried. */
+  #token: string | undefined;
+  #hasRenewed = false;
+  /** Ends the wait for a token. */
+  readonly #closing = new AbortController();
   #ended = false;
 
   constructor(server: Server, path: string, body: string, listener: LineListener) {
     this.#server = server;
     this.#path = path;
+    this.#body = body;
     this.#listener = listener;
+    this.#begin();
+  }
+
+  #begin(): void {
+    const message = { method: 'POST' as const, path: this.#path, timeoutMs: TOKEN_MS };
+    const waiting = tokenReady(this.#server, { ...message, signal: this.#closing.signal });
+    if (waiting === undefined) this.#send();
+    else {
+      waiting.then(
+        () => this.#send(),
+        (error: RequestError) => this.#end(error),
+      );
+    }
+  }
+
+  #send(): void {
+    if (this.#ended) return;
+    this.#token = this.#server.credentials.token;
     try {
-      this.#request = this.#begun(body);
+      this.#request = this.#begun();
     } catch (cause) {
       queueMicrotask(() => this.#failBy(cause as Error));
     }
   }
 
   /** An agent may throw. */
-  #begun(body: string): http.ClientRequest {
-    const message = { method: 'POST' as const, path: this.#path, body, timeoutMs: 0, signal: undefined };
-    const request = send(this.#server, message);
-    request.on('response', (response) => this.#replyBegins(response));
-    request.on('error', (cause) => this.#failBy(cause));
-    request.on('close', () => this.#failBy(new Error('the connection was closed')));
+  #begun(): http.ClientRequest {
+    const message = { method: 'POST' as const, path: this.#path, body: this.#body, timeoutMs: 0 };
+    const request = send(this.#server, { ...message, signal: undefined });
+    // What becomes of one that was refused, and begun anew, is of no interest.
+    const failBy = (cause: Error) => {
+      if (this.#request === request) this.#failBy(cause);
+    };
+    request.on('response', (response) => this.#replyBegins(response, failBy));
+    request.on('error', failBy);
+    request.on('close', () => failBy(new Error('the connection was closed')));
     return request;
   }
 
@@ -67,18 +99,19 @@ export class LineRequest {
 
   close(): void {
     this.#ended = true;
+    this.#closing.abort();
     this.#chunks = [];
     this.#request?.destroy();
   }
 
-  #replyBegins(response: http.IncomingMessage): void {
+  #replyBegins(response: http.IncomingMessage, failBy: (cause: Error) => void): void {
     this.#response = response;
     this.#server.outage.over();
     const { statusCode, headers } = response;
     const isStream = statusCode === 200 && headers['content-type']?.startsWith('application/x-ndjson');
     response.on('data', isStream ? this.#readLines : this.#readRefusal);
     response.on('end', () => (isStream ? this.#end(undefined) : this.#refused(response)));
-    response.on('error', (cause) => this.#failBy(cause));
+    response.on('error', failBy);
   }
 
   readonly #readLines = (chunk: Buffer): void => {
@@ -121,10 +154,27 @@ export class LineRequest {
 
   #refused(response: http.IncomingMessage): void {
     const { statusCode = 0, headers } = response;
+    const { credentials } = this.#server;
+    if (statusCode === 401 && !this.#hasRenewed && credentials.renews(this.#token, headers)) {
+      this.#beginAnew();
+      return;
+    }
     const retryAfterMs = retryAfterOf(response);
     const reply = { statusCode, headers, retryAfterMs, body: Buffer.concat(this.#chunks) };
     const message = { method: 'POST' as const, path: this.#path };
     this.#end(refusalOf(this.#server, message, reply, 'lines of application/x-ndjson'));
+  }
+
+  /** With the next token. */
+  #beginAnew(): void {
+    this.#hasRenewed = true;
+    const refused = this.#request;
+    this.#request = undefined;
+    this.#response = undefined;
+    this.#chunks = [];
+    this.#bytes = 0;
+    refused?.destroy();
+    this.#begin();
   }
 
   #failBy(cause: Error): void {

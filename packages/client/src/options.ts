@@ -3,9 +3,10 @@ import type { Agent as HttpsAgent } from 'node:https';
 import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import type { BackoffBounds } from './backoff.js';
 import { checkLimit, checkStart, integer, wrong } from './checks.js';
-import { Credentials } from './credentials.js';
+import { Credentials, fitsHeader } from './credentials.js';
 import { Outage } from './outage.js';
 import { addressOf, type ServerAddress } from './server-address.js';
+import { Token, type TokenOption } from './token.js';
 
 /** What `setTimeout` can count. */
 const MAX_MS = 2 ** 31 - 1;
@@ -16,10 +17,15 @@ export type WhenRejected = 'retry' | 'skip';
 /** Options of a `Client`. Times are in milliseconds. */
 export interface ClientOptions {
   /**
-   * The server's `API_SECRET`; required, non-empty. Sent in the `Authorization` header. In the query or the body, as the original
+   * The server's `API_SECRET`; required unless there is a `token`, non-empty. Sent in the `Authorization` header. In the query or the body, as the original
    * does, if it is no text for a header, or if the server turns out not to know that header.
    */
   secret?: string | undefined;
+  /**
+   * Instead of the secret: a token that gives some rights at a server of this project, or a function that gives one. The function is
+   * called for the first request, and again when the server does not accept the token any more; that request is then sent once more.
+   */
+  token?: TokenOption | undefined;
   /**
    * Where the server is: `https://events.example`. Instead of `protocol`, `hostname`, `port` and `pathname`.
    * Without a path: the default of `pathname`; without a port: 80 or 443.
@@ -116,7 +122,7 @@ export function resolveOptions(
   names: Names = { secret: 'secret', url: 'url' },
 ): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options);
-  const credentials = new Credentials(secretOf(options.secret, names.secret));
+  const credentials = new Credentials(tokenOf(options) ?? secretOf(options.secret, names.secret));
   const address = addressOf(options, names.url);
   return {
     credentials,
@@ -141,6 +147,16 @@ export function resolveOptions(
 function whenRejectedOf(value: unknown = 'retry'): WhenRejected {
   if (value === 'retry' || value === 'skip') return value;
   throw wrong('whenRejected', "'retry' or 'skip'", value);
+}
+
+function tokenOf({ token, secret }: ClientOptions): Token | undefined {
+  if (token === undefined) return undefined;
+  if (typeof token !== 'function' && !(typeof token === 'string' && token !== '' && fitsHeader(token))) {
+    // Nor is it repeated here.
+    throw new TypeError(`Invalid token: expected a token, or a function that gives one, got ${typeof token}`);
+  }
+  if (secret !== undefined) throw new TypeError('Invalid options: expected either secret or token, got both');
+  return new Token(token);
 }
 
 function secretOf(secret: unknown, name: string): string {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isSuccess, MAX_ERROR_BODY_BYTES, mayBeProcessed, orEarlier, RequestError } from './errors.js';
 import { exchange, type HttpRequest, labelOf, type Reply } from './http-exchange.js';
 import type { Server } from './options.js';
+import { tokenReady } from './token-ready.js';
 
 /** What a 200 reply has to be. */
 export interface Expected<Content> {
@@ -15,7 +16,8 @@ export interface Expected<Content> {
  * Sends one request and returns what is `expected` of a 200 reply. Settles only once the connection is
  * closed or back with its agent, so that nothing is left of a request that has ended.
  *
- * One that is refused as unauthorized by a server that does not know where the secret was is sent again with it elsewhere.
+ * One that is refused as unauthorized by a server that does not know where the secret was is sent again with it elsewhere; one
+ * whose token is not accepted any more, with the next token: both once.
  *
  * A request that meets a kept-alive connection which the server has closed meanwhile is repeated at once on the next one:
  * each repetition uses up one idle connection, and a failure on a new one counts. Whatever is sent may be repeated.
@@ -29,7 +31,10 @@ export async function request<Content>(
 ): Promise<Content> {
   let maybeProcessed = false;
   const { credentials } = server;
-  for (let place = credentials.place, hasMoved = false; ; ) {
+  for (let place = credentials.place, hasMoved = false, hasRenewed = false; ; ) {
+    const waiting = tokenReady(server, message);
+    if (waiting !== undefined) await waiting;
+    const { token } = credentials;
     const outcome = await exchange(server, message, place);
     if ('reply' in outcome) {
       server.outage.over();
@@ -37,6 +42,10 @@ export async function request<Content>(
       const elsewhere = statusCode === 401 ? credentials.elsewhere(place, headers) : undefined;
       if (elsewhere !== undefined && !hasMoved) {
         [place, hasMoved] = [elsewhere, true];
+        continue;
+      }
+      if (statusCode === 401 && !hasRenewed && credentials.renews(token, headers)) {
+        hasRenewed = true;
         continue;
       }
       if (isSuccess(statusCode) && hasMoved) credentials.use(place);

@@ -2,6 +2,8 @@
 export const ERRORS = {
   InvalidContent: { status: 400, retryable: false },
   InvalidCredentialsError: { status: 401, retryable: false },
+  InvalidToken: { status: 401, retryable: false },
+  InsufficientScope: { status: 403, retryable: false },
   ResourceNotFound: { status: 404, retryable: false },
   MethodNotAllowed: { status: 405, retryable: false },
   RequestTimeout: { status: 408, retryable: true },

@@ -43,4 +43,5 @@ export {
   REWOUND_EVENT,
   REWOUND_HEADER,
 } from './paths-and-headers.js';
+export { ACTIONS, type Action, MAX_TOKEN_LENGTH, RIGHTS_TYPE, TOKEN_COOKIE } from './rights.js';
 export { parseStart, parseTime, START_RULE, type Start, startExpected, TIME_RULE } from './start.js';

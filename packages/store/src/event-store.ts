@@ -185,6 +185,11 @@ export class EventStore {
     this.#dispatcher = new Dispatcher({ storage, groups, typedChannels, retention, assertOpen });
   }
 
+  /** Whether `channel:type` names one type of a channel. */
+  get typedChannels(): boolean {
+    return this.#settings.typedChannels;
+  }
+
   /** Number of requests that wait now. */
   get waiting(): number {
     return this.#live.waiting;

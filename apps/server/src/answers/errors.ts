@@ -21,7 +21,8 @@ export function sendError(reply: FastifyReply, error: EventsError): FastifyReply
   const storeFailed = isStoreFailure(error);
   const retryAfterS = error.retryAfterS ?? (storeFailed ? RETRY_AFTER_S : undefined);
   if (retryAfterS !== undefined) reply.header('Retry-After', retryAfterS);
-  if (error.code === 'InvalidCredentialsError') reply.header('WWW-Authenticate', 'Bearer');
+  const challenge = challengeOf(error);
+  if (challenge !== undefined) reply.header('WWW-Authenticate', challenge);
   reply.eventsErrorCode = error.code;
   // Serialised here: an error is the same whatever the schema of the route's answers.
   return reply
@@ -29,6 +30,21 @@ export function sendError(reply: FastifyReply, error: EventsError): FastifyReply
     .header('content-type', 'application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(errorBody(error));
+}
+
+/** What RFC 6750 has a header say of an error; undefined if it is not about who sends the request. */
+function challengeOf({ code, message }: EventsError): string | undefined {
+  switch (code) {
+    case 'InvalidCredentialsError':
+      return 'Bearer';
+    case 'InvalidToken':
+      return `Bearer error="invalid_token", error_description="${message}"`;
+    case 'InsufficientScope':
+      // Its message has names in it, which are more than a header may hold.
+      return 'Bearer error="insufficient_scope"';
+    default:
+      return undefined;
+  }
 }
 
 /** What a client is told of an error. What underlies a failure of the store is for the log, not for clients. */

@@ -1,6 +1,7 @@
 import { Roster, type RosterMember } from '@ganomede/events-store';
 import type { FastifyReply } from 'fastify';
 import { TemporaryRefusal } from './errors.js';
+import { Expiries } from './expiries.js';
 
 /** A request that waits for events: a poll or an event stream. */
 export interface WaitingRequest {
@@ -14,10 +15,11 @@ export interface Waiting {
   leave(): void;
 }
 
-/** The requests that wait now. Each of them is stopped when its client hangs up and when the server stops. */
+/** The requests that wait now. Each of them is stopped when its client hangs up, when its token expires and when the server stops. */
 export class WaitingRequests {
   readonly #limit: number;
   readonly #roster = new Roster<Entry>();
+  readonly #expiries = new Expiries();
   #stopped = false;
 
   /** So many may wait at a time. */
@@ -26,7 +28,7 @@ export class WaitingRequests {
   }
 
   /**
-   * For a request that is about to wait. It is stopped at once if its client has gone or the server stops.
+   * For a request that is about to wait. It is stopped at once if its client has gone, its token has expired or the server stops.
    *
    * @throws TemporaryRefusal if too many wait already.
    */
@@ -36,10 +38,11 @@ export class WaitingRequests {
         `This server already has ${this.#limit} waiting polls, its limit (MAX_WAITING_POLLS)`,
       );
     }
-    const { socket } = reply.request.raw;
+    const { raw, eventsIdentity } = reply.request;
+    const { socket } = raw;
     // An answer that is queued behind another (pipelining) is not told that its client has gone.
     const connection = reply.raw.socket === null ? socket.setMaxListeners(0) : reply.raw;
-    const entry = new Entry(this.#roster, request, connection);
+    const entry = new Entry(this.#roster, request, connection, this.#expiries, eventsIdentity?.expiresAt);
     if (this.#stopped || socket.destroyed) request.stop();
     return entry;
   }
@@ -56,17 +59,30 @@ class Entry implements Waiting, RosterMember {
   readonly request: WaitingRequest;
   readonly #roster: Roster<Entry>;
   readonly #connection: NodeJS.EventEmitter;
+  readonly #expiries: Expiries;
+  readonly #expiresAt: number;
   readonly #stop = (): void => this.request.stop();
 
-  constructor(roster: Roster<Entry>, request: WaitingRequest, connection: NodeJS.EventEmitter) {
+  constructor(
+    roster: Roster<Entry>,
+    request: WaitingRequest,
+    connection: NodeJS.EventEmitter,
+    expiries: Expiries,
+    expiresAt = Number.POSITIVE_INFINITY,
+  ) {
     this.request = request;
     this.#roster = roster;
     this.#connection = connection;
+    this.#expiries = expiries;
+    this.#expiresAt = expiresAt;
     roster.add(this);
     connection.on('close', this.#stop);
+    if (expiresAt !== Number.POSITIVE_INFINITY) expiries.add(expiresAt, request);
   }
 
   leave(): void {
-    if (this.#roster.delete(this)) this.#connection.off('close', this.#stop);
+    if (!this.#roster.delete(this)) return;
+    this.#connection.off('close', this.#stop);
+    if (this.#expiresAt !== Number.POSITIVE_INFINITY) this.#expiries.delete(this.#expiresAt, this.request);
   }
 }

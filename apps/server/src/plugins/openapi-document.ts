@@ -33,8 +33,8 @@ export const openapiDocument = fp(async (fastify: FastifyInstance, { path }: Ope
       ],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'The API secret' },
-          query: { type: 'apiKey', in: 'query', name: 'secret', description: 'The API secret in the URL' },
+          bearer: { type: 'http', scheme: 'bearer', description: 'The API secret, or a token' },
+          query: { type: 'apiKey', in: 'query', name: 'secret', description: 'The same in the URL' },
         },
       },
     },

@@ -62,6 +62,17 @@ function areNetworks(list: string): boolean {
   });
 }
 
+/** Keys that come over a network are to come from whom they seem to. */
+function isFileOrAddress(source: string): boolean {
+  if (!source.includes('://')) return true;
+  if (!URL.canParse(source)) return false;
+  const { protocol, hostname } = new URL(source);
+  return (
+    protocol === 'https:' ||
+    (protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
+  );
+}
+
 /** Everything that can be set, in the order of `--help`. */
 export const SETTINGS = {
   apiSecret: setting({
@@ -78,7 +89,28 @@ export const SETTINGS = {
   }),
   allowQuerySecret: setting({
     env: 'ALLOW_QUERY_SECRET',
-    schema: onOff('whether a secret may stand in a URL', true),
+    schema: onOff('whether a secret, or a token, may stand in a URL', true),
+  }),
+  tokenSecret: setting({
+    env: 'TOKEN_SECRET',
+    secret: true,
+    check: (secret) => Buffer.byteLength(secret) >= 32,
+    schema: optionalText('the secret by which tokens are signed with HS256; at least 32 bytes'),
+  }),
+  tokenJwks: setting({
+    env: 'TOKEN_JWKS',
+    check: isFileOrAddress,
+    schema: optionalText(
+      'the public keys by which tokens are signed with RS256, ES256 or EdDSA, a JSON Web Key Set; a file, or an https address (http only of this machine)',
+    ),
+  }),
+  tokenIssuer: setting({
+    env: 'TOKEN_ISSUER',
+    schema: text('what tokens have to have as iss', 'ganomede-events'),
+  }),
+  tokenAudience: setting({
+    env: 'TOKEN_AUDIENCE',
+    schema: text('what tokens have to have as aud, or among it', 'ganomede-events'),
   }),
   port: setting({
     env: 'PORT',

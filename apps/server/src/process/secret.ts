@@ -25,7 +25,8 @@ export function apiSecret(config: Config): ApiSecret {
 /** Everything in the configuration that no log may hold. */
 export function configuredSecrets(config: Config): string[] {
   const addresses = [config.redisUrl, config.redisSentinels, ...(config.redisClusterNodes?.split(',') ?? [])];
-  return [config.apiSecret, config.apiSecretPrevious, ...addresses.flatMap(passwordsOf)].filter(
+  const { apiSecret, apiSecretPrevious, tokenSecret } = config;
+  return [apiSecret, apiSecretPrevious, tokenSecret, ...addresses.flatMap(passwordsOf)].filter(
     (secret) => secret !== undefined,
   );
 }

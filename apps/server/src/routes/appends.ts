@@ -28,7 +28,7 @@ const schema = {
   response: { 200: AppendsReply, ...errorsOf(400, 401, 413, 415, 429, 503) },
 };
 
-const access: Access = { action: 'publish', channelOf: 'looked up' };
+const access: Access = { action: 'publish', channelOf: 'each entry' };
 
 const checkAppend = checkOf(Append);
 

@@ -25,7 +25,7 @@ const schema = {
   response: { 200: CursorsReply, ...errorsOf(400, 401, 413, 415, 429, 503) },
 };
 
-const access: Access = { action: 'read', channelOf: 'looked up' };
+const access: Access = { action: 'read', channelOf: 'each entry' };
 
 const checkCursor = checkOf(SeenCursor);
 

@@ -3,6 +3,7 @@ import { DEFAULT_LIMIT } from '@ganomede/events-protocol';
 import { ListChannelsQuery, ListChannelsReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import { errorsOf } from '../answers/error-schemas.js';
+import { visibleChannels } from '../answers/visible-channels.js';
 import type { Access } from '../plugins/access.js';
 
 export interface ListChannelsOptions {
@@ -14,13 +15,13 @@ const schema = {
   operationId: 'channels',
   summary: 'The channels, and where each begins and ends',
   description:
-    'Sorted by the UTF-8 bytes of their names. `after`, the last name of a page, asks for the next.',
+    'Sorted by the UTF-8 bytes of their names. `after`, the last name of a page, asks for the next. With a token: those that it may observe as a whole.',
   tags: ['management'],
   querystring: ListChannelsQuery,
   response: { 200: ListChannelsReply, ...errorsOf(400, 401, 429, 503) },
 };
 
-const access: Access = { action: 'observe', channelOf: 'server' };
+const access: Access = { action: 'observe', channelOf: 'listed' };
 
 /** `GET /channels` */
 export const listChannels: FastifyPluginAsyncTypebox<ListChannelsOptions> = async (
@@ -29,6 +30,7 @@ export const listChannels: FastifyPluginAsyncTypebox<ListChannelsOptions> = asyn
 ) => {
   fastify.get('/channels', { config: { access }, schema }, async (request) => {
     const { prefix, after, limit = DEFAULT_LIMIT } = request.query;
-    return store.channels({ prefix, after, limit: Math.min(limit, maxLimit) });
+    const range = { prefix, after, limit: Math.min(limit, maxLimit) };
+    return visibleChannels(store, request.eventsIdentity?.channelsFor(access.action) ?? [], range);
   });
 };

@@ -4,6 +4,7 @@ import { ListConsumersQuery, ListConsumersReply } from '@ganomede/events-protoco
 import type { EventStore, GroupDescription } from '@ganomede/events-store';
 import type { FastifyRequest } from 'fastify';
 import { errorsOf } from '../answers/error-schemas.js';
+import { visibleConsumers } from '../answers/visible-consumers.js';
 import type { Access } from '../plugins/access.js';
 
 export interface ListConsumersOptions {
@@ -16,7 +17,7 @@ const schema = {
   summary: 'The consumers of a channel, and how far behind each is',
   description:
     'Those on the types of the channel too. Sorted by clientId, then channel name. `limit` counts clientIds, and `after`, the last ' +
-    'clientId of a page, asks for the next. What is not known is absent. The first page ends with the groups of the channel.',
+    'clientId of a page, asks for the next. What is not known is absent. The first page ends with the groups of the channel. With a token: those that it may observe.',
   tags: ['management'],
   querystring: ListConsumersQuery,
   response: { 200: ListConsumersReply, ...errorsOf(400, 401, 429, 503) },
@@ -34,9 +35,13 @@ export const listConsumers: FastifyPluginAsyncTypebox<ListConsumersOptions> = as
 ) => {
   fastify.get('/consumers', { config: { access }, schema }, async (request) => {
     const { channel, after, limit = DEFAULT_LIMIT } = request.query;
-    const consumers = await store.consumers(channel, { after, limit: Math.min(limit, maxLimit) });
+    const maySee = (consumer: { channel: string; clientId?: string; group?: string }) =>
+      request.eventsIdentity?.may({ action: 'observe', ...consumer }) === true;
+    const range = { after, limit: Math.min(limit, maxLimit) };
+    const consumers = await visibleConsumers(store, channel, range, maySee);
     if (after !== undefined) return consumers;
-    return [...consumers, ...(await store.groups(channel)).map(asConsumer)];
+    const groups = (await store.groups(channel)).map(asConsumer);
+    return [...consumers, ...groups.filter(maySee)];
   });
 };
 

@@ -7,17 +7,20 @@ import type { Access } from '../plugins/access.js';
 const schema = {
   operationId: 'indices',
   summary: 'All indices',
+  description: 'With a token: those of channels that it may observe.',
   tags: ['indices'],
   querystring: ListIndicesQuery,
   response: { 200: ListIndicesReply, ...errorsOf(401, 429, 503) },
 };
 
-const access: Access = { action: 'observe', channelOf: 'server' };
+const access: Access = { action: 'observe', channelOf: 'listed' };
 
 /** `GET /indices` */
 export const listIndices: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'indices'> }> = async (
   fastify,
   { store },
 ) => {
-  fastify.get('/indices', { config: { access }, schema }, async () => store.indices());
+  fastify.get('/indices', { config: { access }, schema }, async ({ eventsIdentity }) =>
+    (await store.indices()).filter(({ channel }) => eventsIdentity?.may({ action: 'observe', channel })),
+  );
 };

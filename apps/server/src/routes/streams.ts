@@ -32,7 +32,7 @@ const schema = {
   },
 };
 
-const access: Access = { action: 'read', channelOf: 'looked up' };
+const access: Access = { action: 'read', channelOf: 'each entry' };
 
 const checkCursor = checkOf(StreamCursor);
 

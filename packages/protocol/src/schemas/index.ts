@@ -49,4 +49,5 @@ export {
   PublishReply,
 } from './publish.js';
 export { LatestQuery, ReadQuery, ReadReply } from './read.js';
+export { AuthorizationDetail } from './rights.js';
 export { StreamCursor, StreamLine, StreamsBody } from './streams.js';

@@ -2,5 +2,5 @@ import { Type } from '@sinclair/typebox';
 
 export const Secret = Type.String({
   title: 'secret',
-  description: 'the API secret; the header `Authorization: Bearer <secret>` is preferred',
+  description: 'the API secret, or a token; the header `Authorization: Bearer <secret>` is preferred',
 });

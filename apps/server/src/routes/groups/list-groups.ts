@@ -10,7 +10,8 @@ import type { Access } from '../../plugins/access.js';
 const schema = {
   operationId: 'groups',
   summary: 'The groups of a channel',
-  description: 'Those of its types too, each with its settings and how it is.',
+  description:
+    'Those of its types too, each with its settings and how it is. With a token: those that it may observe.',
   tags: ['groups'],
   querystring: ListGroupsQuery,
   response: { 200: ListGroupsReply, ...errorsOf(400, 401, 429, 503) },
@@ -26,23 +27,30 @@ export const listGroups: FastifyPluginAsyncTypebox<{ store: Pick<EventStore, 'gr
   fastify,
   { store },
 ) => {
-  fastify.get('/groups', { config: { access }, exposeHeadRoute: false, schema }, async ({ query }, reply) => {
-    const groups = (await store.groups(query.channel)).map(({ settings, ...state }) => ({
-      channel: state.channel,
-      group: state.group,
-      settings: groupSettings(settings),
-      after: state.after,
-      lag: state.lag,
-      pending: state.pending,
-      oldestPendingMs: state.oldestPendingMs,
-      heldBack: state.heldBack,
-      redelivered: state.redelivered,
-      deadLetters: state.deadLetters,
-      missed: state.missed,
-      isFull: state.isFull,
-      workers: state.workers,
-      createdAt: state.createdAt,
-    }));
-    return sendJson(reply, JSON.stringify(groups));
-  });
+  fastify.get(
+    '/groups',
+    { config: { access }, exposeHeadRoute: false, schema },
+    async ({ query, eventsIdentity }, reply) => {
+      const groups = (await store.groups(query.channel)).filter(({ channel, group }) =>
+        eventsIdentity?.may({ action: 'observe', channel, group }),
+      );
+      const shown = groups.map(({ settings, ...state }) => ({
+        channel: state.channel,
+        group: state.group,
+        settings: groupSettings(settings),
+        after: state.after,
+        lag: state.lag,
+        pending: state.pending,
+        oldestPendingMs: state.oldestPendingMs,
+        heldBack: state.heldBack,
+        redelivered: state.redelivered,
+        deadLetters: state.deadLetters,
+        missed: state.missed,
+        isFull: state.isFull,
+        workers: state.workers,
+        createdAt: state.createdAt,
+      }));
+      return sendJson(reply, JSON.stringify(shown));
+    },
+  );
 };
