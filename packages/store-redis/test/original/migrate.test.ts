@@ -110,8 +110,8 @@ describe('a Redis of the original', () => {
     ] as const) {
       expect(await store.loadCursor(clientId, channel)).toMatchObject({ after });
     }
-    const { page } = await store.readIndex({ id: 'by-who', value: 'alice', limit: 9 });
-    expect(page.events.map(({ id }) => id)).toEqual([4, 1]);
+    const { rows } = await store.readIndex({ id: 'by-who', value: 'alice', limit: 9 });
+    expect(rows.events.map(({ id }) => id)).toEqual([4, 1]);
     expect(await store.append('orders', [{ from: 'f', type: 't' }])).toMatchObject([{ id: 7 }]);
   });
 
@@ -326,8 +326,8 @@ describe('names like channel:type', () => {
     ] as const) {
       expect(await store.loadCursor(clientId, channel)).toMatchObject({ after });
     }
-    const { page } = await store.readIndex({ id: 'i', value: 'x', limit: 9 });
-    expect(page.events.map(({ id }) => id)).toEqual([8, 7, 5]);
+    const { rows } = await store.readIndex({ id: 'i', value: 'x', limit: 9 });
+    expect(rows.events.map(({ id }) => id)).toEqual([8, 7, 5]);
     expect((await migrate(storage, { typedNames: 'merge' })).channels).toEqual(report.channels);
   });
 
