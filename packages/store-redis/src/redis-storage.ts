@@ -10,6 +10,7 @@ import type {
   Storage,
   StorageListener,
   Subscriptions,
+  TransferStorage,
 } from '@ganomede/events-store';
 import { Appender } from './appender.js';
 import { ChannelList } from './channel-list.js';
@@ -29,6 +30,7 @@ import { Scanner } from './scan.js';
 import { checkKind, findWarnings } from './server-checks.js';
 import { Subscriber } from './subscriber.js';
 import { SweepLease } from './sweep-lease.js';
+import { Transfer } from './transfer.js';
 
 /** Events, cursors, groups and indices in one Redis, or in a Redis Cluster. Its keys are in keys.ts. */
 export class RedisStorage implements Storage {
@@ -37,6 +39,7 @@ export class RedisStorage implements Storage {
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
   readonly subscriptions: Subscriptions;
+  readonly transfer: TransferStorage;
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #channelList: ChannelList;
@@ -67,6 +70,7 @@ export class RedisStorage implements Storage {
     );
     this.#reader = new EventReader(connection, keys);
     this.#scanner = new Scanner(connection, keys, this.#reader);
+    this.transfer = new Transfer(connection, keys, this.#channelList, this.#reader);
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;

@@ -46,6 +46,7 @@ export type {
   OrderedEvent,
   ValueRecord,
 } from './groups/group-records.js';
+export { orderedEntries, restoreGroup, snapshotOfGroup } from './groups/group-snapshot.js';
 export {
   DEFAULT_GROUP_SETTINGS,
   GROUP_LIMITS,
@@ -128,6 +129,7 @@ export {
   MAX_GAP,
   type TransferStorage,
 } from './transfer/transfer-storage.js';
+export { newOfPart } from './transfer/new-of-part.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
 export { Roster, type RosterMember } from './waiting/roster.js';

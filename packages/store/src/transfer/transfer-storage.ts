@@ -2,35 +2,32 @@ import type { Epochs } from '../events/epochs.js';
 import type { GroupScope, GroupSettings } from '../groups/group-storage.js';
 import type { ListedCursor } from '../storage.js';
 
-/** Most ids in a row that an import may leave out in the middle of a channel: an engine may keep something for each of them. */
+/** Most ids in a row that an import may leave out between the events of a channel: an engine may keep something for each of them. */
 export const MAX_GAP = 10_000_000;
 
 /**
- * What an engine does so that what another store holds can be brought into it, ids and all, and be read from it. Each call is
- * one atomic step unless it says otherwise, and as durable as an append.
+ * What an engine does so that what another store holds can be brought into it, ids and all, and be read from it.
  *
- * An import is made while nobody appends to the channels that it brings; reading them does no harm.
+ * An import is made while nobody appends to the channels that it brings; reading them does no harm. What has resolved is as
+ * durable as a cursor.
  */
 export interface TransferStorage {
   /**
-   * Adds events to the end of a channel with the ids, the timestamps and the texts that they have. What is there already is
-   * passed over, so that an import that was broken off can be made again from its beginning. Readers are told.
+   * Adds events to the end of a channel with the ids, the timestamps and the texts that they have, the lower ids first. What is
+   * there already is passed over, so that an import that was broken off can be made again from its beginning. Readers are told.
    *
-   * @throws EventsError `Conflict` that names channel and id if the channel has another event there, or none; nothing is
-   * stored. Likewise if more than `MAX_GAP` ids in a row are left out behind an event that is kept.
+   * @throws EventsError `Conflict` that names channel and id if the channel has another event there, or none; nothing of the part is
+   * stored then. Likewise if more than `MAX_GAP` ids in a row are left out behind an event that is kept.
    */
   importEvents(channel: string, part: ImportedPart): Promise<ImportedCounts>;
 
   /** Saves cursors of a channel and of its types as they are, whatever was saved before. Not one step, but can be repeated. */
   importCursors(channel: string, cursors: readonly ListedCursor[]): Promise<void>;
 
-  /**
-   * Brings a group, unless there is one of its name; whether it did. Nobody sees it before all of it is there, so that it can
-   * be repeated. Its channel comes before it.
-   */
+  /** Brings a group, unless there is one of its name; whether it did. One atomic step. */
   importGroup(group: GroupSnapshot): Promise<boolean>;
 
-  /** A group as it is now; undefined if there is none. */
+  /** A group as it is now, in one atomic step; undefined if there is none. */
   readGroup(scope: GroupScope): Promise<GroupSnapshot | undefined>;
 
   /** What each of the events with `after` < id ≤ `to` is filed under; those that are filed under nothing are absent. */
@@ -39,18 +36,20 @@ export interface TransferStorage {
     range: { readonly after: number; readonly to: number },
   ): Promise<ReadonlyMap<number, string>>;
 
-  /** The channels that were deleted and not appended to since, in any order. Not one step. */
-  deletedChannels(): AsyncIterable<string>;
+  /**
+   * The channels that `ChannelStorage.list` does not tell though something of them is kept: those that were deleted, and those that
+   * have cursors or groups and no event yet. In any order, each once; one that comes to be one of them meanwhile may be left out.
+   */
+  unlistedChannels(): AsyncIterable<string>;
 }
 
 /**
- * Events of a channel, and all that is to be known of its ids up to `lastId`. If the channel keeps no event, and has given no
- * id above `after`, it begins behind `after`. Otherwise ids that lie between two events, or above the newest, and that no event
- * has are a gap: they are never given, and no reader can tell them from those of dropped events, but that they are not counted
- * as events.
+ * Events of a channel, and all that is to be known of its ids up to `lastId`. A channel that keeps no event begins at the first of
+ * them. Ids behind an event that is kept which no event has, up to `lastId`, are a gap: nobody is given them, and nobody sees or
+ * counts them, but for retention by a number of events, which counts ids.
  */
 export interface ImportedPart {
-  /** Ids up to here are none of this part: they came before, or are dropped. */
+  /** Ids up to here are none of this part: they came before, or were dropped. */
   readonly after: number;
   /** Ascending by id, `after` < id ≤ `lastId`. About `IMPORT_STEP` at most, for memory and the time of one step. May be none. */
   readonly events: readonly ImportedEvent[];
@@ -75,7 +74,7 @@ export interface ImportedEvent {
   readonly filed: string | undefined;
 }
 
-/** The events of a part: those that were stored now, and those that the channel had. Others it has dropped again since. */
+/** Of the events of a part those that were stored now, and those that the channel had. Others were dropped there already. */
 export interface ImportedCounts {
   readonly stored: number;
   readonly known: number;
@@ -93,8 +92,8 @@ export interface GroupSnapshot {
   /** Dead letters that were only counted. */
   readonly forgotten: number;
   /**
-   * The events up to `after` that the group is not done with, and its dead letters. Ascending by id, but for those that are held
-   * back by the same value: these in the order of their turns, and behind the one that they wait for.
+   * The events up to `after` that the group is not done with, and its dead letters, ascending by id; and then those that are held back,
+   * by the order of their values and of each in the order of their turns.
    */
   readonly entries: readonly GroupEntry[];
 }
