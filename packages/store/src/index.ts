@@ -118,7 +118,11 @@ export type {
   TrimLimits,
   Unseen,
 } from './storage.js';
+export type { BackupTotal, BackupTrailer } from './transfer/backup-format.js';
+export { digestStore, exportStore, type TransferOptions, type TransferProgress } from './transfer/export-store.js';
+export { type ImportResult, importStore } from './transfer/import-store.js';
 export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
+export { type BackupSource, checkBackup } from './transfer/read-backup.js';
 export {
   type GroupEntry,
   type GroupSnapshot,
