@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Client, IndexerClient } from '@ganomede/events-client';
 import type { Event } from '@ganomede/events-protocol';
-import { openEventStore, type Storage } from '@ganomede/events-store';
-import { type MigrationProgress, migrateOriginal } from '@ganomede/events-store-redis';
+import type { Storage } from '@ganomede/events-store';
+import { openLmdbStorage } from '@ganomede/events-store-lmdb';
+import { type MigrationProgress, migrateOriginal, openRedisStorage } from '@ganomede/events-store-redis';
 import {
   freePort,
   type Process,
@@ -16,9 +17,7 @@ import {
   TemporaryFolder,
   until,
 } from '@ganomede/events-testing';
-import { beforeAll, expect, it } from 'vitest';
-import { LmdbStorage } from '../packages/store-lmdb/src/lmdb-storage.js';
-import { RedisStorage } from '../packages/store-redis/src/redis-storage.js';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { allEvents } from './support/all-events.js';
 import { nodeOfOriginal, startOriginal } from './support/original-server.js';
 import { SECRET } from './support/server.js';
@@ -47,7 +46,7 @@ interface Target extends AsyncDisposable {
 
 async function inPlace(redis: RedisServer): Promise<Target> {
   return {
-    open: () => RedisStorage.open({ url: redis.url }),
+    open: () => openRedisStorage({ url: redis.url }),
     env: { REDIS_URL: redis.url },
     [Symbol.asyncDispose]: async () => {},
   };
@@ -57,7 +56,7 @@ async function folder(): Promise<Target> {
   const temporary = new TemporaryFolder();
   const path = join(temporary.path, 'data');
   return {
-    open: () => LmdbStorage.open(path, 0),
+    open: () => openLmdbStorage({ dataDir: path }),
     env: { EVENTS_STORE: 'embedded', DATA_DIR: path },
     [Symbol.asyncDispose]: async () => temporary.remove(),
   };
@@ -66,7 +65,7 @@ async function folder(): Promise<Target> {
 async function cluster(): Promise<Target> {
   const servers = await RedisCluster.start();
   return {
-    open: () => RedisStorage.open({ cluster: servers.nodes }),
+    open: () => openRedisStorage({ cluster: servers.nodes }),
     env: { REDIS_CLUSTER_NODES: servers.nodes.join(',') },
     [Symbol.asyncDispose]: () => servers.stop(),
   };
@@ -181,14 +180,13 @@ it.each([
     await using target = await makeTarget(redis);
     const port = await freePort();
     const original: Process = await startOriginal({ node, secret: SECRET, port, redis });
-    await using stack = new AsyncDisposableStack();
-    stack.use(original);
+    onTestFinished(() => original[Symbol.asyncDispose]());
     await fill(port, redis);
 
     const consumers = [ourConsumer('ours:1', port), theirConsumer('theirs:1:a', port)];
-    for (const consumer of consumers) stack.defer(() => consumer.end());
+    onTestFinished(() => Promise.all(consumers.map((consumer) => consumer.end())).then(() => {}));
     const publishers = new Publishers(port);
-    stack.defer(() => publishers.stop());
+    onTestFinished(() => publishers.stop());
     expect(await read(port, { after: '0', limit: '50' })).toHaveLength(50);
     const seen = (await read(port, { after: '50', limit: '50' })).at(-1) ?? 0;
     await read(port, { after: String(seen), limit: '1' });
@@ -197,10 +195,9 @@ it.each([
 
     // Somebody takes ids all the time, and stores nothing.
     const gaps = setInterval(() => void redis.admin.incr(`indices:${LIVE}`), 100);
-    stack.defer(() => clearInterval(gaps));
+    onTestFinished(() => clearInterval(gaps));
     const storage = await target.open();
-    const store = await openEventStore(() => storage);
-    stack.defer(() => store.close());
+    onTestFinished(() => storage.close());
     const switched = new AbortController();
     let phase: MigrationProgress['phase'] | undefined;
     const migrating = migrateOriginal({
@@ -224,12 +221,11 @@ it.each([
       [LIVE, true],
       [QUIET, true],
     ]);
-    await store.close();
-    const ours = stack.use(
-      new ServerProcess(['--host', '127.0.0.1', '--port', String(port)], {
-        env: { API_SECRET: SECRET, POLL_TIMEOUT: '500', ...target.env },
-      }),
-    );
+    await storage.close();
+    const ours = new ServerProcess(['--host', '127.0.0.1', '--port', String(port)], {
+      env: { API_SECRET: SECRET, POLL_TIMEOUT: '500', ...target.env },
+    });
+    onTestFinished(() => ours[Symbol.asyncDispose]());
     await ours.listening();
 
     expect(await quietAnswers(port)).toEqual(before);

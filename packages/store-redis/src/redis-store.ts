@@ -1,4 +1,4 @@
-import { type EventStore, openEventStore } from '@ganomede/events-store';
+import { type EventStore, openEventStore, type Storage } from '@ganomede/events-store';
 import type { RedisStoreOptions } from './options.js';
 import { RedisStorage } from './redis-storage.js';
 
@@ -16,4 +16,14 @@ import { RedisStorage } from './redis-storage.js';
  */
 export function createRedisStore(options: RedisStoreOptions): Promise<EventStore> {
   return openEventStore(() => RedisStorage.open(options), options);
+}
+
+/**
+ * Opens what such a store is built on, for those who move all that it holds: `exportStore`, `importStore`, `migrateOriginal`. Options of
+ * the store itself count for nothing.
+ *
+ * @throws as `createRedisStore`
+ */
+export function openRedisStorage(options: RedisStoreOptions): Promise<Storage> {
+  return RedisStorage.open(options);
 }
