@@ -197,7 +197,8 @@ it.each([
     const gaps = setInterval(() => void redis.admin.incr(`indices:${LIVE}`), 100);
     onTestFinished(() => clearInterval(gaps));
     const storage = await target.open();
-    onTestFinished(() => storage.close());
+    let isOpen = true;
+    onTestFinished(() => (isOpen ? storage.close() : undefined));
     const switched = new AbortController();
     let phase: MigrationProgress['phase'] | undefined;
     const migrating = migrateOriginal({
@@ -221,6 +222,7 @@ it.each([
       [LIVE, true],
       [QUIET, true],
     ]);
+    isOpen = false;
     await storage.close();
     const ours = new ServerProcess(['--host', '127.0.0.1', '--port', String(port)], {
       env: { API_SECRET: SECRET, POLL_TIMEOUT: '500', ...target.env },

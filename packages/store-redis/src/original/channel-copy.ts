@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto';
 import { EventsError } from '@ganomede/events-protocol';
-import { Epochs, eventText, headerOf, IMPORT_STEP, importedEpochs, type Storage } from '@ganomede/events-store';
+import {
+  Epochs,
+  eventText,
+  headerOf,
+  IMPORT_STEP,
+  importedEpochs,
+  type Storage,
+  type TransferStorage,
+} from '@ganomede/events-store';
 import type { OriginalEvent } from './original-event.js';
 
 /** What a migration needs of the store that it goes to. */
-export type MigrationTarget = Pick<Storage, 'scan' | 'cursors' | 'indices' | 'channels' | 'transfer'>;
-type Transfer = NonNullable<Storage['transfer']>;
+export interface MigrationTarget extends Pick<Storage, 'scan' | 'cursors' | 'indices' | 'channels'> {
+  readonly transfer?: MigrationTransfer;
+}
+export type MigrationTransfer = Pick<TransferStorage, 'importEvents' | 'importCursors'>;
 
 /** What the terms of the epochs of all migrations begin with; no engine has such a one. */
 const TERM = 'migration';
@@ -19,7 +29,7 @@ export function newTerm(): string {
 export class ChannelCopy {
   readonly channel: string;
   readonly #target: MigrationTarget;
-  readonly #transfer: Transfer;
+  readonly #transfer: MigrationTransfer;
   readonly #term: string;
   #firstId = 0;
   #lastId = 0;
@@ -31,7 +41,7 @@ export class ChannelCopy {
   #foundCount = 0;
   readonly #found = createHash('sha256');
 
-  constructor(target: MigrationTarget, transfer: Transfer, channel: string, term: string) {
+  constructor(target: MigrationTarget, transfer: MigrationTransfer, channel: string, term: string) {
     this.#target = target;
     this.#transfer = transfer;
     this.channel = channel;

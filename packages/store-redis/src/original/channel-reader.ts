@@ -60,7 +60,7 @@ export class ChannelReader {
     while (this.#upTo < id) {
       const { events, isEnd } = await this.next();
       yield events;
-      if (isEnd && this.#upTo < id) await sleep(LOOK_EVERY_MS, undefined, { signal: this.#options.signal });
+      if (isEnd && this.#upTo < id) await sleep(LOOK_EVERY_MS);
     }
   }
 

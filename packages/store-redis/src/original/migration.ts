@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventsError } from '@ganomede/events-protocol';
 import { IMPORT_STEP, type ListedCursor, UNNOTED } from '@ganomede/events-store';
-import { ChannelCopy, type MigrationTarget, newTerm } from './channel-copy.js';
+import { ChannelCopy, type MigrationTarget, type MigrationTransfer, newTerm } from './channel-copy.js';
 import { ChannelReader } from './channel-reader.js';
 import { type MovedCursors, mergeChannels } from './merge-channels.js';
 import {
@@ -106,7 +106,7 @@ export class Migration {
     }
   }
 
-  get #transfer(): NonNullable<MigrationTarget['transfer']> {
+  get #transfer(): MigrationTransfer {
     const { transfer } = this.#target;
     if (transfer) return transfer;
     throw new EventsError('InvalidContent', 'Cannot migrate: expected a store that takes events with their ids');

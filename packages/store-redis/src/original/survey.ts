@@ -87,7 +87,8 @@ class Candidates {
       else if (each.kind === 'former counter') this.formerCounters.add(each.name);
       else if (each.kind === 'cursor') this.cursors.add(each.name);
     }
-    if (possible.length === 0) this.addOther(key);
+    // This project's own, if it is brought in place.
+    if (possible.length === 0 && !key.startsWith('events:')) this.addOther(key);
   }
 
   addOther(key: string): void {

@@ -9,6 +9,7 @@ import {
 } from '@ganomede/events-store-redis';
 import { RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { MigrationTarget, MigrationTransfer } from '../../src/original/channel-copy.js';
 import { RedisStorage } from '../../src/redis-storage.js';
 import { OriginalData, originalEvent } from '../support/original-data.js';
 import { openTarget } from '../support/moved-store.js';
@@ -26,7 +27,7 @@ beforeEach(async () => {
 });
 
 /** In place, where nothing is on its way. */
-function migrate(to?: RedisStorage, options: Partial<MigrateOptions> = {}): Promise<MigrationReport> {
+function migrate(to?: MigrationTarget, options: Partial<MigrateOptions> = {}): Promise<MigrationReport> {
   return migrateOriginal({ from: { url: redis.url }, to, settleMs: 50, ...options });
 }
 
@@ -169,11 +170,11 @@ describe('events that are on their way', () => {
     const late = await data.count('a');
     await data.publish('a');
     const { storage } = await openTarget(redis);
-    const importEvents: RedisStorage['transfer']['importEvents'] = async (channel, part) => {
+    const importEvents: MigrationTransfer['importEvents'] = async (channel, part) => {
       if (part.lastId === 3) await data.store('a', late, originalEvent(late));
       return storage.transfer.importEvents(channel, part);
     };
-    await expect(migrate(withTransfer(storage, { importEvents }))).rejects.toMatchObject({
+    await expect(migrate(withSteps(storage, { importEvents }))).rejects.toMatchObject({
       code: 'Conflict',
       message: expect.stringContaining('"a" of the original has got events below ids that were read already'),
     });
@@ -182,27 +183,29 @@ describe('events that are on their way', () => {
   it('after the switch are told of', async () => {
     await data.publish('a');
     const { storage, store } = await openTarget(redis);
-    const importCursors: RedisStorage['transfer']['importCursors'] = async (channel, cursors) => {
+    const importCursors: MigrationTransfer['importCursors'] = async (channel, cursors) => {
       await data.publish('a');
       return storage.transfer.importCursors(channel, cursors);
     };
     await data.cursor('c', 'a', 1);
-    const report = await migrate(withTransfer(storage, { importCursors }));
+    const report = await migrate(withSteps(storage, { importCursors }));
     expect(kinds(report)).toEqual([['published-after-switch', 'a']]);
     expect((await read(store, 'a')).ids).toEqual([1]);
   });
 });
 
 /** The storage with steps between its own. */
-function withTransfer(storage: RedisStorage, steps: Partial<RedisStorage['transfer']>): RedisStorage {
-  const transfer = Object.assign(Object.create(storage.transfer), steps);
-  return new Proxy(storage, {
-    get: (target, name) => {
-      if (name === 'transfer') return transfer;
-      const value = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+function withSteps(storage: RedisStorage, steps: Partial<MigrationTransfer>): MigrationTarget {
+  const { cursors, indices, channels, transfer } = storage;
+  return {
+    ...{ cursors, indices, channels },
+    scan: (scan) => storage.scan(scan),
+    transfer: {
+      importEvents: (channel, part) => transfer.importEvents(channel, part),
+      importCursors: (channel, all) => transfer.importCursors(channel, all),
+      ...steps,
     },
-  });
+  };
 }
 
 describe('an original that goes on', () => {
