@@ -23,14 +23,14 @@ export interface LmdbStoreOptions extends StoreOptions {
  * used by another store, or holds a damaged or foreign data file. The message names the directory.
  * @throws RangeError (as a rejection) if an option is invalid.
  */
-export async function openLmdbStore({ dataDir, diskReserveBytes, ...options }: LmdbStoreOptions): Promise<EventStore> {
-  return openEventStore(() => openLmdbStorage({ dataDir, diskReserveBytes }), options);
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<EventStore> {
+  return openEventStore(() => openLmdbStorage(options), options);
 }
 
 /**
- * Opens what such a store is built on, for those who move all that it holds: `exportStore`, `importStore`, `migrateOriginal`.
+ * Opens the engine of that store alone, for those who copy what it holds (`exportStore`, `importStore`). Close it.
  *
- * @throws as `openLmdbStore`
+ * @throws what `openLmdbStore` does
  */
 export async function openLmdbStorage({
   dataDir,

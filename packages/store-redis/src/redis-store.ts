@@ -19,10 +19,9 @@ export function createRedisStore(options: RedisStoreOptions): Promise<EventStore
 }
 
 /**
- * Opens what such a store is built on, for those who move all that it holds: `exportStore`, `importStore`, `migrateOriginal`. Options of
- * the store itself count for nothing.
+ * Opens the engine of that store alone, for those who copy what it holds (`exportStore`, `importStore`). Close it.
  *
- * @throws as `createRedisStore`
+ * @throws what `createRedisStore` does
  */
 export function openRedisStorage(options: RedisStoreOptions): Promise<Storage> {
   return RedisStorage.open(options);

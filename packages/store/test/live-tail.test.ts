@@ -281,6 +281,15 @@ describe('LiveTail', () => {
       expect(tail.lastId).toBe(12);
     });
 
+    it('but not what lies before ids that no event has', () => {
+      const tail = tailFrom(10);
+      tail.push(tailEvent(11), '');
+      const events = [5, 6, 9, 10, 11, 12].map((id) => tailEvent(id).json);
+      tail.adopt(4, new EventPage(events, { firstId: 1, lastId: 12 }));
+      expect(idsAfter(tail, 4)).toBeUndefined();
+      expect(idsAfter(tail, 10)).toEqual([11]);
+    });
+
     it('but not for readers of a type, as only the store knows that of old events', () => {
       const tail = tailFrom(10);
       tail.push(tailEvent(11), '');

@@ -433,6 +433,11 @@ export class MemoryStorage implements Storage {
   #drop(channel: Channel, count: number): void {
     channel.events.splice(0, count);
     channel.firstId += count;
+    // A channel begins with an event, not with ids that none has.
+    while (count > 0 && channel.events.length > 0 && channel.events[0] === undefined) {
+      channel.events.shift();
+      channel.firstId++;
+    }
   }
 
   #index(scope: IndexScope): Index {
