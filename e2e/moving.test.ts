@@ -30,7 +30,11 @@ const OLD_EVENTS = 1_500;
 const PUBLISHERS = 3;
 const LONG_MS = 60_000;
 
-const event = (n: number | string) => ({ from: 'test', type: 'add', data: { n: `${n}`, who: ['alice', 'bob'][Number(n) % 2] ?? 'x' } });
+const event = (n: number | string) => ({
+  from: 'test',
+  type: 'add',
+  data: { n: `${n}`, who: ['alice', 'bob'][Number(n) % 2] ?? 'x' },
+});
 
 let node: string;
 
@@ -80,7 +84,12 @@ interface Consumer {
 const channels = [LIVE, QUIET];
 
 function ourConsumer(clientId: string, port: number): Consumer {
-  const client = new Client(clientId, { url: `http://127.0.0.1:${port}`, secret: SECRET, retryBaseMs: 20, retryMaxMs: 100 });
+  const client = new Client(clientId, {
+    url: `http://127.0.0.1:${port}`,
+    secret: SECRET,
+    retryBaseMs: 20,
+    retryMaxMs: 100,
+  });
   // 1.5.3 answers 500 where it is to wait, and nothing at all once it is gone.
   client.on('error', () => {});
   const received = new Map(channels.map((channel) => [channel, [] as number[]]));
@@ -103,11 +112,16 @@ function theirConsumer(clientId: string, port: number): Consumer {
   const client = new TheirClient(clientId, { secret: SECRET, protocol: 'http', hostname: '127.0.0.1', port });
   client.on('error', () => {});
   const received = new Map(channels.map((channel) => [channel, [] as number[]]));
-  const handlers = channels.map((channel) => ({ id }: Event) => void received.get(channel)?.push(id));
+  const handlers = channels.map(
+    (channel) =>
+      ({ id }: Event) =>
+        void received.get(channel)?.push(id),
+  );
   for (const [i, channel] of channels.entries()) client.on(channel, handlers[i] as (event: Event) => void);
   const end = async () => {
     const drained = new Promise<void>((resolve) => client.once('drain', resolve));
-    for (const [i, channel] of channels.entries()) client.removeListener(channel, handlers[i] as (event: Event) => void);
+    for (const [i, channel] of channels.entries())
+      client.removeListener(channel, handlers[i] as (event: Event) => void);
     await drained;
   };
   return { received, end };
@@ -127,7 +141,12 @@ class Publishers {
 
   async #publish(publisher: number, port: number): Promise<void> {
     const url = `http://127.0.0.1:${port}`;
-    const client = new Client(`publisher:${publisher}`, { url, secret: SECRET, unreachableMs: LONG_MS, retryMaxMs: 100 });
+    const client = new Client(`publisher:${publisher}`, {
+      url,
+      secret: SECRET,
+      unreachableMs: LONG_MS,
+      retryMaxMs: 100,
+    });
     this.#clients.push(client);
     for (let n = 1; !this.#stopped; n++) {
       const what = `${publisher}/${n}`;
@@ -164,7 +183,12 @@ async function quietAnswers(port: number): Promise<unknown> {
 
 /** A read as somebody makes it who keeps no cursor. */
 async function read(port: number, query: Record<string, string>): Promise<number[]> {
-  const search = new URLSearchParams({ secret: SECRET, clientId: 'one:that:was:stopped', channel: QUIET, ...query });
+  const search = new URLSearchParams({
+    secret: SECRET,
+    clientId: 'one:that:was:stopped',
+    channel: QUIET,
+    ...query,
+  });
   const answer = await fetch(`http://127.0.0.1:${port}/events/v1/events?${search}`);
   return ((await answer.json()) as Event[]).map(({ id }) => id);
 }

@@ -76,7 +76,10 @@ describe('a consumer that runs on, with the data of the original,', () => {
   async function move(saved: number | undefined): Promise<Moved> {
     for (const id of [1, 2, 3, 4]) {
       const key = `${CHANNEL}:${id}`;
-      await redis.admin.set(key, JSON.stringify({ id, timestamp: 1_429_084_000_000 + id, type: 'add', from: 'test' }));
+      await redis.admin.set(
+        key,
+        JSON.stringify({ id, timestamp: 1_429_084_000_000 + id, type: 'add', from: 'test' }),
+      );
       await redis.admin.zadd(`${CHANNEL}:keys`, id, key);
     }
     await redis.admin.set(`indices:${CHANNEL}`, '4');

@@ -39,7 +39,9 @@ async function findOriginalChannel({ client }: Connection, keys: Keys): Promise<
     const pipeline = client.pipeline();
     for (const [channel, id] of ids) pipeline.zrange(eventKeysKey(channel), id, id, 'BYSCORE');
     // What is of another type is of another program.
-    const members = ((await pipeline.exec()) ?? []).map(([, reply]) => (Array.isArray(reply) ? reply[0] : undefined));
+    const members = ((await pipeline.exec()) ?? []).map(([, reply]) =>
+      Array.isArray(reply) ? reply[0] : undefined,
+    );
     const known = [...ids].find(([channel, id], i) => members[i] === `${channel}:${id}`);
     if (known !== undefined) return known[0];
     cursor = next;

@@ -99,7 +99,8 @@ class Head {
 function earliest(heads: readonly Head[]): Head | undefined {
   let found: Head | undefined;
   for (const head of heads) {
-    if (head.event !== undefined && !(found?.event && found.event.timestamp <= head.event.timestamp)) found = head;
+    if (head.event !== undefined && !(found?.event && found.event.timestamp <= head.event.timestamp))
+      found = head;
   }
   return found;
 }

@@ -109,11 +109,17 @@ export class Migration {
   get #transfer(): MigrationTransfer {
     const { transfer } = this.#target;
     if (transfer) return transfer;
-    throw new EventsError('InvalidContent', 'Cannot migrate: expected a store that takes events with their ids');
+    throw new EventsError(
+      'InvalidContent',
+      'Cannot migrate: expected a store that takes events with their ids',
+    );
   }
 
   #plan(survey: OriginalSurvey): PlannedChannel[] {
-    return planOf(survey.channels.map(({ name }) => name), this.#settings.typedNames);
+    return planOf(
+      survey.channels.map(({ name }) => name),
+      this.#settings.typedNames,
+    );
   }
 
   #reader(name: string): ChannelReader {
@@ -197,7 +203,15 @@ export class Migration {
         if (!types.has(cursor.channel)) return [];
         const after = moved.get(cursor.channel)?.get(cursor.after) ?? cursor.after;
         // So whoever has seen more than was brought goes back to the end of that.
-        return [{ clientId: cursor.clientId, type: types.get(cursor.channel), after, savedAt: undefined, epoch: UNNOTED }];
+        return [
+          {
+            clientId: cursor.clientId,
+            type: types.get(cursor.channel),
+            after,
+            savedAt: undefined,
+            epoch: UNNOTED,
+          },
+        ];
       });
       for (let from = 0; from < cursors.length; from += IMPORT_STEP) {
         await this.#transfer.importCursors(channel, cursors.slice(from, from + IMPORT_STEP));

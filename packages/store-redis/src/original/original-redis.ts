@@ -74,7 +74,9 @@ export class OriginalRedis {
     let cursor = '0';
     do {
       signal?.throwIfAborted();
-      const [next, found] = await this.#run('look for keys', () => this.#client.scan(cursor, 'COUNT', AT_ONCE));
+      const [next, found] = await this.#run('look for keys', () =>
+        this.#client.scan(cursor, 'COUNT', AT_ONCE),
+      );
       cursor = next;
       if (found.length > 0) yield found;
     } while (cursor !== '0');
@@ -82,8 +84,10 @@ export class OriginalRedis {
 
   /** The strings at these keys; undefined where there is none. */
   texts(keys: readonly string[]): Promise<(string | undefined)[]> {
-    return this.#each(keys, (pipeline, key) => pipeline.get(key), (reply) =>
-      typeof reply === 'string' ? reply : undefined,
+    return this.#each(
+      keys,
+      (pipeline, key) => pipeline.get(key),
+      (reply) => (typeof reply === 'string' ? reply : undefined),
     );
   }
 
@@ -97,14 +101,17 @@ export class OriginalRedis {
     const counts = await this.#each(lists, (pipeline, key) => pipeline.zcard(key), Number);
     return channels.map((channel, i) => {
       const [first, last] = [firsts[i], lasts[i]];
-      if (first === undefined || last === undefined || first.member !== `${channel}:${first.id}`) return undefined;
+      if (first === undefined || last === undefined || first.member !== `${channel}:${first.id}`)
+        return undefined;
       return { events: counts[i] ?? 0, newestId: last.id };
     });
   }
 
   /** The newest id that each channel has given; 0 if none. */
   async counters(channels: readonly string[]): Promise<number[]> {
-    const texts = await this.texts(channels.flatMap((channel) => [counterKey(channel), formerCounterKey(channel)]));
+    const texts = await this.texts(
+      channels.flatMap((channel) => [counterKey(channel), formerCounterKey(channel)]),
+    );
     return channels.map((_, i) => Math.max(parseId(texts[2 * i]) ?? 0, parseId(texts[2 * i + 1]) ?? 0));
   }
 
@@ -118,7 +125,10 @@ export class OriginalRedis {
     const texts: StoredText[] = [];
     for (let bytes = 0; texts.length < count && bytes < MAX_PAGE_BYTES; ) {
       const from = texts.length;
-      const keys = Array.from({ length: Math.min(count - from, AT_ONCE / 10) }, (_, i) => found[2 * (from + i)] ?? '');
+      const keys = Array.from(
+        { length: Math.min(count - from, AT_ONCE / 10) },
+        (_, i) => found[2 * (from + i)] ?? '',
+      );
       const values = await this.#run(`read events of ${list}`, () => this.#client.mget(...keys));
       for (const [i, key] of keys.entries()) {
         const text = values[i] ?? null;

@@ -213,7 +213,11 @@ async function readCursors(
     if (after === undefined) {
       // A channel may be called so.
       if (isKnownOtherwise(subject)) continue;
-      problems.push({ kind: 'not-understood', subject, message: 'Expected the id of the last event that a consumer has seen.' });
+      problems.push({
+        kind: 'not-understood',
+        subject,
+        message: 'Expected the id of the last event that a consumer has seen.',
+      });
       continue;
     }
     const [consumer, ...others] = consumersOf(name, isChannel);
@@ -226,7 +230,9 @@ async function readCursors(
       continue;
     }
     if (others.length > 0) {
-      const more = others.map(({ clientId, channel }) => `${JSON.stringify(clientId)} on ${JSON.stringify(channel)}`);
+      const more = others.map(
+        ({ clientId, channel }) => `${JSON.stringify(clientId)} on ${JSON.stringify(channel)}`,
+      );
       problems.push({
         kind: 'ambiguous-cursor',
         subject,

@@ -11,8 +11,8 @@ import { RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { MigrationTarget, MigrationTransfer } from '../../src/original/channel-copy.js';
 import { RedisStorage } from '../../src/redis-storage.js';
-import { OriginalData, originalEvent } from '../support/original-data.js';
 import { openTarget } from '../support/moved-store.js';
+import { OriginalData, originalEvent } from '../support/original-data.js';
 
 let redis: RedisServer;
 let data: OriginalData;
@@ -31,7 +31,10 @@ function migrate(to?: MigrationTarget, options: Partial<MigrateOptions> = {}): P
   return migrateOriginal({ from: { url: redis.url }, to, settleMs: 50, ...options });
 }
 
-async function read(store: EventStore, channel: string): Promise<{ ids: number[]; lastId: number; firstId: number }> {
+async function read(
+  store: EventStore,
+  channel: string,
+): Promise<{ ids: number[]; lastId: number; firstId: number }> {
   const { events, lastId, firstId } = await store.read({ channel, after: 0, limit: 10_000 });
   return { ids: events.map(({ id }) => id), lastId, firstId };
 }
@@ -39,7 +42,10 @@ async function read(store: EventStore, channel: string): Promise<{ ids: number[]
 const kinds = ({ problems }: MigrationReport) => problems.map(({ kind, subject }) => [kind, subject]);
 
 /** Resolves once the progress is as it is to be. */
-function progressing(): { onProgress: (progress: MigrationProgress) => void; until: (phase: string, events: number) => Promise<void> } {
+function progressing(): {
+  onProgress: (progress: MigrationProgress) => void;
+  until: (phase: string, events: number) => Promise<void>;
+} {
   let latest: MigrationProgress | undefined;
   return {
     onProgress: (progress) => {
@@ -415,7 +421,10 @@ it('a consumer that has seen more than was brought goes back to the end of that,
 describe('a server that finds an original’s data', () => {
   async function warningsOf(): Promise<string[]> {
     const warnings: string[] = [];
-    const storage = await RedisStorage.open({ url: redis.url, onWarning: (warning) => warnings.push(warning) });
+    const storage = await RedisStorage.open({
+      url: redis.url,
+      onWarning: (warning) => warnings.push(warning),
+    });
     await storage.close();
     return warnings.filter((warning) => warning.includes('original'));
   }
@@ -425,7 +434,9 @@ describe('a server that finds an original’s data', () => {
     await redis.admin.set('user:keys', 'too');
     expect(await warningsOf()).toEqual([]);
     await data.publishMany('orders', 3);
-    expect(await warningsOf()).toEqual([expect.stringMatching(/\(channel "orders"\).*"ganomede-events migrate"/)]);
+    expect(await warningsOf()).toEqual([
+      expect.stringMatching(/\(channel "orders"\).*"ganomede-events migrate"/),
+    ]);
     const { storage } = await openTarget(redis);
     await migrate(storage);
     expect(await warningsOf()).toEqual([]);

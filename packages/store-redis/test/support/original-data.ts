@@ -43,6 +43,9 @@ export class OriginalData {
 }
 
 /** The fields of an event in the order in which the original has them, but for the id. */
-export function originalEvent(n: number, { timestamp = 1_429_084_000_000 + n, ...event }: Record<string, unknown> = {}) {
+export function originalEvent(
+  n: number,
+  { timestamp = 1_429_084_000_000 + n, ...event }: Record<string, unknown> = {},
+) {
   return { timestamp, type: 'add', from: 'test', data: { n }, ...event };
 }
