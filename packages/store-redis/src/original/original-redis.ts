@@ -94,10 +94,10 @@ export class OriginalRedis {
   /** Of each channel what events it has; undefined if what is there is no list of its events. */
   async extents(channels: readonly string[]): Promise<(Extent | undefined)[]> {
     const lists = channels.map(eventKeysKey);
-    const ends = (from: number) => (pipeline: ChainableCommander, key: string) =>
-      pipeline.zrange(key, from, from, 'WITHSCORES');
-    const firsts = await this.#each(lists, ends(0), parseMember);
-    const lasts = await this.#each(lists, ends(-1), parseMember);
+    const ends = (at: '0' | '-1') => (pipeline: ChainableCommander, key: string) =>
+      pipeline.zrange(key, at, at, 'WITHSCORES');
+    const firsts = await this.#each(lists, ends('0'), parseMember);
+    const lasts = await this.#each(lists, ends('-1'), parseMember);
     const counts = await this.#each(lists, (pipeline, key) => pipeline.zcard(key), Number);
     return channels.map((channel, i) => {
       const [first, last] = [firsts[i], lasts[i]];

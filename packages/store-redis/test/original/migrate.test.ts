@@ -362,7 +362,7 @@ describe('what is not brought as it is', () => {
     await data.cursor('a', 'nobody', 1);
     await data.cursor(long, 'c', 1);
     await data.cursor('a', long, 1);
-    await data.index(long, 'c', 'type');
+    await data.index('y'.repeat(257), 'c', 'type');
     await redis.admin.set('indices:odd', 'what');
     await redis.admin.set('last-fetched:a:c2', 'NaN');
     const report = await migrate(undefined, { typedNames: 'keep' });
@@ -371,7 +371,7 @@ describe('what is not brought as it is', () => {
         ['ambiguous-cursor', 'last-fetched:a:b:c'],
         ['cursor-ahead', 'last-fetched:a:c'],
         ['illegal-name', `${long}:keys`],
-        ['illegal-name', `indices:${long}`],
+        ['illegal-name', `indices:${'y'.repeat(257)}`],
         ['illegal-name', `last-fetched:${long}:c`],
         ['not-understood', 'indices:odd'],
         ['not-understood', 'last-fetched:a:c2'],

@@ -30,7 +30,9 @@ export class OriginalData {
   }
 
   async publishMany(channel: string, count: number): Promise<void> {
-    for (let n = 0; n < count; n++) await this.publish(channel);
+    const last = await this.#redis.incrby(`indices:${channel}`, count);
+    const all = Array.from({ length: count }, (_, i) => last - count + 1 + i);
+    await Promise.all(all.map((id) => this.store(channel, id, originalEvent(id))));
   }
 
   async cursor(clientId: string, channel: string, after: number): Promise<void> {
