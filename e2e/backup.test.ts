@@ -82,23 +82,21 @@ async function fill(storage: Storage): Promise<void> {
   await store.close();
 }
 
-type Given = readonly [ids: [id: number, count: number][][], rows: string, redriven: readonly number[]];
+type Taken = readonly (readonly [id: number, count: number])[];
+type Given = readonly [ids: readonly [Taken, Taken], rows: string, redriven: readonly number[]];
 
 /** What group workers are given now (ids, and the count of each delivery), an index finds, and is redriven. */
 async function given(storage: Storage): Promise<Given> {
   const store = await openEventStore(() => storage);
-  const all: [id: number, count: number][][] = [];
-  for (const [channel, group] of [
-    ['users/v1', 'group:1'],
-    ['users/v1:größe', 'other'],
-  ] as const) {
+  const take = async (channel: string, group: string): Promise<Taken> => {
     const { events } = await store.receive(channel, group, worker);
-    all.push(events.map(({ id, delivery }): [number, number] => [id, delivery.count]));
-  }
+    return events.map(({ id, delivery }) => [id, delivery.count]);
+  };
+  const taken = [await take('users/v1', 'group:1'), await take('users/v1:größe', 'other')] as const;
   const { rows } = await store.readIndex({ id: 'by-user', value: 'user-3', limit: 5 });
   const redriven = await store.redrive('users/v1', 'group:1', { limit: 10 });
   await store.close();
-  return [all, rows.json.toString(), redriven];
+  return [taken, rows.json.toString(), redriven];
 }
 
 async function backUp(storage: Storage): Promise<string> {
@@ -160,13 +158,13 @@ describe('a backup', () => {
       });
     }
 
-    const all = [];
+    const all: Given[] = [];
     for (const { open } of Object.values(ends)) all.push(await given(await open()));
     const [[[ordered, other], rows, redriven]] = all as [Given];
     expect(ordered, 'the third waits for an hour, and holds back those of its user').toEqual([
       ...[4, 5, 6, 7, 8, 9].map((id) => [id, 1]),
     ]);
-    expect(other.slice(0, 4)).toEqual([1, 4, 7, 10].map((id) => [id, 1]));
+    expect(other).toEqual([1, 4, 7].map((id) => [id, 1]));
     expect(rows).toContain('"user":"user-3"');
     expect(redriven).toEqual([2]);
     expect(all).toEqual(all.map(() => all[0]));

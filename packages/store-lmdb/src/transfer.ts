@@ -94,7 +94,9 @@ export class Transfer implements TransferStorage {
     const isEmpty = changed.firstId > changed.lastId;
     const isDeleted = isEmpty && part.isDeleted === true;
     if (isDeleted !== record.isDeleted) this.#list(draft, channel, record.number, !isDeleted);
-    draft.set(earlierEpochsKey(record.number), Buffer.from(earlier));
+    const earlierKey = earlierEpochsKey(record.number);
+    if (earlier === '') draft.delete(earlierKey);
+    else draft.set(earlierKey, Buffer.from(earlier));
     draft.setChannel(channel, { ...changed, epoch: current, isDeleted });
     return { stored: events.length, known };
   }

@@ -41,7 +41,7 @@ async function take(
   const order = value === '' ? undefined : 'data.user';
   const worked = await groups.work(scope, {
     settle,
-    found: { from: 0, to, events, epoch: '', order },
+    found: { from: 0, to, firstId: 1, events, epoch: '', order },
     takes: [{ clientId: 'worker', limit, leaseMs: undefined, token: 'token' }],
   });
   return worked as GroupWorked;

@@ -92,9 +92,9 @@ describe('A backup', () => {
     ]);
     expect(await store.loadCursor('mailer', 'users')).toMatchObject({ after: 1_200, epoch: '1-1-a-0-0' });
     expect((await store.readIndex({ id: 'by-n', value: '7', limit: 9 })).rows.events).toMatchObject([{ id: 8 }]);
-    const { events } = await store.receive('users', 'workers', { clientId: 'other', limit: 4, timeoutMs: 0 });
+    const { events } = await store.receive('users', 'workers', { clientId: 'other', limit: 3, timeoutMs: 0 });
     expect(events.map(({ id, delivery }) => [id, delivery.count]), 'leases are taken back').toEqual([
-      ...[1, 4, 5, 6].map((id) => [id, 1]),
+      ...[1, 4, 5].map((id) => [id, 1]),
     ]);
   });
 

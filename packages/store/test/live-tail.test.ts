@@ -7,7 +7,7 @@ import { LiveTail } from '../src/waiting/live-tail.js';
 const ALL = 100_000;
 
 function tailEvent(id: number, type = 'add', padding = 0): TailEvent {
-  return { id, type, json: Buffer.from(JSON.stringify({ id, padding: 'x'.repeat(padding) })) };
+  return { id, type, json: Buffer.from(JSON.stringify({ id, timestamp: 1, padding: 'x'.repeat(padding) })) };
 }
 
 function tailFrom(lastId: number): LiveTail {

@@ -1,8 +1,8 @@
-import { EventsError } from '@ganomede/events-protocol';
+import { EventsError, type IndexDefinition } from '@ganomede/events-protocol';
 import { Epochs } from '../events/epochs.js';
 import { headerOf } from '../events/event-text.js';
 import type { ListedCursor } from '../storage.js';
-import type { StoreRecord } from './read-store.js';
+import type { ReadBounds, StoreRecord } from './read-store.js';
 import { type GroupEntry, type GroupSnapshot, IMPORT_STEP, type ImportedEvent } from './transfer-storage.js';
 
 /**
@@ -112,7 +112,7 @@ export function parseLine(line: Buffer, channel: string, number: number): Backup
   try {
     const event = parseEvent(line);
     if (event) return event;
-    const parsed = parseObject(JSON.parse(line.toString()) as Record<string, never>, channel);
+    const parsed = parseObject(JSON.parse(line.toString()) as LineObject, channel);
     if (parsed) return parsed;
   } catch (cause) {
     if (cause instanceof EventsError) throw cause;
@@ -136,42 +136,48 @@ function parseEvent(line: Buffer): BackupLine | undefined {
   return { kind: 'event', event: { id, json, filed: filed ?? undefined } };
 }
 
-function parseObject(object: Record<string, never>, channel: string): BackupLine | undefined {
-  const [first] = Object.keys(object);
-  switch (first) {
-    case 'format':
-      return parseHeader(object);
-    case 'channel':
-      return { kind: 'channel', channel: object[first] as string };
-    case 'cursors':
-      return { kind: 'cursors', cursors: (object[first] as ListedCursor[]).map(toCursor) };
-    case 'group':
-      return { kind: 'group', group: toGroup(object, channel) };
-    case 'entries':
-      return { kind: 'entries', entries: (object[first] as GroupEntry[]).map(toEntry) };
-    case 'bounds': {
-      const { epoch, earlierEpochs, ...bounds } = object[first] as Record<string, never>;
-      const epochs = new Epochs(epoch as never as string, earlierEpochs as never as string);
-      return { kind: 'bounds', bounds: { ...(bounds as never), epochs } };
-    }
-    case 'end':
-      return { kind: 'end', ...(object[first] as { readonly content: string }) };
-    case 'index':
-      return { kind: 'index', index: object[first] };
-    case 'total':
-      return { kind: 'trailer', trailer: object as never as BackupTrailer };
-    default:
-      return undefined;
-  }
+/** What a line may have: one of these, `group` with `entries`, and `total` with what comes with it. */
+interface LineObject {
+  readonly format?: unknown;
+  readonly version?: unknown;
+  readonly channel?: string;
+  readonly cursors?: readonly ListedCursor[];
+  readonly group?: Omit<GroupSnapshot, 'scope' | 'entries'> & { readonly type?: string; readonly name: string };
+  readonly entries?: readonly GroupEntry[];
+  readonly bounds?: Omit<ReadBounds, 'epochs'> & { readonly epoch: string; readonly earlierEpochs: string };
+  readonly end?: { readonly content: string };
+  readonly index?: IndexDefinition;
+  readonly total?: BackupTotal;
+  readonly content?: string;
+  readonly sha256?: string;
 }
 
-function parseHeader({ format, version }: Record<string, unknown>): BackupLine {
-  if (format !== BACKUP_FORMAT || version !== BACKUP_VERSION) {
-    throw invalidBackup(
-      `expected format ${BACKUP_FORMAT}, version ${BACKUP_VERSION}, got ${String(format)}, version ${String(version)}`,
-    );
+function parseObject(line: LineObject, channel: string): BackupLine | undefined {
+  const { cursors, group, entries = [], bounds, end, index, total, content = '', sha256 = '' } = line;
+  if (line.format !== undefined) return parseHeader(line);
+  if (line.channel !== undefined) return { kind: 'channel', channel: line.channel };
+  if (cursors) return { kind: 'cursors', cursors: cursors.map(toCursor) };
+  if (group) {
+    const { type, name, ...told } = group;
+    const scope = { channel, type, group: name };
+    return { kind: 'group', group: { ...told, scope, entries: entries.map(toEntry) } };
   }
-  return { kind: 'header' };
+  if (line.entries) return { kind: 'entries', entries: entries.map(toEntry) };
+  if (bounds) {
+    const { epoch, earlierEpochs, ...told } = bounds;
+    return { kind: 'bounds', bounds: { ...told, epochs: new Epochs(epoch, earlierEpochs) } };
+  }
+  if (end) return { kind: 'end', content: end.content };
+  if (index) return { kind: 'index', index };
+  if (total) return { kind: 'trailer', trailer: { total, content, sha256 } };
+  return undefined;
+}
+
+function parseHeader({ format, version }: LineObject): BackupLine {
+  if (format === BACKUP_FORMAT && version === BACKUP_VERSION) return { kind: 'header' };
+  throw invalidBackup(
+    `expected format ${BACKUP_FORMAT}, version ${BACKUP_VERSION}, got ${String(format)}, version ${String(version)}`,
+  );
 }
 
 function toCursor({ clientId, type, after, savedAt, epoch }: ListedCursor): ListedCursor {
@@ -180,11 +186,6 @@ function toCursor({ clientId, type, after, savedAt, epoch }: ListedCursor): List
 
 function toEntry(entry: GroupEntry): GroupEntry {
   return { ...entry, deadLetterId: entry.deadLetterId };
-}
-
-function toGroup({ group, entries }: Record<string, unknown>, channel: string): GroupSnapshot {
-  const { type, name, ...told } = group as { type?: string; name: string } & Omit<GroupSnapshot, 'scope' | 'entries'>;
-  return { scope: { channel, type, group: name }, ...told, entries: (entries as GroupEntry[]).map(toEntry) };
 }
 
 function lineOf(object: object): Buffer {
