@@ -58,7 +58,10 @@ async function fill(storage: Storage): Promise<void> {
   await store.append('users/v1:other', [event(1), event(2)]);
   await store.append('{100 %}', [event(1), event(2), event(3)]);
   await store.redact('{100 %}', [2]);
-  await store.append('trimmed', Array.from({ length: 2_000 }, (_, n) => event(n)));
+  await store.append(
+    'trimmed',
+    Array.from({ length: 2_000 }, (_, n) => event(n)),
+  );
   await store.trim('trimmed', { id: 1_500 });
   await store.append('deleted', [event(1), event(2)]);
   await store.deleteChannel('deleted');
@@ -67,7 +70,11 @@ async function fill(storage: Storage): Promise<void> {
     await store.saveCursor(`mailer ${n}`, n % 2 ? 'users/v1' : 'users/v1:add', n, epoch);
   }
   await store.createIndex({ id: 'by-user', channel: 'users/v1', field: 'data.user' });
-  await store.saveGroup('users/v1', 'group:1', { order: 'data.user', maxDeliveries: 2, backoffMs: [3_600_000] });
+  await store.saveGroup('users/v1', 'group:1', {
+    order: 'data.user',
+    maxDeliveries: 2,
+    backoffMs: [3_600_000],
+  });
   await store.saveGroup('users/v1:größe', 'other', {});
   const { events } = await store.receive('users/v1', 'group:1', worker);
   const [first, second, third] = events.map(({ id, delivery: { token } }) => ({ id, token }));
@@ -137,7 +144,10 @@ describe('a backup', () => {
     ]);
     const copyDir = newPath();
     const ends = {
-      cluster: { env: { NODES: cluster.nodes.join(',') }, open: () => openRedisStorage({ cluster: cluster.nodes }) },
+      cluster: {
+        env: { NODES: cluster.nodes.join(',') },
+        open: () => openRedisStorage({ cluster: cluster.nodes }),
+      },
       redis: { env: { URL: redis.url }, open: () => openRedisStorage({ url: redis.url }) },
       folder: { env: { DATA_DIR: copyDir }, open: () => openLmdbStorage({ dataDir: copyDir }) },
     };

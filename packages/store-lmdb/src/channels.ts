@@ -131,10 +131,10 @@ export class Channels implements ChannelStorage {
     let before: { type: string | undefined; from: number; count: number } | undefined;
     for (const [i, { type, after }] of sorted) {
       const known = before?.type === type ? before : undefined;
-      const found = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
+      const { from, ...found } = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
         this.#unseen(channel, type, after, known),
       );
-      before = { type, ...found };
+      before = { type, from, count: found.count };
       unseen[i] = found;
       // A type may have to be walked over.
       if (type !== undefined) await setImmediate();
@@ -418,7 +418,8 @@ export class Channels implements ChannelStorage {
       from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
       if (seen % TYPES_A_TURN === 0) await setImmediate();
     }
-    for (const key of this.#keys(gapKey(number, 0), gapKey(number, firstId), most - keys.length)) keys.push(key);
+    for (const key of this.#keys(gapKey(number, 0), gapKey(number, firstId), most - keys.length))
+      keys.push(key);
     if (keys.length < most && !this.#closed) {
       const events = this.#keys(eventKey(number, 0), eventKey(number, firstId), most - keys.length);
       for (const key of events) keys.push(key);

@@ -58,7 +58,9 @@ function decodeGap(key: Key, value: Buffer): Gap {
   // There are none without a checksum.
   const text = decodeChecked(value, JSON.stringify(key), /(?!)/);
   if (text === undefined) {
-    throw new Error(`events.mdb is damaged: what is noted of the ids up to ${key[2]} is not as it was stored`);
+    throw new Error(
+      `events.mdb is damaged: what is noted of the ids up to ${key[2]} is not as it was stored`,
+    );
   }
   const [from, total] = text.split(' ');
   return { from: Number(from), to: Number(key[2]), total: Number(total) };

@@ -174,7 +174,10 @@ export class Transfer implements TransferStorage {
         const [next] = this.#database.keys(from, typesEnd(number), 1);
         if (next === undefined) return types;
         const type = String(next[2]);
-        for (const key of this.#database.keys(typeKey(number, type, after + 1), typeKey(number, type, to + 1))) {
+        for (const key of this.#database.keys(
+          typeKey(number, type, after + 1),
+          typeKey(number, type, to + 1),
+        )) {
           types.set(key[3] as number, type);
         }
         from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
@@ -220,4 +223,3 @@ export class Transfer implements TransferStorage {
     return this.#database.peek(channelNumberKey(name)) !== undefined;
   }
 }
-

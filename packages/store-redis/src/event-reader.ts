@@ -56,7 +56,11 @@ export class EventReader {
     const last = entries.at(-1);
     if (last === undefined || entries.every(isEvent)) return { texts: entries, to, bounds };
     const gap = isEvent(last) ? undefined : await this.#gapAt(channel, to);
-    return { texts: entries.filter(isEvent), to: Math.max(to, Math.min(gap?.to ?? to, bounds.lastId)), bounds };
+    return {
+      texts: entries.filter(isEvent),
+      to: Math.max(to, Math.min(gap?.to ?? to, bounds.lastId)),
+      bounds,
+    };
   }
 
   /** The lowest id from which on up to this one no event has one; the id itself if an event has it. */

@@ -46,13 +46,13 @@ export type {
   OrderedEvent,
   ValueRecord,
 } from './groups/group-records.js';
-export { orderedEntries, restoreGroup, snapshotOfGroup } from './groups/group-snapshot.js';
 export {
   DEFAULT_GROUP_SETTINGS,
   GROUP_LIMITS,
   NO_DEAD_LETTERS,
   unknownGroup,
 } from './groups/group-settings.js';
+export { orderedEntries, restoreGroup, snapshotOfGroup } from './groups/group-snapshot.js';
 export {
   buryInGroup,
   type GroupChannel,
@@ -119,9 +119,15 @@ export type {
   Unseen,
 } from './storage.js';
 export type { BackupTotal, BackupTrailer } from './transfer/backup-format.js';
-export { digestStore, exportStore, type TransferOptions, type TransferProgress } from './transfer/export-store.js';
+export {
+  digestStore,
+  exportStore,
+  type TransferOptions,
+  type TransferProgress,
+} from './transfer/export-store.js';
 export { type ImportResult, importStore } from './transfer/import-store.js';
 export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
+export { newOfPart } from './transfer/new-of-part.js';
 export { type BackupSource, checkBackup } from './transfer/read-backup.js';
 export {
   type GroupEntry,
@@ -133,7 +139,6 @@ export {
   MAX_GAP,
   type TransferStorage,
 } from './transfer/transfer-storage.js';
-export { newOfPart } from './transfer/new-of-part.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
 export { Roster, type RosterMember } from './waiting/roster.js';

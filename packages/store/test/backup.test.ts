@@ -53,7 +53,9 @@ async function filled(): Promise<MemoryStorage> {
   await store.saveGroup('users', 'workers', { order: 'data.n', backoffMs: [1_000] });
   const options = { clientId: 'worker', limit: 5, timeoutMs: 0 };
   const { events: leased } = await store.receive('users', 'workers', options);
-  const settle = leased.slice(1, 3).map(({ id, delivery: { token } }) => ({ kind: 'acknowledge' as const, id, token }));
+  const settle = leased
+    .slice(1, 3)
+    .map(({ id, delivery: { token } }) => ({ kind: 'acknowledge' as const, id, token }));
   await store.settle('users', 'workers', settle);
   await store.saveGroup('nothing yet', 'early', {});
   return storage;
@@ -86,16 +88,18 @@ describe('A backup', () => {
     expect(await store.append('users', [{ from: 'test', type: 'add' }])).toMatchObject([{ id: 2_503 }]);
     expect(await store.append('deleted', [{ from: 'test', type: 'add' }])).toMatchObject([{ id: 6 }]);
     expect(await store.append('emptied', [{ from: 'test', type: 'add' }])).toMatchObject([{ id: 4 }]);
-    expect((await store.read({ channel: 'users:tricky ","event":', after: 0, limit: 9 })).events).toMatchObject([
-      { id: 2_501 },
-      { id: 2_502 },
-    ]);
+    expect(
+      (await store.read({ channel: 'users:tricky ","event":', after: 0, limit: 9 })).events,
+    ).toMatchObject([{ id: 2_501 }, { id: 2_502 }]);
     expect(await store.loadCursor('mailer', 'users')).toMatchObject({ after: 1_200, epoch: '1-1-a-0-0' });
-    expect((await store.readIndex({ id: 'by-n', value: '7', limit: 9 })).rows.events).toMatchObject([{ id: 8 }]);
-    const { events } = await store.receive('users', 'workers', { clientId: 'other', limit: 3, timeoutMs: 0 });
-    expect(events.map(({ id, delivery }) => [id, delivery.count]), 'leases are taken back').toEqual([
-      ...[1, 4, 5].map((id) => [id, 1]),
+    expect((await store.readIndex({ id: 'by-n', value: '7', limit: 9 })).rows.events).toMatchObject([
+      { id: 8 },
     ]);
+    const { events } = await store.receive('users', 'workers', { clientId: 'other', limit: 3, timeoutMs: 0 });
+    expect(
+      events.map(({ id, delivery }) => [id, delivery.count]),
+      'leases are taken back',
+    ).toEqual([...[1, 4, 5].map((id) => [id, 1])]);
   });
 
   it('is passed over where it is there already, and goes on where it was broken off', async () => {
@@ -110,7 +114,11 @@ describe('A backup', () => {
     const some = await importStore(copy, sourceOf(text));
     expect(some.stored + some.known).toBe(2_512);
     expect(Math.min(some.stored, some.known)).toBeGreaterThan(500);
-    expect(await importStore(copy, sourceOf(text))).toMatchObject({ stored: 0, known: 2_512, knownGroups: 2 });
+    expect(await importStore(copy, sourceOf(text))).toMatchObject({
+      stored: 0,
+      known: 2_512,
+      knownGroups: 2,
+    });
     expect(await digestStore(copy)).toBe(some.content);
   });
 
@@ -121,7 +129,10 @@ describe('A backup', () => {
     const store = await openEventStore(() => storage);
     await store.append('users', [{ from: 'test', type: 'add' }]);
     await store.saveCursor('mailer', 'users', 2_503);
-    expect(await importStore(copy, sourceOf(await textOf(storage)))).toMatchObject({ stored: 1, known: 2_512 });
+    expect(await importStore(copy, sourceOf(await textOf(storage)))).toMatchObject({
+      stored: 1,
+      known: 2_512,
+    });
     expect(await digestStore(copy)).toBe(await digestStore(storage));
   });
 
@@ -146,7 +157,8 @@ describe('A backup', () => {
     await store.append('orders', [{ from: 'test', type: 'add' }]);
     await expect(importStore(copy, sourceOf(text))).rejects.toMatchObject({
       code: 'Conflict',
-      message: 'Cannot import channel "orders": expected event 1 to be as it is there, or not to be there, got another',
+      message:
+        'Cannot import channel "orders": expected event 1 to be as it is there, or not to be there, got another',
     });
   });
 
@@ -170,7 +182,10 @@ describe('A backup', () => {
       [`${text}{"channel":"more"}\n`, /something comes behind its end/],
       [`${others.join('\n')}\n`, /it does not begin as one/],
       [`${header}\n${text}`, /it does not begin as one/],
-      [text.toString().replace('"version":1', '"version":2'), /version 1, got ganomede-events-backup, version 2/],
+      [
+        text.toString().replace('"version":1', '"version":2'),
+        /version 1, got ganomede-events-backup, version 2/,
+      ],
       [`${header}\nnothing\n`, /line 2 cannot be read/],
       [`${header}\n{"other":1}\n`, /line 2 is none of a backup/],
       [`${header}\n{"filed":null,"event":{"x":1}}\n`, /line 2 cannot be read: expected an event with an id/],
@@ -178,7 +193,10 @@ describe('A backup', () => {
     for (const [broken, message] of damaged) {
       const copy = new MemoryStorage();
       const refused = importStore(copy, sourceOf(Buffer.from(broken)));
-      await expect(refused).rejects.toMatchObject({ code: 'InvalidContent', message: expect.stringMatching(message) });
+      await expect(refused).rejects.toMatchObject({
+        code: 'InvalidContent',
+        message: expect.stringMatching(message),
+      });
       expect(await copy.channels.count()).toBe(0);
     }
   });

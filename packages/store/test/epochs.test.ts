@@ -55,7 +55,11 @@ describe('Epochs', () => {
     expect([first.current, first.of(6)]).toEqual([`7-${9 * HOUR_MS}-import-0-0`, '0-0-0-0-0']);
     expect(first.commonWith('0-0-0-0-0', 1), 'of a store without epochs').toBe(6);
     const next = first.begin({ term: 'c', firstId: 1, lastId: 6, now: 9 * HOUR_MS });
-    expect([next.of(6), next.of(7), next.commonWith(first.current, 1)]).toEqual(['0-0-0-0-0', next.current, 6]);
+    expect([next.of(6), next.of(7), next.commonWith(first.current, 1)]).toEqual([
+      '0-0-0-0-0',
+      next.current,
+      6,
+    ]);
   });
 
   it('find what a lost one has in common by the one before it', () => {

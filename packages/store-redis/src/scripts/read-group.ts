@@ -47,7 +47,9 @@ export const readGroup: Script<ReadGroupArgs, GroupSnapshot | undefined> = {
       };
       stored.set(Number(field), parseEntry(Number(field), value, times, Number(now)));
     }
-    const others = [...stored.values()].map(({ entry }) => entry).filter(({ state }) => state !== 'held back');
+    const others = [...stored.values()]
+      .map(({ entry }) => entry)
+      .filter(({ state }) => state !== 'held back');
     return {
       scope,
       settings: JSON.parse(settings.toString()) as GroupSettings,

@@ -32,7 +32,15 @@ export const trimChannel: Script<TrimChannelArgs, TrimmedChannel> = {
   name: 'trim-channel',
   numberOfKeys: 3,
 
-  encode: ({ keys: { channel, events, gaps }, firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
+  encode: ({
+    keys: { channel, events, gaps },
+    firstId,
+    maxEvents,
+    maxAgeMs,
+    now,
+    maxDropped,
+    typesTrimmedTo,
+  }) => ({
     keys: [channel, events, gaps],
     args: [JSON.stringify({ firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo })],
   }),

@@ -140,7 +140,10 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
   it('reads over a million ids without an event as if they were one', { timeout: 60_000 }, async () => {
     const { storage, transfer, channel } = await openForTest();
     const far = 1_000_003;
-    await transfer.importEvents(channel, part([imported(1), imported(2), imported(far, 'add'), imported(far + 1)]));
+    await transfer.importEvents(
+      channel,
+      part([imported(1), imported(2), imported(far, 'add'), imported(far + 1)]),
+    );
     await transfer.importEvents(channel, part([], 1_500_000, { after: far + 1 }));
     const all = [1, 2, far, far + 1];
     expect(await idsOf(storage, channel, { after: 0 })).toEqual(all);
@@ -273,7 +276,9 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
     const range = { types: true, after: '', limit: 9 };
     expect(await storage.cursors.list({ channel, type: undefined }, range)).toEqual(cursors);
     expect(await unlisted(transfer, channel)).toEqual([channel]);
-    expect(await storage.cursors.save({ clientId: 'a', channel, type: 'größe' }, 4, undefined)).toBe('1-1-a-0-0');
+    expect(await storage.cursors.save({ clientId: 'a', channel, type: 'größe' }, 4, undefined)).toBe(
+      '1-1-a-0-0',
+    );
   });
 
   describe('groups', () => {
@@ -363,7 +368,9 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
       }
       expect(orders).toEqual([10, 15, 20, undefined]);
       expect(await storage.groups.redrive(copy, { ids: undefined, limit: 9 })).toEqual([2]);
-      expect((await work(copy, { take: 9 }))?.taken[0]).toMatchObject([{ id: 2, count: 1, deadLetterId: 102 }]);
+      expect((await work(copy, { take: 9 }))?.taken[0]).toMatchObject([
+        { id: 2, count: 1, deadLetterId: 102 },
+      ]);
     });
 
     it('on a type, and without anything, come too', async () => {
@@ -458,6 +465,7 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
 /** The channels that are not on the list, of a test. */
 async function unlisted(transfer: TransferStorage, prefix: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const channel of transfer.unlistedChannels()) if (channel.startsWith(prefix)) found.push(channel);
+  for await (const channel of transfer.unlistedChannels())
+    if (channel.startsWith(prefix)) found.push(channel);
   return found.sort();
 }

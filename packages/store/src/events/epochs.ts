@@ -100,10 +100,7 @@ export class Epochs {
     while (all.length > MAX_EARLIER) forgetShortest(all);
     const startedAt = Math.max(now, (parent?.startedAt ?? 0) + 1);
     const before = parent === undefined ? NO_PARENT : `${parent.startedAt}-${parent.term}`;
-    return new Epochs(
-      `${lastId + 1}-${startedAt}-${term}-${before}`,
-      all.map(textOf).join(' '),
-    );
+    return new Epochs(`${lastId + 1}-${startedAt}-${term}-${before}`, all.map(textOf).join(' '));
   }
 
   /** Those that had begun when the newest id was this one. */

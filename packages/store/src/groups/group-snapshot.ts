@@ -93,7 +93,12 @@ export function restoreGroup(
 }
 
 /** Behind the others of its value. */
-function hold(records: GroupRecords, id: number, entry: EntryRecord, { first = id, last }: ValueRecord): void {
+function hold(
+  records: GroupRecords,
+  id: number,
+  entry: EntryRecord,
+  { first = id, last }: ValueRecord,
+): void {
   const before = last === undefined ? undefined : records.get('entry', last);
   if (last !== undefined && before) records.set('entry', last, { ...before, next: id });
   records.set('value', entry.value, { first, last: id });

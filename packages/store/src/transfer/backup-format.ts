@@ -142,7 +142,10 @@ interface LineObject {
   readonly version?: unknown;
   readonly channel?: string;
   readonly cursors?: readonly ListedCursor[];
-  readonly group?: Omit<GroupSnapshot, 'scope' | 'entries'> & { readonly type?: string; readonly name: string };
+  readonly group?: Omit<GroupSnapshot, 'scope' | 'entries'> & {
+    readonly type?: string;
+    readonly name: string;
+  };
   readonly entries?: readonly GroupEntry[];
   readonly bounds?: Omit<ReadBounds, 'epochs'> & { readonly epoch: string; readonly earlierEpochs: string };
   readonly end?: { readonly content: string };

@@ -62,7 +62,16 @@ export class ContentDigest {
     const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = settings;
     const told = [leaseMs, maxDeliveries, backoffMs, maxPending, order ?? null, deadLetters ?? null];
     const { after, redelivered, missed, createdAt, forgotten } = group;
-    this.#line('group', [scope.type ?? null, scope.group, told, after, redelivered, missed, createdAt, forgotten]);
+    this.#line('group', [
+      scope.type ?? null,
+      scope.group,
+      told,
+      after,
+      redelivered,
+      missed,
+      createdAt,
+      forgotten,
+    ]);
     for (const { dueAt: _, ...entry } of entries) {
       const { id, state, value, count, clientId, firstDeliveredAt, endedAt, reason, deadLetterId } = entry;
       const times = [firstDeliveredAt, endedAt];

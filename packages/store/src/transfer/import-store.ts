@@ -8,7 +8,12 @@ import type { TransferOptions } from './export-store.js';
 import { importedEpochs } from './imported-epochs.js';
 import { type BackupSource, checkBackup, readBackup } from './read-backup.js';
 import { type ReadBounds, transferOf } from './read-store.js';
-import { type GroupSnapshot, IMPORT_STEP, type ImportedEvent, type TransferStorage } from './transfer-storage.js';
+import {
+  type GroupSnapshot,
+  IMPORT_STEP,
+  type ImportedEvent,
+  type TransferStorage,
+} from './transfer-storage.js';
 
 /** Bytes of the events that are brought at once, about. */
 const PART_BYTES = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { Epochs } from '../events/epochs.js';
+import type { Epochs } from '../events/epochs.js';
 
 /** Where an import is in a channel. */
 export interface ImportedUpTo {

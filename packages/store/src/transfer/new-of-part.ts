@@ -38,7 +38,7 @@ export function newOfPart(
   if (missing) throw another(channel, missing.id);
   const events = part.events.filter(({ id }) => id > lastId);
   // A channel that keeps nothing begins at the first one.
-  let last = firstId > lastId ? ((events[0]?.id ?? part.lastId + 1) - 1) : lastId;
+  let last = firstId > lastId ? (events[0]?.id ?? part.lastId + 1) - 1 : lastId;
   for (const id of [...events.map((event) => event.id), part.lastId + 1]) {
     if (id - last - 1 > MAX_GAP) throw tooFarApart(channel, last, id);
     last = Math.max(last, id);

@@ -3,7 +3,12 @@ import { Epochs } from '../events/epochs.js';
 import { headerOf } from '../events/event-text.js';
 import { sortIndices } from '../indices/index-definition.js';
 import type { ListedCursor, Storage } from '../storage.js';
-import { type GroupSnapshot, IMPORT_STEP, type ImportedEvent, type TransferStorage } from './transfer-storage.js';
+import {
+  type GroupSnapshot,
+  IMPORT_STEP,
+  type ImportedEvent,
+  type TransferStorage,
+} from './transfer-storage.js';
 
 /** Names of channels that are read at a time. */
 const CHANNELS_AT_ONCE = 1_000;
@@ -132,7 +137,9 @@ async function* eventsOf(
         `Cannot read channel ${JSON.stringify(channel)}: the store came back older meanwhile`,
       );
     }
-    const found = page.texts.map((json) => ({ id: headerOf(json).id, json })).filter(({ id }) => id <= lastId);
+    const found = page.texts
+      .map((json) => ({ id: headerOf(json).id, json }))
+      .filter(({ id }) => id <= lastId);
     const last = found.at(-1);
     if (last === undefined) return;
     const types = await transfer.filedTypes(channel, { after, to: last.id });
