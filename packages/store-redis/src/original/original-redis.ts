@@ -153,7 +153,7 @@ export class OriginalRedis {
   async #each<T>(
     keys: readonly string[],
     add: (pipeline: ChainableCommander, key: string) => void,
-    valueOf: (reply: unknown) => T,
+    parse: (reply: unknown) => T,
   ): Promise<(T | undefined)[]> {
     const values: (T | undefined)[] = [];
     for (let from = 0; from < keys.length; from += AT_ONCE) {
@@ -165,7 +165,7 @@ export class OriginalRedis {
         if (failed?.[0]) throw failed[0];
         return results;
       });
-      values.push(...replies.map(([error, reply]) => (error === null ? valueOf(reply) : undefined)));
+      values.push(...replies.map(([error, reply]) => (error === null ? parse(reply) : undefined)));
     }
     return values;
   }
