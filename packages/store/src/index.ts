@@ -4,6 +4,7 @@ export { SETTLED_MS, Timestamps } from './clock/timestamps.js';
 export { type ConsumerCursor, epochAt } from './consumer-cursor.js';
 export { byBytes, FirstClients } from './consumers/first-clients.js';
 export type { ConsumerState } from './consumers/list-consumers.js';
+export type { ListedCursor, SavedCursor } from './consumers/saved-cursor.js';
 export {
   type AppendOptions,
   EventStore,
@@ -107,9 +108,7 @@ export type {
   IndexScope,
   IndexStep,
   IndexStorage,
-  ListedCursor,
   PlacedCursor,
-  SavedCursor,
   Scan,
   Storage,
   StorageListener,

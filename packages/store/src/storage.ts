@@ -1,4 +1,5 @@
 import type { IndexDefinition } from '@ganomede/events-protocol';
+import type { ListedCursor, SavedCursor } from './consumers/saved-cursor.js';
 import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
 import type { Redaction } from './forgetting/redaction.js';
@@ -152,21 +153,6 @@ export interface CursorStorage {
     scope: ChannelScope,
     range: { readonly types: boolean; readonly after: string; readonly limit: number },
   ): Promise<ListedCursor[]>;
-}
-
-export interface SavedCursor {
-  /** Id of the last event that the consumer has seen. */
-  readonly after: number;
-  /** When it came to be there, milliseconds since the Unix epoch; undefined if it was saved before that was kept. */
-  readonly savedAt: number | undefined;
-  /** What was saved as its epoch; undefined if nothing was. */
-  readonly epoch: string | undefined;
-}
-
-export interface ListedCursor extends SavedCursor {
-  readonly clientId: string;
-  /** The type of the channel name that it is on. */
-  readonly type: string | undefined;
 }
 
 /** What an index holds follows from these; definitions that have them in common may share it. */

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ListedCursor } from '../consumers/saved-cursor.js';
 import { Epochs } from '../events/epochs.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { DEFAULT_GROUP_SETTINGS } from '../groups/group-settings.js';
 import type { GroupScope, Settlement } from '../groups/group-storage.js';
-import type { Append, ListedCursor, Scan, Storage } from '../storage.js';
+import type { Append, Scan, Storage } from '../storage.js';
 import { importedEpochs } from '../transfer/imported-epochs.js';
 import {
   type ImportedEvent,

@@ -1,4 +1,4 @@
-import type { ListedCursor } from '../storage.js';
+import type { ListedCursor } from './saved-cursor.js';
 
 /**
  * The cursors of the first so many clientIds of those that are added, in whatever order they come: an engine that has them in none

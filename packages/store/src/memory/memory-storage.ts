@@ -3,6 +3,7 @@ import type { IndexDefinition } from '@ganomede/events-protocol';
 import { SteadyClock } from '../clock/steady-clock.js';
 import { Timestamps } from '../clock/timestamps.js';
 import { byBytes, FirstClients } from '../consumers/first-clients.js';
+import type { ListedCursor, SavedCursor } from '../consumers/saved-cursor.js';
 import { Epochs } from '../events/epochs.js';
 import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
@@ -18,9 +19,7 @@ import type {
   ConsumerScope,
   IndexScope,
   IndexStep,
-  ListedCursor,
   PlacedCursor,
-  SavedCursor,
   Scan,
   Storage,
   StorageListener,

@@ -1,7 +1,7 @@
 import { EventsError, type IndexDefinition } from '@ganomede/events-protocol';
+import type { ListedCursor } from '../consumers/saved-cursor.js';
 import { Epochs } from '../events/epochs.js';
 import { headerOf } from '../events/event-text.js';
-import type { ListedCursor } from '../storage.js';
 import type { ReadBounds, StoreRecord } from './read-store.js';
 import { type GroupEntry, type GroupSnapshot, IMPORT_STEP, type ImportedEvent } from './transfer-storage.js';
 

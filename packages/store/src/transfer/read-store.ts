@@ -1,8 +1,9 @@
 import { EventsError, type IndexDefinition } from '@ganomede/events-protocol';
+import type { ListedCursor } from '../consumers/saved-cursor.js';
 import { Epochs } from '../events/epochs.js';
 import { headerOf } from '../events/event-text.js';
 import { sortIndices } from '../indices/index-definition.js';
-import type { ListedCursor, Storage } from '../storage.js';
+import type { Storage } from '../storage.js';
 import {
   type GroupSnapshot,
   IMPORT_STEP,
