@@ -23,6 +23,7 @@ import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { openLayout } from './layout.js';
 import type { RedisStoreOptions } from './options.js';
+import { originalWarning } from './original/find-original.js';
 import { checkPermissions } from './permissions.js';
 import { ReplicationWait } from './replication-wait.js';
 import { Scanner } from './scan.js';
@@ -112,6 +113,8 @@ export class RedisStorage implements Storage {
       await checkPermissions(connection, keys);
       await openLayout(connection, keys);
       for (const warning of await findWarnings(connection)) onWarning(warning);
+      const original = await originalWarning(connection, keys);
+      if (original !== undefined) onWarning(original);
       const replicationWait =
         minReplicas === 0
           ? undefined

@@ -18,7 +18,7 @@ export {
   storeClosed,
   type WorkerSettlement,
 } from './event-store.js';
-export { Epochs, type NewEpoch } from './events/epochs.js';
+export { Epochs, type NewEpoch, UNNOTED } from './events/epochs.js';
 export {
   boundsOf,
   type ChannelBounds,
@@ -28,6 +28,7 @@ export {
   textsOfPage,
 } from './events/event-page.js';
 export { eventText, headerOf } from './events/event-text.js';
+export { filedType } from './events/filed-type.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export type { FoundStart } from './find-start.js';

@@ -13,8 +13,8 @@
  */
 const EPOCH = /^(\d{1,16})-(\d{1,16})-([0-9a-z]{1,16})-(\d{1,16}-[0-9a-z]{1,16})$/;
 
-/** Of events that are older than all that is noted: there were no epochs yet. */
-const UNNOTED = '0-0-0-0-0';
+/** Of events that are older than all that is noted: there were no epochs yet, or they were given ids by another store. */
+export const UNNOTED = '0-0-0-0-0';
 const NO_PARENT = '0-0';
 
 /** Epochs of a channel that are kept beside the current one: about 6 KB. */
