@@ -34,6 +34,8 @@ import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
 import { inOrderOf, listsOf, type Settlement } from './settlement.js';
 
+export { resolveOptions as serverOf } from './options.js';
+
 /** What every call may say. */
 export interface CallOptions {
   /** Ends the call when it aborts; it then fails with the code `Closed`. */
@@ -268,6 +270,21 @@ export async function latest(server: Server, options: LatestOptions): Promise<Ev
   return get(server, '/latest', replies.EVENTS, { query, signal });
 }
 
+export interface FindCursorOptions extends CallOptions {
+  readonly channel: string;
+  readonly time: Date;
+}
+
+/** `GET /cursors`: behind `after` comes the first event whose timestamp is this time or later. Saves nothing. */
+export async function findCursor(
+  server: Server,
+  { channel, time, signal }: FindCursorOptions,
+): Promise<replies.FoundCursor> {
+  checkText('channel', channel);
+  const query = queryOf({ channel, time: time.toISOString() });
+  return get(server, '/cursors', replies.FOUND_CURSOR, { query, signal });
+}
+
 export interface CreateIndexOptions extends IndexDefinition, CallOptions {}
 
 /** `POST /indices`: defines an index. Repeating an identical definition is fine, another one fails with `Conflict`. */
@@ -423,6 +440,15 @@ export async function redrive(server: Server, options: RedriveOptions): Promise<
   const path = `${server.prefix}/groups/redrive`;
   const message = { method: 'POST' as const, path, body, timeoutMs: server.sendTimeoutMs, signal };
   return request(server, message, replies.REDRIVEN);
+}
+
+/** `DELETE /groups`: everything of a group but its events. If there is none: `ResourceNotFound`. One attempt. */
+export async function deleteGroup(server: Server, options: GroupOptions): Promise<'OK'> {
+  const { channel, group, signal } = options;
+  for (const [name, value] of Object.entries({ channel, group })) checkText(name, value);
+  const message = { method: 'DELETE' as const, path: `${server.prefix}/groups`, signal };
+  const query = queryOf({ channel, group });
+  return request(server, { ...message, query, timeoutMs: server.sendTimeoutMs }, replies.OK);
 }
 
 export interface ListChannelsOptions extends CallOptions {

@@ -260,6 +260,26 @@ export const CONSUMERS: Expected<ListedConsumer[]> = {
       : undefined,
 };
 
+/** Where a time is in a channel. */
+export interface FoundCursor {
+  /** Behind it comes the first event of the time or later. */
+  readonly after: number;
+  /** The oldest event that is kept; 0 if none is. */
+  readonly firstId: number;
+  /** The newest id given. */
+  readonly lastId: number;
+  /** To be sent with `after`. */
+  readonly epoch?: string;
+}
+
+export const FOUND_CURSOR: Expected<FoundCursor> = {
+  what: 'a cursor {after, firstId, lastId}',
+  read: (json) =>
+    isObject(json) && [json.after, json.firstId, json.lastId].every(Number.isSafeInteger)
+      ? (json as unknown as FoundCursor)
+      : undefined,
+};
+
 export const KEPT: Expected<{ firstId: number; lastId: number }> = {
   what: 'what is kept {firstId, lastId}',
   read: (json) =>
