@@ -34,6 +34,7 @@ import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
 import { inOrderOf, listsOf, type Settlement } from './settlement.js';
 
+export { mayYetSucceed } from './errors.js';
 export { resolveOptions as serverOf } from './options.js';
 
 /** What every call may say. */
