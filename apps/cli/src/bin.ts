@@ -50,19 +50,11 @@ function told(error: unknown): ExitCode {
   // The parser has said it, or was asked for help.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (interruptedBy !== undefined) return interruptedBy;
-  const failure = failureOf(error, urlOf(context));
+  const failure = failureOf(error, () => context?.settings.url ?? 'the server');
   if (failure === undefined) {
     console.error(error);
     return EXIT.failed;
   }
   console.error(failure.message);
   return failure.exitCode;
-}
-
-function urlOf(current: Context | undefined): string | undefined {
-  try {
-    return current?.settings.url;
-  } catch {
-    return undefined;
-  }
 }

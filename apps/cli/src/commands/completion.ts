@@ -1,26 +1,25 @@
-import { type Command, Option } from 'commander';
-import { Argument } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { Context, Runner } from './context.js';
 
 /** Asks this program what could stand at the cursor; each shell then keeps what fits. */
 const SCRIPTS = {
   bash: `_ganomede_events() {
   local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(ganomede-events __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=($(compgen -W "$(ganomede-events __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _ganomede_events ganomede-events
 `,
   zsh: `#compdef ganomede-events
 _ganomede_events() {
   local -a candidates
-  candidates=(\${(f)"$(ganomede-events __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  candidates=(\${(f)"$(ganomede-events __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
   if (( \${#candidates} )); then compadd -- "\${candidates[@]}"; else _files; fi
 }
 if [ "\${funcstack[1]}" = _ganomede_events ]; then _ganomede_events "$@"; else compdef _ganomede_events ganomede-events; fi
 `,
   fish: `function __ganomede_events_complete
     set -l words (commandline -opc) (commandline -ct)
-    ganomede-events __complete $words[2..-1] 2>/dev/null
+    ganomede-events __complete -- $words[2..-1] 2>/dev/null
 end
 complete -c ganomede-events -a '(__ganomede_events_complete)'
 `,

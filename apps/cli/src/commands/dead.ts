@@ -117,10 +117,11 @@ async function redrive(
   context: Context,
   channel: string,
   group: string,
-  ids: readonly number[] | undefined,
+  given: readonly number[],
   { limit = Number.POSITIVE_INFINITY, yes = false }: { readonly limit?: number; readonly yes?: boolean },
 ): Promise<void> {
   const { server, signal, terminal } = context;
+  const ids = given.length === 0 ? undefined : given;
   const states = await api.groups(server, { channel, signal });
   const state = states.find((one) => one.group === group && one.channel === channel);
   if (state === undefined)

@@ -178,7 +178,7 @@ class Sending {
     if (!terminal.isJson) terminal.say(told);
     if (this.failure === undefined || this.#context.signal.aborted) return;
     const { line, error } = this.failure;
-    const failure = failureOf(error, this.#context.settings.url);
+    const failure = failureOf(error, () => this.#context.settings.url);
     if (failure === undefined) throw error;
     throw new CliError(`Line ${line}: ${failure.message}`, failure.exitCode);
   }

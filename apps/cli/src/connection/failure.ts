@@ -3,13 +3,13 @@ import { CliError } from '../terminal/cli-error.js';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.js';
 import { printable } from '../terminal/printable.js';
 
-/** What a person is told of a failure, in a sentence, and what the command ends with. Undefined: a fault of this program. */
+/** What a person is told of a failure, in a sentence, and what the command ends with. Undefined: a fault of this program. `url`: of the server. */
 export function failureOf(
   error: unknown,
-  url: string | undefined,
+  url: () => string,
 ): { readonly message: string; readonly exitCode: ExitCode } | undefined {
   if (error instanceof CliError) return error;
-  if (error instanceof RequestError) return { ...refusal(error, url ?? 'the server') };
+  if (error instanceof RequestError) return refusal(error, url());
   // What the client refuses to send, and what the system does not let us do with a file.
   if (error instanceof TypeError && /^Invalid \w/.test(error.message))
     return { message: `${error.message}.`, exitCode: EXIT.usage };
