@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { RestartableServer, TemporaryFolder } from '@ganomede/events-testing';
 import { describe, expect, it } from 'vitest';
 import { newChannel, SECRET, useCli } from './support/cli.js';
 
@@ -36,23 +37,22 @@ describe('tail', () => {
 
   it('goes on after a restart of the server, without a gap or a repetition', async () => {
     const channel = newChannel();
-    await using tail = cli().begin(['tail', channel, '--after', '0', '--json']);
-    await send(channel, 'a');
-    await tail.line(0);
-    // What stands for a server that goes away: it ends every stream, and takes new ones.
-    const { RestartableServer, TemporaryFolder } = await import('@ganomede/events-testing');
     using folder = new TemporaryFolder();
-    await using server = await RestartableServer.start({ API_SECRET: SECRET, EVENTS_STORE: 'embedded', DATA_DIR: folder.path });
+    await using server = await RestartableServer.start({
+      API_SECRET: SECRET,
+      EVENTS_STORE: 'embedded',
+      DATA_DIR: folder.path,
+    });
     const env = { ...cli().env, GANOMEDE_EVENTS_URL: server.url };
-    await using other = cli().begin(['tail', channel, '--after', '0', '--json'], { env });
+    await using tail = cli().begin(['tail', channel, '--after', '0', '--json'], { env });
     await cli().json(['send', channel, 'a'], { env });
-    await other.line(0);
+    await tail.line(0);
     await server.stop('SIGKILL');
     await server.start();
     await cli().json(['send', channel, 'b'], { env });
-    await other.line(1);
-    expect(idsOf(other.lines.map((line) => JSON.parse(line)))).toEqual([1, 2]);
-    expect(other.stderr).toContain('The connection was lost');
+    await tail.line(1);
+    expect(idsOf(tail.lines.map((line) => JSON.parse(line)))).toEqual([1, 2]);
+    expect(tail.stderr).toContain('The connection was lost');
   });
 
   it('with a group takes events and acknowledges them', async () => {
