@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TemporaryFolder } from '@ganomede/events-testing';
 import { jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { useCli } from './support/cli.js';
+import { BIN, useCli } from './support/cli.js';
 
 const cli = useCli();
 const SECRET = 'a secret of at least thirty-two bytes';
@@ -59,7 +59,7 @@ describe('token', () => {
     ['no rights', [], { TOKEN_SECRET: SECRET }, /--actions/],
     ['an unknown action', [...RIGHTS, '--actions', 'write'], { TOKEN_SECRET: SECRET }, /no action "write"/],
     ['no audience', RIGHTS.slice(0, -2), { TOKEN_SECRET: SECRET }, /--audience or TOKEN_AUDIENCE/],
-    ['a key that is none', [...RIGHTS, '--key', import.meta.filename], {}, /expected a private key/],
+    ['a key that is none', [...RIGHTS, '--key', BIN], {}, /expected a private key/],
     ['a key that is not there', [...RIGHTS, '--key', '/no/such'], {}, /ENOENT/],
   ])('refuses %s', async (_what, args, variables, message) => {
     const { code, stdout, stderr } = await cli().run(['token', ...args], { env: { HOME: cli().home.path, ...variables } });
