@@ -119,8 +119,6 @@ async function work(
   try {
     const worker = client.work(channel, { group }, async (event) => {
       await show(terminal, event);
-      // Whoever was not shown it gets it again.
-      if (signal.aborted) throw new Error('interrupted');
       count += 1;
     });
     worker.on('error', (error) => {

@@ -18,8 +18,8 @@ interface TokenOptions {
   readonly clientIds?: readonly string[];
   readonly groups?: readonly string[];
   readonly subject: string;
-  readonly issuer?: string;
-  readonly audience?: string;
+  readonly issuer: string;
+  readonly audience: string;
   readonly expires: number;
   readonly key?: string;
   readonly keyId?: string;
@@ -46,8 +46,16 @@ export function addToken(program: Command, run: Runner): void {
     .option('--client-ids <names>', 'only as one of these clients; default: any', listValue)
     .option('--groups <names>', 'only in these groups; default: any', listValue)
     .option('--subject <name>', 'whom it is for, for those who read logs', 'ganomede-events-cli')
-    .addOption(new Option('--issuer <name>', 'who says so, as the server expects it').env('TOKEN_ISSUER'))
-    .addOption(new Option('--audience <name>', 'which server it is for, as the server expects it').env('TOKEN_AUDIENCE'))
+    .addOption(
+      new Option('--issuer <name>', 'who says so, as the server expects it')
+        .env('TOKEN_ISSUER')
+        .default('ganomede-events'),
+    )
+    .addOption(
+      new Option('--audience <name>', 'which server it is for, as the server expects it')
+        .env('TOKEN_AUDIENCE')
+        .default('ganomede-events'),
+    )
     .option('--expires <duration>', 'how long it holds, such as 15m, 8h or 30d', durationValue, 3_600_000)
     .option('--key <file>', 'a private key, PEM or JWK, instead of TOKEN_SECRET')
     .option('--key-id <id>', 'which key of the set it is; default: the kid of a JWK')
@@ -55,7 +63,7 @@ export function addToken(program: Command, run: Runner): void {
       'after',
       `
 Example, a token with which a page may follow the orders for a day:
-  $ TOKEN_SECRET=… ganomede-events token --actions read --channels 'orders/*' --expires 1d --issuer shop --audience events`,
+  $ TOKEN_SECRET=… ganomede-events token --actions read --channels 'orders/*' --expires 1d`,
     )
     .action(run(token));
 }
@@ -65,9 +73,6 @@ async function token({ terminal, env }: Context, options: TokenOptions): Promise
   const unknown = actions.find((action) => !ACTIONS.includes(action));
   if (unknown !== undefined)
     throw wrongUsage(`There is no action ${JSON.stringify(unknown)}; there are ${ACTIONS.join(', ')}.`);
-  if (!issuer) throw wrongUsage('Say who issues the token: --issuer or TOKEN_ISSUER, as the server expects it.');
-  if (!audience)
-    throw wrongUsage('Say which server the token is for: --audience or TOKEN_AUDIENCE, as the server expects it.');
   const { key, algorithm, keyId } = options.key === undefined ? secretKey(env.TOKEN_SECRET) : privateKey(options.key, options.keyId);
   const now = Math.floor(Date.now() / 1000);
   const expiresAt = now + Math.max(1, Math.floor(expires / 1000));
