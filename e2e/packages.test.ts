@@ -117,7 +117,10 @@ client.send(channel, { from: 'packed', type: 'greeting', data: { text: 'hello' }
 describe('the command line', () => {
   it('runs', async () => {
     const app = join(folder.path, 'app');
-    const { stdout } = await run(join(app, 'node_modules', '.bin', 'ganomede-events'), ['--help'], { cwd: app, env });
+    const { stdout } = await run(join(app, 'node_modules', '.bin', 'ganomede-events'), ['--help'], {
+      cwd: app,
+      env,
+    });
     expect(stdout).toMatch(/^Usage: ganomede-events/);
   });
 });

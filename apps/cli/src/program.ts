@@ -41,7 +41,12 @@ export function buildProgram({ streams, env, signal, onContext }: ProgramOptions
     .version(pkg.version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
     .addOption(new Option('--url <url>', `the server [GANOMEDE_EVENTS_URL, or ${DEFAULT_URL}]`))
-    .addOption(new Option('--profile <name>', 'the server and its secret, of the profile file [GANOMEDE_EVENTS_PROFILE]'))
+    .addOption(
+      new Option(
+        '--profile <name>',
+        'the server and its secret, of the profile file [GANOMEDE_EVENTS_PROFILE]',
+      ),
+    )
     .addOption(new Option('--json', 'for programs: one JSON text a line'))
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('See --help for what can be said.')
@@ -53,16 +58,17 @@ export function buildProgram({ streams, env, signal, onContext }: ProgramOptions
     .addHelpText('after', () => environmentHelp(env));
 
   const run: Runner =
-    (work) =>
+    <Args extends unknown[]>(work: (context: Context, ...args: Args) => Promise<void>) =>
     async (...all) => {
       // The parser adds the command behind the arguments and the options.
       const command = all.at(-1) as Command;
       const { url, profile, json = false } = command.optsWithGlobals<GlobalOptions>();
       const context = new Context(new Terminal(streams, json, signal), env, { url, profile });
       onContext(context);
-      await work(context, ...(all.slice(0, -1) as Parameters<typeof work> extends [Context, ...infer Rest] ? Rest : never));
+      await work(context, ...(all.slice(0, -1) as Args));
     };
 
+  program.helpCommand('help [command]', 'show help for a command');
   program.commandsGroup('Events:');
   for (const add of [addSend, addTail, addLatest]) add(program, run);
   program.commandsGroup('What there is:');

@@ -22,7 +22,9 @@ describe('bench', () => {
 
   it('shows it to people', async () => {
     const { stdout } = await cli().run(['bench', '--duration', '100ms']);
-    expect(stdout).toMatch(/^[\d,]+ events in [\d.]+ s: [\d,]+ a second\npublish +median .*\ndelivery +median .*\n$/);
+    expect(stdout).toMatch(
+      /^[\d,]+ events in [\d.]+ s: [\d,]+ a second\npublish +median .*\ndelivery +median .*\n$/,
+    );
   });
 
   it('cleans up at Ctrl-C', async () => {

@@ -16,7 +16,9 @@ async function complete(...words: string[]): Promise<string[]> {
 
 describe('completion', () => {
   it('knows commands, their commands, options and choices', async () => {
-    expect(await complete('')).toEqual(expect.arrayContaining(['send', 'tail', 'dead', 'completion', 'help']));
+    expect(await complete('')).toEqual(
+      expect.arrayContaining(['send', 'tail', 'dead', 'completion', 'help']),
+    );
     expect(await complete('')).not.toContain('__complete');
     expect(await complete('dead', '')).toEqual(expect.arrayContaining(['list', 'show', 'redrive']));
     expect(await complete('tail', 'orders', '--')).toEqual(
@@ -40,8 +42,13 @@ printf '%s\\n' "\${COMPREPLY[@]}"
 complete -p ganomede-events`,
     );
     const env = { PATH: `${folder.path}${delimiter}${process.env.PATH}` };
-    const completed = async (...words: string[]) => (await run('bash', [script, ...words], { env })).stdout.split('\n');
-    expect(await completed('ta')).toEqual(['tail', 'complete -o default -F _ganomede_events ganomede-events', '']);
+    const completed = async (...words: string[]) =>
+      (await run('bash', [script, ...words], { env })).stdout.split('\n');
+    expect(await completed('ta')).toEqual([
+      'tail',
+      'complete -o default -F _ganomede_events ganomede-events',
+      '',
+    ]);
     expect((await completed('dead', 're'))[0]).toBe('redrive');
     expect((await completed('tail', 'orders', '--unt'))[0]).toBe('--until-end');
   });

@@ -53,7 +53,10 @@ describe('the server and its secret', () => {
   it('are asked for if nothing says them', async () => {
     const { HOME = '' } = cli().env;
     const { code, stderr } = await cli().run(['channels'], { env: { HOME } });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^There is no secret.*API_SECRET.*profiles\.json\.\n$/)]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^There is no secret.*API_SECRET.*profiles\.json\.\n$/),
+    ]);
   });
 
   it('come from the environment, and from the default profile what that does not say', async () => {
@@ -67,9 +70,14 @@ describe('the server and its secret', () => {
     using home = homeWith({ tests: { url: cli().url, token: SECRET } });
     const env = { HOME: home.path, API_SECRET: 'another', GANOMEDE_EVENTS_URL: 'http://127.0.0.1:1' };
     expect(await cli().json(['channels', 'none', '--profile', 'tests'], { env })).toEqual([]);
-    expect(await cli().json(['channels', 'none'], { env: { ...env, GANOMEDE_EVENTS_PROFILE: 'tests' } })).toEqual([]);
+    expect(
+      await cli().json(['channels', 'none'], { env: { ...env, GANOMEDE_EVENTS_PROFILE: 'tests' } }),
+    ).toEqual([]);
     const other = await cli().run(['channels', '--profile', 'other'], { env });
-    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/no profile other in .*it has: tests/)]);
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/no profile other in .*it has: tests/),
+    ]);
   });
 
   it('are looked for below XDG_CONFIG_HOME, if there is one', async () => {
@@ -89,7 +97,11 @@ describe('the server and its secret', () => {
     ['no JSON', '{"default": {"secret": "not to be told"', /expected JSON such as/],
     ['a list', [], /expected an object of profiles/],
     ['an unknown field', { default: { secrets: 'not to be told' } }, /profile default: expected/],
-    ['two credentials', { default: { secret: 'not to be told', token: 't' } }, /a secret or a token, got both/],
+    [
+      'two credentials',
+      { default: { secret: 'not to be told', token: 't' } },
+      /a secret or a token, got both/,
+    ],
   ])('refuse a file with %s, without repeating what is in it', async (_what, profiles, message) => {
     using home = homeWith(profiles);
     const { code, stderr } = await cli().run(['channels'], { env: { HOME: home.path } });
@@ -113,14 +125,19 @@ describe('what a failure ends with', () => {
     const env = { ...cli().env, API_SECRET: 'another' };
     const { code, stderr } = await cli().run(['channels'], { env });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:\d+ does not take this secret or token: .*Check API_SECRET/);
+    expect(stderr).toMatch(
+      /^http:\/\/127\.0\.0\.1:\d+ does not take this secret or token: .*Check API_SECRET/,
+    );
     expect(stderr).not.toContain('another');
   });
 
   it('5 if the server cannot be reached, soon', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { code, stderr } = await cli().run(['channels', '--url', url]);
-    expect([code, stderr]).toEqual([5, expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/)]);
+    expect([code, stderr]).toEqual([
+      5,
+      expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/),
+    ]);
   });
 
   it.each([
@@ -137,6 +154,9 @@ describe('what a failure ends with', () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const failed = await cli().run(['channels', '--url', url]);
     server.close();
-    expect([failed.code, failed.stderr]).toEqual([expected, expect.stringContaining('because of \\u001b[2J.')]);
+    expect([failed.code, failed.stderr]).toEqual([
+      expected,
+      expect.stringContaining('because of \\u001b[2J.'),
+    ]);
   });
 });

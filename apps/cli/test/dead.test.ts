@@ -34,7 +34,12 @@ describe('dead', () => {
     expect(stdout).toMatch(/^ *EVENT +TYPE +CHANNEL +GROUP +DELIVERED +ENDED +REASON$/m);
     expect(stdout).toMatch(new RegExp(`^ *1 +paid +${channel} +mailers +1 .*no such address$`, 'm'));
     expect(await cli().json(['dead', 'show', channel, '2'])).toMatchObject([
-      { group: 'mailers', event: { id: 2, data: { n: 1 } }, count: 1, reason: expect.stringContaining('no such') },
+      {
+        group: 'mailers',
+        event: { id: 2, data: { n: 1 } },
+        count: 1,
+        reason: expect.stringContaining('no such'),
+      },
     ]);
     const unknown = await cli().run(['dead', 'show', channel, '3']);
     expect([unknown.code, unknown.stderr]).toEqual([4, `Event 3 of ${channel} is no dead letter.\n`]);
@@ -54,7 +59,15 @@ describe('dead', () => {
     const asked = await cli().run(['dead', 'redrive', channel, 'mailers']);
     expect(asked.code).toBe(2);
     expect(asked.stderr).toMatch(/^11 dead letters of mailers .*--yes/);
-    const { code, stdout } = await cli().run(['dead', 'redrive', channel, 'mailers', '--yes', '--limit', '11']);
+    const { code, stdout } = await cli().run([
+      'dead',
+      'redrive',
+      channel,
+      'mailers',
+      '--yes',
+      '--limit',
+      '11',
+    ]);
     expect([code, stdout]).toEqual([0, '11 dead letters of mailers handed out again.\n']);
     const shown = await cli().json(['tail', channel, '--group', 'mailers', '--until-end']);
     expect(shown.length).toBeGreaterThanOrEqual(0);

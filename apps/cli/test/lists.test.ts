@@ -42,7 +42,9 @@ describe('lists', () => {
     await cli().json(['send', channel], { input: '{"type":"a"}\n{"type":"b"}\n' });
     await seen(channel, 'behind');
     await cli().json(['tail', channel, '--group', 'mailers', '--until-end']);
-    expect(await cli().json(['consumers', channel])).toMatchObject([{ clientId: 'behind', after: 1, lag: 1 }]);
+    expect(await cli().json(['consumers', channel])).toMatchObject([
+      { clientId: 'behind', after: 1, lag: 1 },
+    ]);
     const { stdout } = await cli().run(['consumers', '--lagging']);
     expect(stdout).toMatch(new RegExp(`^${channel} +behind +1 +1 `, 'm'));
     const groups = await cli().run(['groups']);

@@ -7,7 +7,14 @@ const lines = (...events: unknown[]) => events.map((event) => `${JSON.stringify(
 describe('send', () => {
   it('publishes an event of its arguments, and says which', async () => {
     const channel = newChannel();
-    const { code, stdout, stderr } = await cli().run(['send', channel, 'paid', '{"order":17}', '--from', 'shop']);
+    const { code, stdout, stderr } = await cli().run([
+      'send',
+      channel,
+      'paid',
+      '{"order":17}',
+      '--from',
+      'shop',
+    ]);
     expect([code, stdout, stderr]).toEqual([0, `Event 1 of ${channel} is stored.\n`, '']);
     expect(await cli().json(['latest', channel])).toEqual([
       { id: 1, timestamp: expect.any(Number), from: 'shop', type: 'paid', data: { order: 17 } },
@@ -30,7 +37,9 @@ describe('send', () => {
     const input = lines(...Array.from({ length: count }, (_, n) => ({ type: 'n', data: { n } })));
     const sent = (await cli().json(['send', channel], { input: `\n${input}` })) as { id: number }[];
     expect(sent.map(({ id }) => id)).toEqual(Array.from({ length: count }, (_, n) => n + 1));
-    const stored = (await cli().json(['tail', channel, '--after', '0', '--until-end'])) as { data: { n: number } }[];
+    const stored = (await cli().json(['tail', channel, '--after', '0', '--until-end'])) as {
+      data: { n: number };
+    }[];
     expect(stored.map(({ data }) => data.n)).toEqual(Array.from({ length: count }, (_, n) => n));
     const [event] = stored;
     expect(event).toMatchObject({ from: 'ganomede-events-cli' });

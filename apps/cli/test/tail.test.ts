@@ -62,7 +62,9 @@ describe('tail', () => {
     expect(idsOf(first)).toEqual([1, 2, 3]);
     await send(channel, 'd');
     expect(idsOf(await cli().json(['tail', channel, '--group', 'mailers', '--until-end']))).toEqual([4]);
-    expect(await cli().json(['groups', channel])).toMatchObject([{ group: 'mailers', lag: 0, pending: 0, after: 4 }]);
+    expect(await cli().json(['groups', channel])).toMatchObject([
+      { group: 'mailers', lag: 0, pending: 0, after: 4 },
+    ]);
   });
 
   it('with a group gives back what was not shown, at Ctrl-C', async () => {

@@ -5,7 +5,10 @@ const cli = useCli();
 
 async function channelOf(count: number): Promise<string> {
   const channel = newChannel();
-  const input = Array.from({ length: count }, (_, n) => `${JSON.stringify({ type: 'a', data: { n } })}\n`).join('');
+  const input = Array.from(
+    { length: count },
+    (_, n) => `${JSON.stringify({ type: 'a', data: { n } })}\n`,
+  ).join('');
   await cli().json(['send', channel], { input });
   return channel;
 }
@@ -33,7 +36,9 @@ describe('trim', () => {
     const channel = await channelOf(3);
     const { code, stdout, stderr } = await cli().run(['trim', channel, '--before', '3']);
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(new RegExp(`^2 events of ${channel} will be dropped for good, ids 1 to 2\\. .*--yes`));
+    expect(stderr).toMatch(
+      new RegExp(`^2 events of ${channel} will be dropped for good, ids 1 to 2\\. .*--yes`),
+    );
     expect(await firstIdOf(channel)).toBe(1);
   });
 
@@ -54,7 +59,11 @@ describe('redact', () => {
     const { code, stdout, stderr } = await cli().run(['redact', channel, '1', '3-5', '--yes']);
     expect([code, stdout]).toEqual([1, '3 events redacted.\n']);
     expect(stderr).toMatch(/^1 event could not be redacted: 5: /);
-    const events = (await cli().json(['latest', channel])) as { id: number; data?: object; redacted?: true }[];
+    const events = (await cli().json(['latest', channel])) as {
+      id: number;
+      data?: object;
+      redacted?: true;
+    }[];
     expect(events.map(({ data, redacted }) => [data, redacted])).toEqual([
       [undefined, true],
       [{ n: 1 }, undefined],
@@ -67,7 +76,10 @@ describe('redact', () => {
   it('asks first', async () => {
     const channel = await channelOf(1);
     const { code, stderr } = await cli().run(['redact', channel, '1']);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^What 1 event of .* will be forgotten for good\./)]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^What 1 event of .* will be forgotten for good\./),
+    ]);
     expect(await cli().json(['latest', channel])).toMatchObject([{ data: { n: 0 } }]);
   });
 

@@ -51,7 +51,9 @@ describe('at a terminal', () => {
     const channel = newChannel();
     await cli().json(['send', channel, 'a']);
     const { stderr, error } = await atTerminal(['delete', 'channel', channel], answer);
-    expect(stderr).toContain(`${channel} will be deleted for good, with 1 event, its cursors, groups and indices.`);
+    expect(stderr).toContain(
+      `${channel} will be deleted for good, with 1 event, its cursors, groups and indices.`,
+    );
     expect(error?.message).toBe(isDone ? undefined : 'Nothing was done.');
     expect(await cli().json(['channels', channel])).toHaveLength(isDone ? 0 : 1);
   });

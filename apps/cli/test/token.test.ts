@@ -8,17 +8,45 @@ import { BIN, useCli } from './support/cli.js';
 
 const cli = useCli();
 const SECRET = 'a secret of at least thirty-two bytes';
-const RIGHTS = ['--actions', 'read,observe', '--channels', 'orders/*,users', '--issuer', 'shop', '--audience', 'events'];
-const EXPECTED = { issuer: 'shop', audience: 'events', typ: 'at+jwt', requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'] };
+const RIGHTS = [
+  '--actions',
+  'read,observe',
+  '--channels',
+  'orders/*,users',
+  '--issuer',
+  'shop',
+  '--audience',
+  'events',
+];
+const EXPECTED = {
+  issuer: 'shop',
+  audience: 'events',
+  typ: 'at+jwt',
+  requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'],
+};
 
 const env = () => ({ HOME: cli().home.path, TOKEN_SECRET: SECRET });
 
 describe('token', () => {
   it('mints one with TOKEN_SECRET, for as long as is said, and needs no server', async () => {
-    const args = ['token', ...RIGHTS, '--expires', '2h', '--client-ids', 'page', '--groups', 'mailers', '--subject', 'shop-page'];
+    const args = [
+      'token',
+      ...RIGHTS,
+      '--expires',
+      '2h',
+      '--client-ids',
+      'page',
+      '--groups',
+      'mailers',
+      '--subject',
+      'shop-page',
+    ];
     const { code, stdout, stderr } = await cli().run(args, { env: env() });
     expect([code, stderr]).toEqual([0, 'It allows to read, observe on orders/*, users, for 2 h.\n']);
-    const { payload } = await jwtVerify(stdout.trim(), Buffer.from(SECRET), { ...EXPECTED, algorithms: ['HS256'] });
+    const { payload } = await jwtVerify(stdout.trim(), Buffer.from(SECRET), {
+      ...EXPECTED,
+      algorithms: ['HS256'],
+    });
     expect(payload.authorization_details).toEqual([
       {
         type: 'ganomede-events',
@@ -58,8 +86,13 @@ describe('token', () => {
       [['--key', pem, '--key-id', 'k'], 'k'],
       [['--key', jwk], 'of the jwk'],
     ] as const) {
-      const [minted] = (await cli().json(['token', ...RIGHTS, ...args], { env: env() })) as { token: string }[];
-      const { protectedHeader } = await jwtVerify(minted?.token ?? '', publicKey, { ...EXPECTED, algorithms: [algorithm] });
+      const [minted] = (await cli().json(['token', ...RIGHTS, ...args], { env: env() })) as {
+        token: string;
+      }[];
+      const { protectedHeader } = await jwtVerify(minted?.token ?? '', publicKey, {
+        ...EXPECTED,
+        algorithms: [algorithm],
+      });
       expect(protectedHeader.kid).toBe(kid);
     }
   });
@@ -72,7 +105,9 @@ describe('token', () => {
     ['a key that is none', [...RIGHTS, '--key', BIN], {}, /expected a private key/],
     ['a key that is not there', [...RIGHTS, '--key', '/no/such'], {}, /ENOENT/],
   ])('refuses %s', async (_what, args, variables, message) => {
-    const { code, stdout, stderr } = await cli().run(['token', ...args], { env: { HOME: cli().home.path, ...variables } });
+    const { code, stdout, stderr } = await cli().run(['token', ...args], {
+      env: { HOME: cli().home.path, ...variables },
+    });
     expect([code === 0, stdout, stderr]).toEqual([false, '', expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
   });

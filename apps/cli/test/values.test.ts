@@ -5,7 +5,9 @@ import { duration, localTime } from '../src/terminal/wording.js';
 
 describe('values of the command line', () => {
   it('are durations, times, ids and ranges of them', () => {
-    expect(['250ms', '90s', '15m', '2h', '7d'].map(durationValue)).toEqual([250, 90e3, 900e3, 7200e3, 604800e3]);
+    expect(['250ms', '90s', '15m', '2h', '7d'].map(durationValue)).toEqual([
+      250, 90e3, 900e3, 7200e3, 604800e3,
+    ]);
     expect(timeValue('2026-11-28T16:00:00Z').toISOString()).toBe('2026-11-28T16:00:00.000Z');
     expect(timeValue('1429084002258').getTime()).toBe(1429084002258);
     expect(['5', '3-4', '4-5'].reduce<number[]>((ids, text) => idsValue(text, ids), [])).toEqual([3, 4, 5]);
@@ -13,7 +15,13 @@ describe('values of the command line', () => {
   });
 
   it('are shown in their largest unit', () => {
-    expect([5, 1_500, 61_000, 7_200_000, 200_000_000].map(duration)).toEqual(['5 ms', '1 s', '1 min', '2 h', '2 d']);
+    expect([5, 1_500, 61_000, 7_200_000, 200_000_000].map(duration)).toEqual([
+      '5 ms',
+      '1 s',
+      '1 min',
+      '2 h',
+      '2 d',
+    ]);
     expect(localTime(0)).toMatch(/^(1970-01-01|1969-12-31) \d\d:\d\d:00\.000$/);
     expect(localTime(Number.MAX_SAFE_INTEGER)).toBe('9007199254740991');
   });

@@ -1,18 +1,8 @@
 // The endpoints of a server, one function each: a plain object of what is asked for in, a promise of what the server
 // answers out. Arguments that cannot be sent reject with a TypeError, everything else that goes wrong with a RequestError.
-import {
-  type About,
-  DEFAULT_LIMIT,
-  ERRORS,
-  type ErrorBody,
-  type ErrorCode,
-  type Event,
-  type EventHeader,
-  IDEMPOTENCY_KEY_HEADER,
-  type IndexDefinition,
-  type ReadIndexReply,
-} from '@ganomede/events-protocol';
+import { DEFAULT_LIMIT, ERRORS, type ErrorCode, IDEMPOTENCY_KEY_HEADER } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
+import type { EventHeader } from './channel-types.js';
 import {
   checkAfter,
   checkExpectedLastId,
@@ -33,6 +23,7 @@ import * as replies from './replies.js';
 import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
 import { inOrderOf, listsOf, type Settlement } from './settlement.js';
+import type { About, ErrorBody, Event, IndexDefinition, ReadIndexReply } from './wire-types.js';
 
 export { mayYetSucceed } from './errors.js';
 export { resolveOptions as serverOf } from './options.js';

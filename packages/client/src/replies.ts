@@ -1,18 +1,12 @@
-import type {
-  About,
-  ErrorBody,
-  Event,
-  EventHeader,
-  IndexDefinition,
-  ReadIndexReply,
-} from '@ganomede/events-protocol';
 import { CURSOR_SHARED_HEADER, EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
+import type { EventHeader } from './channel-types.js';
 import type { EventPage } from './event-page.js';
 import type { GroupState } from './group-settings.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
 import type { SettlementKind, SettlementLists } from './settlement.js';
+import type { About, ErrorBody, Event, IndexDefinition, ReadIndexReply } from './wire-types.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
 const CURSOR_SHARED = CURSOR_SHARED_HEADER.toLowerCase();

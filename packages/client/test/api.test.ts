@@ -103,14 +103,18 @@ test('finds the cursor of a time, and deletes a group', async () => {
   expect(await api.findCursor(server, { channel, time: new Date(timestamp) })).toMatchObject({
     ...{ after: 0, firstId: 1, lastId: 1 },
   });
-  expect(await api.findCursor(server, { channel, time: new Date(timestamp + 1) })).toMatchObject({ after: 1 });
+  expect(await api.findCursor(server, { channel, time: new Date(timestamp + 1) })).toMatchObject({
+    after: 1,
+  });
 
   const group = 'mailers';
   await api.saveGroup(server, { channel, group, settings: {}, timeoutMs: 5000 });
   expect(await api.groups(server, { channel })).toMatchObject([{ channel, group }]);
   expect(await api.deleteGroup(server, { channel, group })).toBe('OK');
   expect(await api.groups(server, { channel })).toEqual([]);
-  await expect(api.deleteGroup(server, { channel, group })).rejects.toMatchObject({ code: 'ResourceNotFound' });
+  await expect(api.deleteGroup(server, { channel, group })).rejects.toMatchObject({
+    code: 'ResourceNotFound',
+  });
 });
 
 test('tells what the server is, and that it is there', async () => {

@@ -32,7 +32,10 @@ export function addBench(program: Command, run: Runner): void {
     .action(run(bench));
 }
 
-async function bench(context: Context, { duration, concurrency, readers, size }: BenchOptions): Promise<void> {
+async function bench(
+  context: Context,
+  { duration, concurrency, readers, size }: BenchOptions,
+): Promise<void> {
   const { terminal, signal, server } = context;
   const channel = `ganomede-events-cli.bench/${randomUUID()}`;
   const published = createHistogram();
@@ -85,7 +88,12 @@ async function bench(context: Context, { duration, concurrency, readers, size }:
 }
 
 /** Counts what a consumer gets. */
-function reading(consumer: Client, channel: string, sentAt: readonly number[], delivered: RecordableHistogram) {
+function reading(
+  consumer: Client,
+  channel: string,
+  sentAt: readonly number[],
+  delivered: RecordableHistogram,
+) {
   let count = 0;
   let changed = () => {};
   consumer.on('error', () => {});

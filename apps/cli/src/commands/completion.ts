@@ -40,7 +40,9 @@ To have it in every shell:
   fish  ganomede-events completion fish > ~/.config/fish/completions/ganomede-events.fish`,
     )
     .action(
-      run(async ({ terminal }: Context, shell: keyof typeof SCRIPTS) => terminal.line(SCRIPTS[shell].trimEnd())),
+      run(async ({ terminal }: Context, shell: keyof typeof SCRIPTS) =>
+        terminal.line(SCRIPTS[shell].trimEnd()),
+      ),
     );
   program
     .command('__complete', { hidden: true })
@@ -65,7 +67,7 @@ export function candidates(program: Command, words: readonly string[]): string[]
   for (const word of before) {
     if (waiting !== undefined) waiting = undefined;
     else if (word.startsWith('-')) {
-      const option = optionsOf(command).find((one) => one.is(word));
+      const option = optionsOf(command).find(({ short, long }) => word === short || word === long);
       waiting = option?.required === true ? option : undefined;
     } else {
       const next: Command | undefined = command.commands.find((one) => one.name() === word);

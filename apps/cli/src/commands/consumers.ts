@@ -33,7 +33,7 @@ async function consumers(
       { title: 'CHANNEL', text: (consumer) => consumer.channel },
       { title: 'CONSUMER', text: ({ clientId }) => clientId },
       { title: 'AFTER', text: ({ after }) => after.toString(), isNumber: true },
-      { title: 'LAG', text: ({ lag }) => lag && number(lag), isNumber: true },
+      { title: 'LAG', text: ({ lag }) => (lag === undefined ? undefined : number(lag)), isNumber: true },
       {
         title: 'BEHIND',
         text: ({ behindMs }) => (behindMs === undefined ? undefined : duration(behindMs)),
@@ -41,7 +41,8 @@ async function consumers(
       },
       {
         title: 'SEEN',
-        text: ({ savedAt }) => (savedAt === undefined ? undefined : `${duration(Math.max(0, now - savedAt))} ago`),
+        text: ({ savedAt }) =>
+          savedAt === undefined ? undefined : `${duration(Math.max(0, now - savedAt))} ago`,
       },
     ],
     lagging ? 'No consumer is behind.' : 'There are no consumers.',

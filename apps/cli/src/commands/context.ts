@@ -1,7 +1,11 @@
 import type { Client } from '@ganomede/events-client';
 import { clientOf, type Server, serverAt } from '../connection/connection.js';
 import type { Environment } from '../connection/profile.js';
-import { type ConnectionOptions, type ServerSettings, serverSettings } from '../connection/server-settings.js';
+import {
+  type ConnectionOptions,
+  type ServerSettings,
+  serverSettings,
+} from '../connection/server-settings.js';
 import type { Terminal } from '../terminal/terminal.js';
 
 /** Who this program is to a server, if nobody says so. */

@@ -32,7 +32,9 @@ export function addDead(program: Command, run: Runner): void {
   const dead = program
     .command('dead')
     .summary('list, show and redrive dead letters')
-    .description('Dead letters: events that a group has given up, after too many deliveries or because a worker rejected them.');
+    .description(
+      'Dead letters: events that a group has given up, after too many deliveries or because a worker rejected them.',
+    );
   dead
     .command('list')
     .summary('list the newest dead letters')
@@ -89,7 +91,8 @@ async function list(
       { title: 'DELIVERED', text: ({ count }) => count?.toString(), isNumber: true },
       {
         title: 'ENDED',
-        text: ({ endedAt }) => (endedAt === undefined ? undefined : `${duration(Math.max(0, now - endedAt))} ago`),
+        text: ({ endedAt }) =>
+          endedAt === undefined ? undefined : `${duration(Math.max(0, now - endedAt))} ago`,
       },
       { title: 'REASON', text: ({ reason }) => reason?.slice(0, 80) },
     ],
@@ -160,7 +163,9 @@ async function* newestFirst(
 ): AsyncGenerator<DeadLetter> {
   const { server, signal } = context;
   const states = await api.groups(server, { channel, signal });
-  const names = new Set(states.filter((state) => group === undefined || state.group === group).map(deadLettersOf));
+  const names = new Set(
+    states.filter((state) => group === undefined || state.group === group).map(deadLettersOf),
+  );
   for (const name of names) {
     if (name === undefined) continue;
     for (let before: number | undefined; ; ) {

@@ -18,7 +18,9 @@ export function addDelete(program: Command, run: Runner): void {
   command
     .command('channel')
     .summary('its events, cursors, groups and indices')
-    .description('Deletes a channel with its events, cursors, groups and indices. Used again, its ids go on counting.')
+    .description(
+      'Deletes a channel with its events, cursors, groups and indices. Used again, its ids go on counting.',
+    )
     .argument('<channel>', 'such as orders')
     .option('-y, --yes', 'do not ask')
     .action(run(deleteChannel));
@@ -33,14 +35,20 @@ export function addDelete(program: Command, run: Runner): void {
   command
     .command('group')
     .summary('with its settings and what is pending')
-    .description('Deletes a group with its settings and what is pending. Events and dead letters stay in their channels.')
+    .description(
+      'Deletes a group with its settings and what is pending. Events and dead letters stay in their channels.',
+    )
     .argument('<channel>', 'the channel name that it is on, such as orders')
     .argument('<group>', 'its name')
     .option('-y, --yes', 'do not ask')
     .action(run(deleteGroup));
 }
 
-async function deleteChannel(context: Context, channel: string, { yes = false }: DeleteOptions): Promise<void> {
+async function deleteChannel(
+  context: Context,
+  channel: string,
+  { yes = false }: DeleteOptions,
+): Promise<void> {
   const { server, signal, terminal } = context;
   const bounds = await boundsOf(context, channel);
   if (bounds === undefined) throw new CliError(`There is no channel ${named(channel)}.`, EXIT.notFound);

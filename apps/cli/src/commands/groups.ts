@@ -35,7 +35,8 @@ async function groups(context: Context, channel: string | undefined): Promise<vo
       { title: 'MISSED', text: ({ missed }) => number(missed), isNumber: true },
       {
         title: 'OLDEST',
-        text: ({ oldestPendingMs }) => (oldestPendingMs === undefined ? undefined : duration(oldestPendingMs)),
+        text: ({ oldestPendingMs }) =>
+          oldestPendingMs === undefined ? undefined : duration(oldestPendingMs),
         isNumber: true,
       },
       { title: 'WORKERS', text: ({ workers }) => number(workers.length), isNumber: true },

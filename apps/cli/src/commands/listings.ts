@@ -8,7 +8,10 @@ export type ListedChannel = Awaited<ReturnType<typeof api.listChannels>>[number]
 export type ListedConsumer = Awaited<ReturnType<typeof api.listConsumers>>[number];
 
 /** Every channel whose name begins like this, sorted by name. */
-export async function* allChannels({ server, signal }: Context, prefix?: string): AsyncGenerator<ListedChannel> {
+export async function* allChannels(
+  { server, signal }: Context,
+  prefix?: string,
+): AsyncGenerator<ListedChannel> {
   for (let after: string | undefined; ; ) {
     const page = await api.listChannels(server, { prefix, after, limit: PAGE, signal });
     yield* page;

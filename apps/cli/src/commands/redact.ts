@@ -52,5 +52,7 @@ async function redact(
   if (!terminal.isJson) await terminal.line(`${counted(redacted, 'event')} redacted.`);
   if (failures.length === 0) return;
   const more = failures.length > 3 ? `; and ${failures.length - 3} more` : '';
-  throw new CliError(`${counted(failures.length, 'event')} could not be redacted: ${failures.slice(0, 3).join('; ')}${more}.`);
+  throw new CliError(
+    `${counted(failures.length, 'event')} could not be redacted: ${failures.slice(0, 3).join('; ')}${more}.`,
+  );
 }

@@ -83,7 +83,9 @@ function parsed(what: string, text: string): object {
   try {
     return JSON.parse(text);
   } catch {
-    throw wrongUsage(`The ${what} is no JSON; expected something such as '{"order": 17}', in quotes of the shell.`);
+    throw wrongUsage(
+      `The ${what} is no JSON; expected something such as '{"order": 17}', in quotes of the shell.`,
+    );
   }
 }
 
@@ -91,7 +93,9 @@ async function sendLines(context: Context, channel: string, options: SendOptions
   const { stdin, stderr } = context.terminal;
   if (stdin.isTTY) throw wrongUsage('Give the type of the event, or pipe events in, a JSON text a line.');
   if (options.key !== undefined || options.expectedLastId !== undefined || options.metadata !== undefined)
-    throw wrongUsage('--key, --expected-last-id and --metadata are for one event; lines have a metadata of their own.');
+    throw wrongUsage(
+      '--key, --expected-last-id and --metadata are for one event; lines have a metadata of their own.',
+    );
   const client = context.client(options.clientId);
   const close = () => {
     stdin.destroy();
@@ -149,7 +153,10 @@ class Sending {
   /** Resolves once there is room for another. */
   async add(line: number, event: Sent | undefined): Promise<void> {
     if (event === undefined) {
-      this.failure ??= { line, error: wrongUsage('expected a JSON object such as {"type":"paid","data":{"order":17}}.') };
+      this.failure ??= {
+        line,
+        error: wrongUsage('expected a JSON object such as {"type":"paid","data":{"order":17}}.'),
+      };
       return;
     }
     const header = this.#client.send(this.#channel, event as never);

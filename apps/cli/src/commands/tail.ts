@@ -35,13 +35,19 @@ export function addTail(program: Command, run: Runner): void {
     .option('--type <type>', 'only events of this type')
     .option('-n, --last <count>', 'begin with so many of the newest events', idValue, 10)
     .addOption(
-      new Option('--since <time>', 'begin with the events of a time (2026-11-28T16:00:00Z), or of so long ago (15m, 2h, 7d)')
+      new Option(
+        '--since <time>',
+        'begin with the events of a time (2026-11-28T16:00:00Z), or of so long ago (15m, 2h, 7d)',
+      )
         .argParser(timeValue)
         .conflicts('after'),
     )
     .option('--after <id>', 'begin behind this event; 0 is the beginning', idValue)
     .addOption(
-      new Option('--group <name>', 'take events from this group, as one of its workers').conflicts(['since', 'after']),
+      new Option('--group <name>', 'take events from this group, as one of its workers').conflicts([
+        'since',
+        'after',
+      ]),
     )
     .option('--until-end', 'end with the newest event there is now')
     .option('--client-id <name>', 'who reads, as the server sees it', CLIENT_ID)

@@ -73,7 +73,8 @@ async function token({ terminal, env }: Context, options: TokenOptions): Promise
   const unknown = actions.find((action) => !ACTIONS.includes(action));
   if (unknown !== undefined)
     throw wrongUsage(`There is no action ${JSON.stringify(unknown)}; there are ${ACTIONS.join(', ')}.`);
-  const { key, algorithm, keyId } = options.key === undefined ? secretKey(env.TOKEN_SECRET) : privateKey(options.key, options.keyId);
+  const { key, algorithm, keyId } =
+    options.key === undefined ? secretKey(env.TOKEN_SECRET) : privateKey(options.key, options.keyId);
   const now = Math.floor(Date.now() / 1000);
   const expiresAt = now + Math.max(1, Math.floor(expires / 1000));
   const details = {
@@ -107,9 +108,12 @@ interface SigningKey {
 }
 
 function secretKey(secret: string | undefined): SigningKey {
-  if (!secret) throw wrongUsage('There is nothing to sign with: set TOKEN_SECRET, or name a private key with --key.');
+  if (!secret)
+    throw wrongUsage('There is nothing to sign with: set TOKEN_SECRET, or name a private key with --key.');
   if (Buffer.byteLength(secret) < MIN_SECRET_BYTES)
-    throw wrongUsage(`TOKEN_SECRET can be guessed: expected at least ${MIN_SECRET_BYTES} bytes, as of openssl rand -hex 32.`);
+    throw wrongUsage(
+      `TOKEN_SECRET can be guessed: expected at least ${MIN_SECRET_BYTES} bytes, as of openssl rand -hex 32.`,
+    );
   return { key: createSecretKey(Buffer.from(secret)), algorithm: 'HS256', keyId: undefined };
 }
 
@@ -128,7 +132,8 @@ function privateKey(file: string, keyId: string | undefined): SigningKey {
     throw wrongUsage(`${file} cannot be used: expected a private key without a passphrase, as PEM or JWK.`);
   }
   const algorithm = algorithmOf(key);
-  if (algorithm === undefined) throw wrongUsage(`${file} cannot be used: expected an RSA, P-256 or Ed25519 key.`);
+  if (algorithm === undefined)
+    throw wrongUsage(`${file} cannot be used: expected an RSA, P-256 or Ed25519 key.`);
   return { key, algorithm, keyId: keyId ?? kid };
 }
 

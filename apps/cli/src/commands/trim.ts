@@ -20,7 +20,10 @@ export function addTrim(program: Command, run: Runner): void {
     .description('Drops the oldest events of a channel for good. Says how many, and asks first.')
     .argument('<channel>', 'such as orders')
     .addOption(
-      new Option('--before <id or time>', 'the oldest id to keep, or the oldest time (2026-11-28T16:00:00Z, or so long ago: 30d)')
+      new Option(
+        '--before <id or time>',
+        'the oldest id to keep, or the oldest time (2026-11-28T16:00:00Z, or so long ago: 30d)',
+      )
         .argParser(idOrTime)
         .conflicts('keep'),
     )
@@ -35,11 +38,17 @@ function idOrTime(text: string): number | Date {
   try {
     return timeValue(text);
   } catch {
-    throw new InvalidArgumentError('Expected an id, a time such as 2026-11-28T16:00:00Z, or how long ago, such as 30d.');
+    throw new InvalidArgumentError(
+      'Expected an id, a time such as 2026-11-28T16:00:00Z, or how long ago, such as 30d.',
+    );
   }
 }
 
-async function trim(context: Context, channel: string, { before, keep, yes = false }: TrimOptions): Promise<void> {
+async function trim(
+  context: Context,
+  channel: string,
+  { before, keep, yes = false }: TrimOptions,
+): Promise<void> {
   const { server, signal, terminal } = context;
   if (before === undefined && keep === undefined)
     throw wrongUsage('Say what to drop: --before an id or a time, or all but --keep so many.');

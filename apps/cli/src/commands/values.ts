@@ -22,7 +22,9 @@ export function timeValue(text: string): Date {
   const agoMs = durationMs(text);
   const ms = agoMs === undefined ? parseTime(text) : Date.now() - agoMs;
   if (ms === undefined) {
-    throw new InvalidArgumentError('Expected a time such as 2026-11-28T16:00:00Z, or how long ago, such as 15m or 2h.');
+    throw new InvalidArgumentError(
+      'Expected a time such as 2026-11-28T16:00:00Z, or how long ago, such as 15m or 2h.',
+    );
   }
   return new Date(ms);
 }
@@ -55,7 +57,8 @@ export function idsValue(text: string, others: readonly number[] = []): number[]
   const [first, last] = [Number(from), Number(to)];
   if (from === undefined || !(first >= 1 && first <= last && Number.isSafeInteger(last)))
     throw new InvalidArgumentError('Expected ids of events, or ranges such as 10-19.');
-  if (last - first + others.length >= MAX_IDS) throw new InvalidArgumentError(`Expected at most ${MAX_IDS} ids.`);
+  if (last - first + others.length >= MAX_IDS)
+    throw new InvalidArgumentError(`Expected at most ${MAX_IDS} ids.`);
   const ids = new Set(others);
   for (let id = first; id <= last; id++) ids.add(id);
   return [...ids].sort((a, b) => a - b);

@@ -16,12 +16,17 @@ export function serverAt(settings: ServerSettings): Server {
 
 /** The server for a task of many requests. @throws CliError if its address cannot be used */
 export function clientOf(settings: ServerSettings, clientId: string): Client {
-  return usable(settings, () => new Client(clientId, { ...settings, unreachableMs: PATIENT_MS, sendTimeoutMs: 60_000 }));
+  return usable(
+    settings,
+    () => new Client(clientId, { ...settings, unreachableMs: PATIENT_MS, sendTimeoutMs: 60_000 }),
+  );
 }
 
 function usable<Result>({ url }: ServerSettings, make: () => Result): Result {
   if (!URL.canParse(url)) {
-    throw wrongUsage(`The address of the server cannot be used: expected a URL such as https://events.example.`);
+    throw wrongUsage(
+      `The address of the server cannot be used: expected a URL such as https://events.example.`,
+    );
   }
   try {
     return make();

@@ -13,7 +13,8 @@ export function failureOf(
   // What the client refuses to send, and what the system does not let us do with a file.
   if (error instanceof TypeError && /^Invalid \w/.test(error.message))
     return { message: `${error.message}.`, exitCode: EXIT.usage };
-  if (error instanceof Error && 'syscall' in error) return { message: `${error.message}.`, exitCode: EXIT.failed };
+  if (error instanceof Error && 'syscall' in error)
+    return { message: `${error.message}.`, exitCode: EXIT.failed };
   return undefined;
 }
 

@@ -53,7 +53,9 @@ function readProfiles(file: string, onWarning: (text: string) => void): Record<s
     profiles = JSON.parse(text);
   } catch {
     // What is wrong with it is not repeated: there are secrets in it.
-    throw wrongUsage(`${file} cannot be used: expected JSON such as {"default": {"url": "…", "secret": "…"}}.`);
+    throw wrongUsage(
+      `${file} cannot be used: expected JSON such as {"default": {"url": "…", "secret": "…"}}.`,
+    );
   }
   if (typeof profiles === 'object' && profiles !== null && !Array.isArray(profiles))
     return profiles as Record<string, unknown>;
@@ -69,7 +71,9 @@ function checked(profile: unknown, where: string): Profile {
     isObject &&
     entries.every(([name, value]) => FIELDS.includes(name) && typeof value === 'string' && value !== '');
   if (!isProfile) {
-    throw wrongUsage(`${where}: expected non-empty texts url, secret and token, each optional, and nothing else.`);
+    throw wrongUsage(
+      `${where}: expected non-empty texts url, secret and token, each optional, and nothing else.`,
+    );
   }
   const { secret, token } = profile as Profile;
   if (secret !== undefined && token !== undefined)

@@ -54,11 +54,7 @@ export class Terminal {
   }
 
   /** A list: one JSON text a line, or a table for people, or this sentence if there is nothing. */
-  async list<Row>(
-    rows: readonly Row[],
-    columns: readonly Column<Row>[],
-    ifNone: string,
-  ): Promise<void> {
+  async list<Row>(rows: readonly Row[], columns: readonly Column<Row>[], ifNone: string): Promise<void> {
     if (this.isJson) {
       for (const row of rows) await this.line(JSON.stringify(row));
     } else if (rows.length === 0) this.say(ifNone);
