@@ -77,8 +77,10 @@ export function candidates(program: Command, words: readonly string[]): string[]
   }
   if (waiting !== undefined) return waiting.argChoices ?? [];
   if (current.startsWith('-')) return optionsOf(command).flatMap(({ long }) => (long ? [long] : []));
-  const { visibleCommands } = command.createHelp();
-  const commands = visibleCommands(command).map((one) => one.name());
+  const commands = command
+    .createHelp()
+    .visibleCommands(command)
+    .map((one) => one.name());
   return [...(given === 0 ? commands : []), ...(command.registeredArguments[given]?.argChoices ?? [])];
 }
 

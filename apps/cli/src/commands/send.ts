@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import type { Client } from '@ganomede/events-client';
+import { api, type Client } from '@ganomede/events-client';
 import type { EventHeader } from '@ganomede/events-protocol';
 import type { Command } from 'commander';
 import { failureOf } from '../connection/failure.js';
@@ -152,11 +152,13 @@ class Sending {
 
   /** Resolves once there is room for another. */
   async add(line: number, event: Sent | undefined): Promise<void> {
-    if (event === undefined) {
-      this.failure ??= {
-        line,
-        error: wrongUsage('expected a JSON object such as {"type":"paid","data":{"order":17}}.'),
-      };
+    try {
+      if (event === undefined)
+        throw wrongUsage('expected a JSON object such as {"type":"paid","data":{"order":17}}.');
+      // Says at once what is wrong with it, before a later line is sent.
+      api.appendOf(this.#channel, event);
+    } catch (error) {
+      this.failure ??= { line, error };
       return;
     }
     const header = this.#client.send(this.#channel, event as never);
