@@ -1,40 +1,20 @@
 // Our client with the server of the original, on a Node.js and a Redis of its own; then with this project's in its place.
-import { createRequire } from 'node:module';
 import { Client, IndexerClient } from '@ganomede/events-client';
-import { freePort, Process, RedisServer, ServerProcess, until } from '@ganomede/events-testing';
+import { freePort, RedisServer, ServerProcess, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { otherNode } from '../scripts/other-node.mjs';
+import { nodeOfOriginal, startOriginal } from './support/original-server.js';
 
-const program = createRequire(import.meta.url).resolve('ganomede-events');
 const event = (n: number) => ({ from: 'test', type: 'add', data: { n: `${n}` } });
 
 let node: string;
 let redis: RedisServer;
 
 beforeAll(async () => {
-  node = await otherNode('16.20.2');
+  node = await nodeOfOriginal();
   redis = await RedisServer.start();
 }, 300_000);
 
 afterAll(() => redis?.stop());
-
-/** The original's server with this secret. */
-async function startOriginal(secret: string, port: number): Promise<Process> {
-  const server = new Process(node, [program], {
-    env: {
-      API_SECRET: secret,
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      LOG_LEVEL: 'ERROR',
-      REDIS_EVENTS_PORT_6379_TCP_ADDR: '127.0.0.1',
-      REDIS_EVENTS_PORT_6379_TCP_PORT: String(redis.port),
-    },
-  });
-  const isUp = async () =>
-    (await fetch(`http://127.0.0.1:${port}/events/v1/ping/x`).catch(() => undefined))?.ok;
-  await until('it listens', async () => (await isUp()) === true);
-  return server;
-}
 
 it.each([
   ['that fits a header', 'a secret & more'],
@@ -44,7 +24,7 @@ it.each([
   async (what, secret) => {
     await redis.admin.flushall();
     const port = await freePort();
-    await using _server = await startOriginal(secret, port);
+    await using _server = await startOriginal({ node, secret, port, redis });
     const options = { hostname: '127.0.0.1', port, secret, retryBaseMs: 20, retryMaxMs: 50 };
     await using publisher = new Client('publisher', options);
     await using listener = new Client('listener', options);
@@ -81,7 +61,7 @@ it('goes on when this project’s server takes its place, with the secret in a h
   await redis.admin.flushall();
   const secret = 'a secret of both';
   const port = await freePort();
-  const original = await startOriginal(secret, port);
+  const original = await startOriginal({ node, secret, port, redis });
   await using client = new Client('mover', {
     hostname: '127.0.0.1',
     port,

@@ -127,12 +127,13 @@ function* tailEvents(
 }
 
 /** A channel that was deleted is used again. */
-function listAgain(draft: Draft, channel: string, number: number): void {
+export function listAgain(draft: Draft, channel: string, number: number): void {
   draft.remove(deletedChannelKey(channel));
   draft.add(channelNumberKey(channel), Buffer.from(String(number)));
 }
 
-function newChannelNumber(draft: Draft, channel: string): number {
+/** @throws Error if the file is damaged */
+export function newChannelNumber(draft: Draft, channel: string): number {
   const number = Number(draft.get(CHANNEL_COUNT) ?? 0) + 1;
   if (draft.get(channelKey(number)) !== undefined) {
     throw new Error('events.mdb is damaged: the number of its channels is not as it was stored');

@@ -21,6 +21,7 @@ import type { Cursors } from './cursors.js';
 import type { Database } from './database.js';
 import { NoRoom } from './disk-space.js';
 import { decodeFutureMark, encodeFutureMark } from './future-mark.js';
+import { gapAt, idsInGaps } from './gaps.js';
 import {
   CHANNEL_COUNT,
   CHANNELS_END,
@@ -28,6 +29,7 @@ import {
   deletedChannelKey,
   eventKey,
   futureMarkKey,
+  gapKey,
   type Key,
   typeKey,
   typesEnd,
@@ -154,8 +156,11 @@ export class Channels implements ChannelStorage {
     const end = known ?? { from: lastId + 1, count: 0 };
     const isAhead = from < end.from;
     if (type === undefined) {
-      const count = Math.max(0, lastId + 1 - from);
-      return { count, timestamp: count === 0 ? undefined : this.#timestampOf(number, from), from };
+      const ids = Math.max(0, lastId + 1 - from);
+      const inGaps = idsInGaps(this.#database, number, lastId) - idsInGaps(this.#database, number, from - 1);
+      const count = ids === 0 ? 0 : ids - inGaps;
+      const next = (gapAt(this.#database, number, from)?.to ?? from - 1) + 1;
+      return { count, timestamp: count === 0 ? undefined : this.#timestampOf(number, next), from };
     }
     const entries = isAhead
       ? this.#database.count(typeKey(number, type, from), typeKey(number, type, end.from))
@@ -312,7 +317,9 @@ export class Channels implements ChannelStorage {
       fromReserve: true,
       plan: (draft: Draft) => {
         const record = draft.channel(channel) as ChannelRecord;
-        const firstId = record.firstId + this.#expired(record, limits, DROPPED_AT_ONCE);
+        const dropped = record.firstId + this.#expired(record, limits, DROPPED_AT_ONCE);
+        // A channel begins with an event, not with ids that none has.
+        const firstId = (gapAt(this.#database, record.number, dropped)?.to ?? dropped - 1) + 1;
         draft.setChannel(channel, { ...record, firstId });
         return firstId;
       },
@@ -345,6 +352,7 @@ export class Channels implements ChannelStorage {
         return headerOf(decodeEvent(number, id, this.#database.peek(eventKey(number, id))));
       } catch {
         // The next one.
+        id = gapAt(this.#database, number, id)?.to ?? id;
       }
     }
     return { id: lastId, timestamp: time };
@@ -391,7 +399,7 @@ export class Channels implements ChannelStorage {
     }
   }
 
-  /** Keys of what lies below the first id, at most so many: those in lists of types, then those of events. */
+  /** Keys of what lies below the first id, at most so many: those in lists of types, those of gaps, then those of events. */
   async #leftovers({ number, firstId }: ChannelRecord, most: number): Promise<Key[]> {
     const keys: Key[] = [];
     // Type by type: whatever is first beyond one of them belongs to the next.
@@ -410,6 +418,7 @@ export class Channels implements ChannelStorage {
       from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
       if (seen % TYPES_A_TURN === 0) await setImmediate();
     }
+    for (const key of this.#keys(gapKey(number, 0), gapKey(number, firstId), most - keys.length)) keys.push(key);
     if (keys.length < most && !this.#closed) {
       const events = this.#keys(eventKey(number, 0), eventKey(number, firstId), most - keys.length);
       for (const key of events) keys.push(key);

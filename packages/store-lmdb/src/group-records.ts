@@ -1,4 +1,5 @@
 import type {
+  EntryRecord,
   GroupOrder,
   GroupRecordKind,
   GroupRecordKinds,
@@ -68,6 +69,13 @@ export class LmdbGroupRecords implements GroupRecords {
     const key = groupRecordKey(this.#number, kind, name);
     this.#records.set(JSON.stringify(key), undefined);
     this.#write(key, undefined);
+  }
+
+  /** As they are in the database. */
+  *entries(): Iterable<readonly [id: number, entry: EntryRecord]> {
+    for (const { key, value } of this.#database.range(...groupRecordsOf(this.#number, 'entry'))) {
+      yield [key.at(-1) as number, decodeGroupRecord(key, value) as EntryRecord];
+    }
   }
 
   /** As they are in the database. */

@@ -4,14 +4,17 @@ import {
   type GroupClock,
   type GroupScope,
   type GroupSettings,
+  type GroupSnapshot,
   type GroupState,
   type GroupStorage,
   type GroupWork,
   type GroupWorked,
   redriveInGroup,
+  restoreGroup,
   type SteadyClock,
   type Stepped,
   saveGroup,
+  snapshotOfGroup,
   stateOfGroup,
   workInGroup,
 } from '@ganomede/events-store';
@@ -104,6 +107,23 @@ export class Groups implements GroupStorage {
     });
   }
 
+  read(scope: GroupScope): GroupSnapshot | undefined {
+    return reading(this.#dataDir, `group ${JSON.stringify(scope.group)}`, () => {
+      const number = this.#database.get(keyOf(scope));
+      if (number === undefined) return undefined;
+      const records = new LmdbGroupRecords(this.#database, new Draft(this.#database), Number(number));
+      return snapshotOfGroup(records, scope, this.#now());
+    });
+  }
+
+  restore(group: GroupSnapshot): Promise<boolean> {
+    return this.#step(group.scope, group.entries.length, (draft, clock) => {
+      if (this.#recordsOf(draft, group.scope)) return { result: false, isReleased: false };
+      const result = restoreGroup(this.#newRecords(draft, group.scope), group, clock);
+      return { result, isReleased: true };
+    });
+  }
+
   delete(scope: GroupScope): Promise<boolean> {
     return this.#step(scope, 1, (draft) => {
       const records = this.#recordsOf(draft, scope);
@@ -126,7 +146,7 @@ export class Groups implements GroupStorage {
       // What is handed out and settled gives room back in the end, and workers wait for it.
       fromReserve: true,
       plan: (draft) => {
-        const clock = { now: this.#clock.now(), date: Date.now() };
+        const clock = this.#now();
         const stepped = step(draft, clock);
         const isChanged = this.#recordsOf(draft, scope)?.isChanged;
         if (isChanged) draft.set(GROUP_TIME, Buffer.from(String(clock.now)));
@@ -137,6 +157,10 @@ export class Groups implements GroupStorage {
       },
     });
     return result;
+  }
+
+  #now(): GroupClock {
+    return { now: this.#clock.now(), date: Date.now() };
   }
 
   /** Undefined if there is no such group. */

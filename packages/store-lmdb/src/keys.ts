@@ -36,6 +36,9 @@ export const earlierEpochsKey = (channelNumber: number): Key => [channelNumber, 
 /** What is remembered of a channel that has timestamps of the future (see future-mark.ts). */
 export const futureMarkKey = (channelNumber: number): Key => [channelNumber, 'f'];
 
+/** Ids up to this one that no event has (see gaps.ts). */
+export const gapKey = (channelNumber: number, lastId: number): Key => [channelNumber, 'g', lastId];
+
 /** Nothing: the key says that the event is filed under the type. */
 export const typeKey = (channelNumber: number, type: string, id: number): Key => [
   channelNumber,

@@ -25,6 +25,7 @@ import { Indices } from './indices.js';
 import type { Expiries } from './keys.js';
 import { findEvents, scanEvents } from './scan.js';
 import { cannotUse, reading } from './storage-error.js';
+import { Transfer } from './transfer.js';
 
 /** Enough for the largest commit, and for what another program writes meanwhile. */
 export const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
@@ -35,6 +36,7 @@ export class LmdbStorage implements Storage {
   readonly indices: Indices;
   readonly channels: Channels;
   readonly groups: Groups;
+  readonly transfer: Transfer;
   readonly #dataDir: string;
   readonly #lock: DirectoryLock;
   readonly #database: Database;
@@ -60,6 +62,9 @@ export class LmdbStorage implements Storage {
     });
     this.groups = new Groups(database, this.#commits, dataDir, this.#clocks.steady, (channel) =>
       this.#listener?.released(channel),
+    );
+    this.transfer = new Transfer({ database, commits: this.#commits, dataDir }, this.groups, (channel) =>
+      this.#listener?.missed(channel),
     );
   }
 

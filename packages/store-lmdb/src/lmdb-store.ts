@@ -1,4 +1,4 @@
-import { type EventStore, openEventStore, type StoreOptions } from '@ganomede/events-store';
+import { type EventStore, openEventStore, type Storage, type StoreOptions } from '@ganomede/events-store';
 import { DEFAULT_RESERVE_BYTES, LmdbStorage } from './lmdb-storage.js';
 
 export interface LmdbStoreOptions extends StoreOptions {
@@ -23,13 +23,21 @@ export interface LmdbStoreOptions extends StoreOptions {
  * used by another store, or holds a damaged or foreign data file. The message names the directory.
  * @throws RangeError (as a rejection) if an option is invalid.
  */
-export async function openLmdbStore({
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<EventStore> {
+  return openEventStore(() => openLmdbStorage(options), options);
+}
+
+/**
+ * Opens the engine of that store alone, for those who copy what it holds (`exportStore`, `importStore`). Close it.
+ *
+ * @throws what `openLmdbStore` does
+ */
+export async function openLmdbStorage({
   dataDir,
   diskReserveBytes = DEFAULT_RESERVE_BYTES,
-  ...options
-}: LmdbStoreOptions): Promise<EventStore> {
+}: Pick<LmdbStoreOptions, 'dataDir' | 'diskReserveBytes'>): Promise<Storage> {
   if (!Number.isSafeInteger(diskReserveBytes) || diskReserveBytes < 0) {
     throw new RangeError(`Invalid diskReserveBytes: expected an integer from 0, got ${diskReserveBytes}`);
   }
-  return openEventStore(() => LmdbStorage.open(dataDir, diskReserveBytes), options);
+  return LmdbStorage.open(dataDir, diskReserveBytes);
 }

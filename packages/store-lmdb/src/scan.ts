@@ -8,6 +8,7 @@ import {
 } from '@ganomede/events-store';
 import { type ChannelRecord, readChannel, readEpochs } from './channel-record.js';
 import type { Database } from './database.js';
+import { gapAt } from './gaps.js';
 import { eventKey, type Key, typeKey } from './keys.js';
 import { decodeEvent } from './stored-event.js';
 
@@ -109,10 +110,26 @@ function find(database: Database, { number, firstId, lastId }: ChannelRecord, sc
   return eventsOf(database, number, database.rangeBackward(start, end));
 }
 
-/** All events from one id up, or down, to another. Ids have no gap, and a get costs less than a step of a range. */
+/** The events that a channel keeps with `after` < id ≤ `to`. */
+export function textsBetween(
+  database: Database,
+  { number, firstId, lastId }: ChannelRecord,
+  after: number,
+  to: number,
+): Iterable<Buffer> {
+  const [first, last] = [Math.max(after + 1, firstId), Math.min(to, lastId)];
+  return first > last ? [] : consecutive(database, number, first, last);
+}
+
+/** All events from one id up, or down, to another. Ids have few gaps, and a get costs less than a step of a range. */
 function* consecutive(database: Database, channelNumber: number, from: number, to: number): Iterable<Buffer> {
   const step = from <= to ? 1 : -1;
-  for (let id = from; id !== to + step; id += step) yield eventOf(database, channelNumber, id);
+  for (let id = from; step * id <= step * to; id += step) {
+    const value = database.peek(eventKey(channelNumber, id));
+    const gap = value === undefined ? gapAt(database, channelNumber, id) : undefined;
+    if (gap) id = step > 0 ? gap.to : gap.from;
+    else yield decodeEvent(channelNumber, id, value);
+  }
 }
 
 /** @throws Error if the file has lost it, or it is damaged */

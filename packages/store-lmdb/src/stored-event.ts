@@ -19,10 +19,20 @@ export interface StoredEvent {
 
 /** `rest` is a `SerialisedEvent`'s text. */
 export function encodeEvent(channelNumber: number, id: number, timestamp: number, rest: string): StoredEvent {
-  const value = eventText(id, timestamp, rest + TRAILER);
+  const value = sealed(channelNumber, id, eventText(id, timestamp, rest + TRAILER));
+  return { json: value.subarray(0, -TRAILER.length), value };
+}
+
+/** The same for an event that has its text already. */
+export function encodeJson(channelNumber: number, id: number, json: Buffer): Buffer {
+  return sealed(channelNumber, id, Buffer.concat([json, Buffer.from(TRAILER)]));
+}
+
+/** Fills in the checksum. */
+function sealed(channelNumber: number, id: number, value: Buffer): Buffer {
   const checked = value.length - CHECKSUM_BYTES;
   value.writeUInt32LE(crc32(value.subarray(0, checked), placeOf(channelNumber, id)), checked);
-  return { json: value.subarray(0, -TRAILER.length), value };
+  return value;
 }
 
 /**

@@ -6,6 +6,7 @@ import { inClosedStore } from './closed-store.js';
 import { decodeCursor } from './cursors.js';
 import { Database } from './database.js';
 import { assertKnownFormat } from './format-version.js';
+import { gapAt, idsInGaps } from './gaps.js';
 import { decodeGroupRecord } from './group-records.js';
 import {
   CHANNEL_COUNT,
@@ -72,7 +73,7 @@ async function verify(database: Database): Promise<Verification> {
       numbers.add(Number(value));
     }
     const damaged = damagedEvents(database, record);
-    events += record.lastId - record.firstId + 1 - damaged.length;
+    events += record.lastId - record.firstId + 1 - idsWithoutEvent(database, record) - damaged.length;
     if (damaged.length > 0) damage.push(`Channel ${name}: damaged or missing are events ${listed(damaged)}`);
     const misfiled = misfiledEvents(database, record);
     if (misfiled.length > 0) {
@@ -126,8 +127,14 @@ function* channelNumbers(database: Database): Iterable<Entry> {
 function damagedEvents(database: Database, { number, firstId, lastId }: ChannelRecord): number[] {
   const damaged = new Set<number>();
   for (let id = firstId; id <= lastId; id++) {
+    const value = database.peek(eventKey(number, id));
+    const gap = value === undefined ? gapAt(database, number, id) : undefined;
+    if (gap) {
+      id = gap.to;
+      continue;
+    }
     try {
-      decodeEvent(number, id, database.peek(eventKey(number, id)));
+      decodeEvent(number, id, value);
     } catch {
       damaged.add(id);
     }
@@ -140,6 +147,11 @@ function damagedEvents(database: Database, { number, firstId, lastId }: ChannelR
     if (id > lastId) damaged.add(id);
   }
   return [...damaged];
+}
+
+/** How many ids of a channel no event has. */
+function idsWithoutEvent(database: Database, { number, firstId, lastId }: ChannelRecord): number {
+  return idsInGaps(database, number, lastId) - idsInGaps(database, number, firstId - 1);
 }
 
 /** Ids that two lists of types name. An event need not be in any. */

@@ -40,6 +40,21 @@ export class ChannelList {
       .catch(() => this.#known.delete(channel));
   }
 
+  /** Adds a channel, and waits. */
+  async addNow(channel: string): Promise<void> {
+    const key = this.#keys.channelList;
+    await this.#connection.run(key, `add ${channel} to ${key}`, (client) => client.zadd(key, 0, channel));
+  }
+
+  /** Those of the channels that are not on the list. */
+  async missing(channels: readonly string[]): Promise<string[]> {
+    const key = this.#keys.channelList;
+    const scores = await this.#connection.run(key, `read ${key}`, (client) =>
+      Promise.all(channels.map((channel) => client.zscore(key, channel))),
+    );
+    return channels.filter((_, i) => scores[i] === null);
+  }
+
   /** The same for one that is known to be no longer there. */
   addAgain(channel: string): void {
     this.#known.delete(channel);

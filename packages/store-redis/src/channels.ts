@@ -108,7 +108,7 @@ export class Channels implements ChannelStorage {
     const keys = this.#keys.of(channel);
     let trimmed: Trimmed;
     do trimmed = await this.#trimEvents(keys, limits);
-    while (trimmed?.dropped === MAX_DROPPED && !signal.aborted);
+    while (trimmed && trimmed.dropped >= MAX_DROPPED && !signal.aborted);
     // An append may have dropped events, and left the type lists to this.
     if (!trimmed?.typesBehind) return;
     for await (const types of this.#typesOf(keys, signal)) {

@@ -10,8 +10,11 @@ import { deleteGroup } from './scripts/delete-group.js';
 import { findEntries } from './scripts/find-entries.js';
 import { findIds } from './scripts/find-ids.js';
 import { groupStates } from './scripts/group-states.js';
+import { importEvents } from './scripts/import-events.js';
+import { importGroup } from './scripts/import-group.js';
 import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
+import { readGroup } from './scripts/read-group.js';
 import { redactEvents } from './scripts/redact-events.js';
 import { redriveEvents } from './scripts/redrive-events.js';
 import { removeEntries } from './scripts/remove-entries.js';
@@ -38,8 +41,11 @@ const SCRIPTS = [
   redriveEvents,
   deleteChannel,
   findEntries,
+  importEvents,
+  importGroup,
   mendChannel,
   pickEvents,
+  readGroup,
   redactEvents,
   removeEntries,
   saveCursors,

@@ -1,7 +1,8 @@
 import { EventsError } from '@ganomede/events-protocol';
-import { type ChannelBounds, headerOf, NO_BOUNDS } from '@ganomede/events-store';
+import { type ChannelBounds, NO_BOUNDS } from '@ganomede/events-store';
 import { BOUNDS_FIELDS, parseBounds } from './channel-bounds.js';
 import type { Connection } from './connection.js';
+import { idOfEntry, isEvent } from './entry.js';
 import type { Keys } from './keys.js';
 import { mendChannel } from './scripts/mend-channel.js';
 import { pickEvents } from './scripts/pick-events.js';
@@ -28,6 +29,14 @@ interface Hint {
   readonly eventBytes: number;
 }
 
+/** What was read of a channel. */
+interface Range {
+  readonly texts: readonly Buffer[];
+  /** The id up to which there is nothing else. */
+  readonly to: number;
+  readonly bounds: ChannelBounds;
+}
+
 const NO_HINT: Hint = { firstId: 1, eventBytes: 0 };
 
 /** Reads the events of a channel by their ids: JSON texts as they are stored. */
@@ -41,16 +50,35 @@ export class EventReader {
     this.#keys = keys;
   }
 
+  /** Up to `count` events after `after`, fewer if there are ids that no event has. */
+  async range(channel: string, after: number, count: number): Promise<Range> {
+    const { texts: entries, to, bounds } = await this.#entries(channel, after, count);
+    const last = entries.at(-1);
+    if (last === undefined || entries.every(isEvent)) return { texts: entries, to, bounds };
+    const gap = isEvent(last) ? undefined : await this.#gapAt(channel, to);
+    return { texts: entries.filter(isEvent), to: Math.max(to, Math.min(gap?.to ?? to, bounds.lastId)), bounds };
+  }
+
+  /** The lowest id from which on up to this one no event has one; the id itself if an event has it. */
+  async startOfGap(channel: string, id: number): Promise<number> {
+    return (await this.#gapAt(channel, id))?.from ?? id;
+  }
+
+  async #gapAt(channel: string, id: number): Promise<{ from: number; to: number } | undefined> {
+    const { gaps } = this.#keys.of(channel);
+    const [found] = await this.#connection.run(gaps, `read ${gaps}`, (client) =>
+      client.zrange(gaps, id, '+inf', 'BYSCORE', 'LIMIT', 0, 1),
+    );
+    const [from = Number.POSITIVE_INFINITY, to = 0] = found?.split(' ').map(Number) ?? [];
+    return from <= id ? { from, to } : undefined;
+  }
+
   /**
-   * Up to `count` events after `after`, in one round trip. The index of an event follows from the first id; if
+   * Up to `count` entries after `after`, in one round trip. The index of an event follows from the first id; if
    * the one that is remembered is wrong, the events are not those that were asked for, and it is asked again. If it is right and
    * they are not, somebody else has taken events away: the channel begins behind them from now on.
    */
-  async range(
-    channel: string,
-    after: number,
-    count: number,
-  ): Promise<{ texts: readonly Buffer[]; bounds: ChannelBounds }> {
+  async #entries(channel: string, after: number, count: number): Promise<Range> {
     const keys = this.#keys.of(channel);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const { firstId: guess } = this.#hint(channel);
@@ -63,14 +91,15 @@ export class EventReader {
         ]),
       );
       const hashed = parseBounds(known);
-      if (hashed === undefined) return { texts: [], bounds: NO_BOUNDS };
+      if (hashed === undefined) return { texts: [], to: after, bounds: NO_BOUNDS };
       const { firstId: first, bounds } = hashed;
       this.#remember(channel, first, texts);
       const start = Math.max(after + 1, first);
       const expected = Math.max(Math.min(count, bounds.lastId - start + 1), 0);
       const isRight = from === start && texts.length >= expected && follow(texts, start);
       // What came after the bounds were read may be of another epoch.
-      if (isRight || expected === 0) return { texts: texts.slice(0, expected), bounds };
+      if (isRight || expected === 0)
+        return { texts: texts.slice(0, expected), to: start - 1 + expected, bounds };
       if (from === start) await this.#mend(channel);
     }
     throw new EventsError(
@@ -80,16 +109,16 @@ export class EventReader {
   }
 
   /**
-   * Those of the events with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. If some are
-   * not, the channel begins behind them by now.
+   * The entries (see entry.ts) with these ids that are still kept. `ids` ascend; `firstId` is the oldest kept when last heard of. If
+   * some are not, the channel begins behind them by now.
    */
   async pick(channel: string, ids: readonly number[], firstId: number): Promise<Buffer[]> {
     const [lowest, highest] = [ids[0], ids.at(-1)];
     if (lowest === undefined || highest === undefined) return [];
     const stretch = highest - lowest + 1;
     if (stretch <= ids.length * SPARSE && stretch <= MAX_CHUNK) {
-      const { texts } = await this.range(channel, lowest - 1, stretch);
-      const base = texts[0] === undefined ? 0 : headerOf(texts[0]).id;
+      const { texts } = await this.#entries(channel, lowest - 1, stretch);
+      const base = texts[0] === undefined ? 0 : idOfEntry(texts[0]);
       return ids.flatMap((id) => texts[id - base] ?? []);
     }
     const keys = this.#keys.of(channel);
@@ -108,7 +137,7 @@ export class EventReader {
   async byId(channel: string, ids: readonly number[]): Promise<(Buffer | undefined)[]> {
     const ascending = [...new Set(ids)].sort((a, b) => a - b);
     const texts = await this.pick(channel, ascending, this.#hint(channel).firstId);
-    const found = new Map(texts.map((text) => [headerOf(text).id, text]));
+    const found = new Map(texts.filter(isEvent).map((text) => [idOfEntry(text), text]));
     return ids.map((id) => found.get(id));
   }
 
@@ -128,8 +157,10 @@ export class EventReader {
     return this.#hints.get(channel) ?? NO_HINT;
   }
 
-  #remember(channel: string, firstId: number, texts: readonly Buffer[]): void {
+  #remember(channel: string, firstId: number, entries: readonly Buffer[]): void {
     const { eventBytes: before } = this.#hint(channel);
+    // An id alone tells nothing of the size of events.
+    const texts = entries.filter(isEvent);
     const bytes = texts.reduce((sum, text) => sum + text.length, 0);
     const eventBytes = texts.length > 0 ? Math.ceil(bytes / texts.length) : before;
     this.#hints.delete(channel);
@@ -141,9 +172,9 @@ export class EventReader {
   }
 }
 
-/** Whether events follow on each other from `start` on, as far as the first and the last of them tell: ids in a list ascend. */
+/** Whether entries follow on each other from `start` on, as far as the first and the last of them tell: ids in a list ascend. */
 function follow(texts: readonly Buffer[], start: number): boolean {
   const [first, last] = [texts[0], texts.at(-1)];
   if (first === undefined || last === undefined) return true;
-  return headerOf(first).id === start && headerOf(last).id === start + texts.length - 1;
+  return idOfEntry(first) === start && idOfEntry(last) === start + texts.length - 1;
 }

@@ -12,6 +12,7 @@ import type { ChannelScope, GroupScope } from '@ganomede/events-store';
  * | `events:sweep` | string | the lease of the server that sweeps, see sweep-lease.ts |
  * | `events:{users/v1}` | hash | `first`: oldest id kept, `last`: newest id given, `time`: newest timestamp given, `behind`: since when the clock has been behind that, `epoch`, `epochs`: the current epoch and those before (see append.lua), `future`: see trim-channel.lua, `redactions`: see redact-events.lua, `deleted`: see delete-channel.lua, `swept`: type lists hold no ids below (see trim-channel.lua) |
  * | `events:{users/v1}:events` | list | the events as JSON texts; event n is at index n - first |
+ * | `events:{users/v1}:gaps` | sorted set | ids that no event has, since an import has left them out (see import-events.lua); in the list of events each has an entry, the id as text |
  * | `events:{users/v1}:types` | set | the types that have a list |
  * | `events:{users/v1}:type:add` | list | the ids filed under a type, ascending |
  * | `events:{users/v1}:cursors` | hash | clientId to `<id of the last event seen in users/v1> <when that was saved, milliseconds> <epoch>` |
@@ -40,6 +41,7 @@ export interface ChannelKeys {
   readonly channel: string;
   readonly events: string;
   readonly types: string;
+  readonly gaps: string;
 }
 
 /** Keys of an index of a channel, or of one type of it, by a field. */
@@ -93,6 +95,7 @@ export class Keys {
       channel: base,
       events: `${base}:events`,
       types: `${base}:types`,
+      gaps: `${base}:gaps`,
     };
   }
 
@@ -102,6 +105,19 @@ export class Keys {
 
   cursors(channel: string, type: string | undefined): string {
     return `${this.#base(channel)}:cursors${type === undefined ? '' : `:${type}`}`;
+  }
+
+  /** Patterns of Redis for keys that tell of a channel: its hash, its groups, the types that have cursors. Others may match them too. */
+  get channelPatterns(): string[] {
+    const tagged = `${this.#prefix.replace(/[*?[\]\\]/g, '\\$&')}{*}`;
+    return [tagged, `${tagged}:groups`, `${tagged}:consumer-types`];
+  }
+
+  /** The channel of a key that matches them; undefined if it is another. */
+  parseChannelKey(key: string): string | undefined {
+    if (!key.startsWith(this.#prefix)) return undefined;
+    const [, tag] = /^\{([^{}]+)\}(?::groups|:consumer-types)?$/s.exec(key.slice(this.#prefix.length)) ?? [];
+    return tag?.replace(/%(?:25|7B|7D)/g, decodeURIComponent);
   }
 
   /** A pattern of Redis for the keys of all cursors; others may match it too. */

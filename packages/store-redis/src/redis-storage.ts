@@ -10,6 +10,7 @@ import type {
   Storage,
   StorageListener,
   Subscriptions,
+  TransferStorage,
 } from '@ganomede/events-store';
 import { Appender } from './appender.js';
 import { ChannelList } from './channel-list.js';
@@ -22,12 +23,14 @@ import { Indices } from './indices.js';
 import { Keys } from './keys.js';
 import { openLayout } from './layout.js';
 import type { RedisStoreOptions } from './options.js';
+import { originalWarning } from './original/find-original.js';
 import { checkPermissions } from './permissions.js';
 import { ReplicationWait } from './replication-wait.js';
 import { Scanner } from './scan.js';
 import { checkKind, findWarnings } from './server-checks.js';
 import { Subscriber } from './subscriber.js';
 import { SweepLease } from './sweep-lease.js';
+import { Transfer } from './transfer.js';
 
 /** Events, cursors, groups and indices in one Redis, or in a Redis Cluster. Its keys are in keys.ts. */
 export class RedisStorage implements Storage {
@@ -36,6 +39,7 @@ export class RedisStorage implements Storage {
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
   readonly subscriptions: Subscriptions;
+  readonly transfer: TransferStorage;
   readonly #connection: Connection;
   readonly #keys: Keys;
   readonly #channelList: ChannelList;
@@ -66,6 +70,7 @@ export class RedisStorage implements Storage {
     );
     this.#reader = new EventReader(connection, keys);
     this.#scanner = new Scanner(connection, keys, this.#reader);
+    this.transfer = new Transfer(connection, keys, this.#channelList, this.#reader);
     this.#subscriber = new Subscriber(connection, keys, checkNotificationsMs);
     this.#sweepLease = new SweepLease(connection, keys);
     this.subscriptions = this.#subscriber;
@@ -108,6 +113,8 @@ export class RedisStorage implements Storage {
       await checkPermissions(connection, keys);
       await openLayout(connection, keys);
       for (const warning of await findWarnings(connection)) onWarning(warning);
+      const original = await originalWarning(connection, keys);
+      if (original !== undefined) onWarning(original);
       const replicationWait =
         minReplicas === 0
           ? undefined

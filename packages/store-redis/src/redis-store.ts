@@ -1,4 +1,4 @@
-import { type EventStore, openEventStore } from '@ganomede/events-store';
+import { type EventStore, openEventStore, type Storage } from '@ganomede/events-store';
 import type { RedisStoreOptions } from './options.js';
 import { RedisStorage } from './redis-storage.js';
 
@@ -16,4 +16,13 @@ import { RedisStorage } from './redis-storage.js';
  */
 export function createRedisStore(options: RedisStoreOptions): Promise<EventStore> {
   return openEventStore(() => RedisStorage.open(options), options);
+}
+
+/**
+ * Opens the engine of that store alone, for those who copy what it holds (`exportStore`, `importStore`). Close it.
+ *
+ * @throws what `createRedisStore` does
+ */
+export function openRedisStorage(options: RedisStoreOptions): Promise<Storage> {
+  return RedisStorage.open(options);
 }

@@ -1,6 +1,7 @@
 import { type ChannelBounds, EventPage, MAX_PAGE_BYTES, NO_BOUNDS, type Scan } from '@ganomede/events-store';
 import { BOUNDS_FIELDS, parseBounds } from './channel-bounds.js';
 import type { Connection } from './connection.js';
+import { idOfEntry, isEvent } from './entry.js';
 import type { EventReader } from './event-reader.js';
 import type { Keys } from './keys.js';
 import { type FindIdsArgs, type FoundIds, findIds } from './scripts/find-ids.js';
@@ -83,10 +84,10 @@ export class Scanner {
   #up(channel: string, after: number): NextStep {
     let cursor = after;
     return async (count) => {
-      const { texts, bounds } = await this.#reader.range(channel, cursor, count);
-      // Where they begin follows from the bounds.
-      cursor = Math.max(cursor, bounds.firstId - 1) + texts.length;
-      return { texts, bounds, ended: texts.length === 0 || cursor >= bounds.lastId };
+      const { texts, to, bounds } = await this.#reader.range(channel, cursor, count);
+      const ended = to === cursor || to >= bounds.lastId;
+      cursor = to;
+      return { texts, bounds, ended };
     };
   }
 
@@ -119,13 +120,15 @@ export class Scanner {
       );
       bounds ??= found;
       below = ids.at(-1) ?? below;
+      const lowest = texts[0];
+      if (lowest && !isEvent(lowest)) below = await this.#reader.startOfGap(channel, idOfEntry(lowest));
       // What is no longer there was dropped meanwhile, and all below it too.
-      return { texts: texts.reverse(), bounds, ended: ended || texts.length < ids.length };
+      return { texts: texts.filter(isEvent).reverse(), bounds, ended: ended || texts.length < ids.length };
     };
   }
 
   /**
-   * What `find` finds, and the events of the ids in it, ascending. It is asked again if some are gone, so that bounds are told
+   * What `find` finds, and the entries (see entry.ts) of the ids in it, ascending. It is asked again if some are gone, so that bounds are told
    * that say so; what went meanwhile a second time is left out.
    */
   async #picked<T>(

@@ -153,6 +153,7 @@ class Steps {
     return {
       from,
       to: from + ids.length + random.of([0, 0, 2]),
+      firstId: Math.max(from + random.of([-5, 1, 2, 4, 20]), 1),
       events: random.some(ids, 85).map((id) => ({
         id,
         value: this.#order === 'data.user' ? random.of(['', '=ann', '=bob', '=b o b', '#größe']) : '',

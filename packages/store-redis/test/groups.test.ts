@@ -41,7 +41,7 @@ async function take(
   const order = value === '' ? undefined : 'data.user';
   const worked = await groups.work(scope, {
     settle,
-    found: { from: 0, to, events, epoch: '', order },
+    found: { from: 0, to, firstId: 1, events, epoch: '', order },
     takes: [{ clientId: 'worker', limit, leaseMs: undefined, token: 'token' }],
   });
   return worked as GroupWorked;
@@ -177,7 +177,7 @@ it('hands out and settles 64 events with as many commands as one, whatever is pe
     const events = Array.from({ length: count }, (_, i) => ({ id: after + i + 1, value: `=${after + i}` }));
     const worked = await groups.work(SCOPE, {
       settle: Array.from({ length: count }, (_, i) => acknowledge(after - i)),
-      found: { from: after, to: after + count, events, epoch: '', order: 'data.user' },
+      found: { from: after, to: after + count, firstId: 1, events, epoch: '', order: 'data.user' },
       takes: [{ clientId: 'worker', limit: count, leaseMs: undefined, token: 'token' }],
     });
     expect(worked?.taken[0]).toHaveLength(count);

@@ -243,8 +243,8 @@ export class EventStore {
    * would hold more than about `MAX_PAGE_BYTES` of JSON, but never none of them. A cursor before the oldest
    * event kept reads from there on. One that has seen events which the store no longer has (it came back older, or empty)
    * reads behind the last one that it has seen and the store still has; `rewoundTo` of the page then says which that is.
-   * That is found out by the `epoch` of the cursor; without it only a cursor ahead of the newest id is noticed, and reads
-   * nothing.
+   * That is found out by the `epoch` of the cursor; without it only a cursor ahead of the newest id is noticed, and has seen
+   * nothing here but what was brought from another store.
    */
   read(cursor: ReadCursor): Promise<EventPage> {
     return this.#run('read', async () => readAfter(this.#storage, this.#scope(cursor.channel), cursor));

@@ -17,7 +17,7 @@ export {
   storeClosed,
   type WorkerSettlement,
 } from './event-store.js';
-export { Epochs, type NewEpoch } from './events/epochs.js';
+export { Epochs, type NewEpoch, UNNOTED } from './events/epochs.js';
 export {
   boundsOf,
   type ChannelBounds,
@@ -27,6 +27,7 @@ export {
   textsOfPage,
 } from './events/event-page.js';
 export { eventText, headerOf } from './events/event-text.js';
+export { filedType } from './events/filed-type.js';
 export type { Idempotency } from './events/idempotency.js';
 export type { SerialisedEvent } from './events/serialise.js';
 export type { FoundStart } from './find-start.js';
@@ -45,6 +46,7 @@ export type {
   OrderedEvent,
   ValueRecord,
 } from './groups/group-records.js';
+export { orderedEntries, restoreGroup, snapshotOfGroup } from './groups/group-snapshot.js';
 export {
   DEFAULT_GROUP_SETTINGS,
   GROUP_LIMITS,
@@ -116,6 +118,22 @@ export type {
   TrimLimits,
   Unseen,
 } from './storage.js';
+export type { BackupTotal, BackupTrailer } from './transfer/backup-format.js';
+export { digestStore, exportStore, type TransferOptions, type TransferProgress } from './transfer/export-store.js';
+export { type ImportResult, importStore } from './transfer/import-store.js';
+export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
+export { type BackupSource, checkBackup } from './transfer/read-backup.js';
+export {
+  type GroupEntry,
+  type GroupSnapshot,
+  IMPORT_STEP,
+  type ImportedCounts,
+  type ImportedEvent,
+  type ImportedPart,
+  MAX_GAP,
+  type TransferStorage,
+} from './transfer/transfer-storage.js';
+export { newOfPart } from './transfer/new-of-part.js';
 export { Poll, type ReadCursor } from './waiting/poll.js';
 export type { PollOptions } from './waiting/promised-poll.js';
 export { Roster, type RosterMember } from './waiting/roster.js';

@@ -1,4 +1,4 @@
-import { Epochs } from './events/epochs.js';
+import { Epochs, UNNOTED } from './events/epochs.js';
 import type { ChannelBounds, EventPage } from './events/event-page.js';
 import type { ChannelScope, Storage } from './storage.js';
 import type { ReadCursor } from './waiting/poll.js';
@@ -22,12 +22,15 @@ export async function readAfter(
   }
 }
 
-/** The last id that a cursor has seen and the channel has. */
+/**
+ * The last id that a cursor has seen and the channel has. Of whoever is given events here an epoch is known, so that one without
+ * which is ahead of the channel has seen those of another store: here, at most what was brought from there.
+ */
 export function commonPart(
   { firstId, lastId, epochs = Epochs.NONE }: ChannelBounds,
   after: number,
   epoch: string | undefined,
 ): number {
-  const common = epoch === undefined ? lastId : epochs.commonWith(epoch, firstId);
-  return Math.min(after, common, lastId);
+  if (epoch === undefined && after <= lastId) return after;
+  return Math.min(after, epochs.commonWith(epoch ?? UNNOTED, firstId), lastId);
 }

@@ -3,6 +3,7 @@ import type { EventPage } from './events/event-page.js';
 import type { SerialisedEvent } from './events/serialise.js';
 import type { Redaction } from './forgetting/redaction.js';
 import type { GroupStorage } from './groups/group-storage.js';
+import type { TransferStorage } from './transfer/transfer-storage.js';
 
 /**
  * What an engine has to do so that an `EventStore` can be built on it: what differs between Redis, LMDB and memory, and
@@ -15,6 +16,8 @@ export interface Storage {
   readonly indices: IndexStorage;
   readonly channels: ChannelStorage;
   readonly groups: GroupStorage;
+  /** How it takes what another store holds, and gives it. Absent: it does not. */
+  readonly transfer?: TransferStorage;
   /** Only of an engine that several processes share: how it hears what the others append. */
   readonly subscriptions?: Subscriptions;
 

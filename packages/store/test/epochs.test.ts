@@ -1,4 +1,4 @@
-import { Epochs, openEventStore } from '@ganomede/events-store';
+import { Epochs, importedEpochs, openEventStore } from '@ganomede/events-store';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
 
@@ -34,6 +34,28 @@ describe('Epochs', () => {
     const next = epochs.begin({ term: 'd', firstId: 1, lastId: 9, now: 5 });
     expect(next.current).toBe(`10-${3 * HOUR_MS + 1}-d-${3 * HOUR_MS}-c`);
     expect(a).toBe(`1-${HOUR_MS}-a-0-0`);
+  });
+
+  it('can be those of when the channel was shorter', () => {
+    expect(epochs.upTo(12)).toEqual(epochs);
+    expect(epochs.upTo(7)).toEqual(begun([1, 'a'], [4, 'b']));
+    expect(epochs.upTo(3)).toEqual(begun([1, 'a'], [4, 'b']));
+    expect(epochs.upTo(2)).toEqual(begun([1, 'a']));
+    expect(Epochs.NONE.upTo(2)).toEqual(Epochs.NONE);
+  });
+
+  it('of another store are followed by one that no event is of', () => {
+    const upTo = { firstId: 1, lastId: 6, term: 'import', now: 9 * HOUR_MS };
+    const known = importedEpochs(epochs, upTo);
+    expect(known.current).toBe(`7-${9 * HOUR_MS}-import-${2 * HOUR_MS}-b`);
+    expect([a, b].map((epoch) => known.commonWith(epoch, 1))).toEqual([3, 6]);
+    expect(known.commonWith(epochs.current, 1), 'what came later did not come').toBe(6);
+    expect([1, 4, 6].map((id) => known.of(id))).toEqual([a, b, b]);
+    const first = importedEpochs(Epochs.NONE, upTo);
+    expect([first.current, first.of(6)]).toEqual([`7-${9 * HOUR_MS}-import-0-0`, '0-0-0-0-0']);
+    expect(first.commonWith('0-0-0-0-0', 1), 'of a store without epochs').toBe(6);
+    const next = first.begin({ term: 'c', firstId: 1, lastId: 6, now: 9 * HOUR_MS });
+    expect([next.of(6), next.of(7), next.commonWith(first.current, 1)]).toEqual(['0-0-0-0-0', next.current, 6]);
   });
 
   it('find what a lost one has in common by the one before it', () => {

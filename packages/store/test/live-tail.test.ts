@@ -7,7 +7,7 @@ import { LiveTail } from '../src/waiting/live-tail.js';
 const ALL = 100_000;
 
 function tailEvent(id: number, type = 'add', padding = 0): TailEvent {
-  return { id, type, json: Buffer.from(JSON.stringify({ id, padding: 'x'.repeat(padding) })) };
+  return { id, type, json: Buffer.from(JSON.stringify({ id, timestamp: 1, padding: 'x'.repeat(padding) })) };
 }
 
 function tailFrom(lastId: number): LiveTail {
@@ -279,6 +279,15 @@ describe('LiveTail', () => {
       tail.push(tailEvent(12), '');
       expect(idsAfter(tail, 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
       expect(tail.lastId).toBe(12);
+    });
+
+    it('but not what lies before ids that no event has', () => {
+      const tail = tailFrom(10);
+      tail.push(tailEvent(11), '');
+      const events = [5, 6, 9, 10, 11, 12].map((id) => tailEvent(id).json);
+      tail.adopt(4, new EventPage(events, { firstId: 1, lastId: 12 }));
+      expect(idsAfter(tail, 4)).toBeUndefined();
+      expect(idsAfter(tail, 10)).toEqual([11]);
     });
 
     it('but not for readers of a type, as only the store knows that of old events', () => {

@@ -4,7 +4,7 @@ import type { Script } from './script.js';
 /** The keys of the channel. Whether there ever was one. */
 export const deleteChannel: Script<ChannelKeys, boolean> = {
   name: 'delete-channel',
-  numberOfKeys: 2,
-  encode: ({ channel, events }) => ({ keys: [channel, events], args: [] }),
+  numberOfKeys: 3,
+  encode: ({ channel, events, gaps }) => ({ keys: [channel, events, gaps], args: [] }),
   decode: (reply: number) => reply === 1,
 };

@@ -5,7 +5,8 @@
 local function in_row(events, length, last)
   local function is_in_row(index)
     local event = redis.call('LINDEX', events, index)
-    local id = event and string.match(event, '^{"id":(%d+),')
+    -- Of an id that no event has there is the id alone.
+    local id = event and (string.match(event, '^{"id":(%d+),') or string.match(event, '^%d+$'))
     return id and tonumber(id) == last - (length - 1 - index)
   end
   if length == 0 or not is_in_row(length - 1) then return 0 end

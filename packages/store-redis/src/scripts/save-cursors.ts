@@ -46,5 +46,10 @@ export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, SavedCurso
 export function parseCursor(saved: string): SavedCursor | undefined {
   const [after, savedAt, epoch] = saved.split(' ');
   if (!after) return undefined;
-  return { after: Number(after), savedAt: savedAt === undefined ? undefined : Number(savedAt), epoch };
+  return { after: Number(after), savedAt: savedAt ? Number(savedAt) : undefined, epoch: epoch || undefined };
+}
+
+/** The other way round. */
+export function cursorText({ after, savedAt, epoch }: SavedCursor): string {
+  return `${after} ${savedAt ?? ''} ${epoch ?? ''}`.trimEnd();
 }

@@ -6,6 +6,7 @@
 --                future ("<last id> <milliseconds>": newest event that was there when timestamps of the future were seen first, and
 --                when that was; missing if there are none)
 -- KEYS[2]  list  the events
+-- KEYS[3]  zset  the gaps (see import-events.lua)
 -- ARGV[1]  JSON: firstId         oldest id to keep; missing: this drops nothing
 --                maxEvents       most events to keep, 0 for any number
 --                maxAgeMs        age after which an event is dropped, 0 for never
@@ -18,6 +19,9 @@
 -- If something was dropped it is notified on KEYS[1] and ':new', on one line: "<first kept>".
 --
 -- It gives memory back, so a Redis that has none left runs it all the same.
+
+-- include next-gap
+
 local args = cjson.decode(ARGV[1])
 local first, last, time, swept, future = unpack(redis.call('HMGET', KEYS[1], 'first', 'last', 'time', 'swept', 'future'))
 if not last then return { 'no-channel' } end
@@ -41,8 +45,14 @@ if args.maxAgeMs > 0 and drop < args.maxDropped then
   -- A timestamp that lies no further ahead is as good as right, milliseconds.
   local SETTLED_MS = 600000
 
+  -- Of an event, or, where there is a gap, of the one behind it; the newest if none is.
   local function timestamp(index)
-    local event = redis.call('LINDEX', KEYS[2], index)
+    local event = redis.call('LINDEX', KEYS[2], string.format('%.0f', index))
+    if event and string.find(event, '^%d') then
+      local _, to = next_gap(KEYS[3], event)
+      event = to and redis.call('LINDEX', KEYS[2], string.format('%.0f', to + 1 - first))
+      if not event then return tonumber(time) end
+    end
     return event and tonumber(string.match(event, '^{"id":%d+,"timestamp":(%d+)'))
   end
   local function is_old(index)
@@ -80,8 +90,12 @@ if args.maxAgeMs > 0 and drop < args.maxDropped then
 end
 
 if drop > 0 then
+  -- A channel begins with an event, not with ids that none has.
+  local from, to = next_gap(KEYS[3], first + drop)
+  if from and from <= first + drop then drop = to + 1 - first end
   redis.call('LTRIM', KEYS[2], drop, -1)
   first = first + drop
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', first - 1))
   redis.call('HSET', KEYS[1], 'first', string.format('%.0f', first))
   redis.call('SPUBLISH', KEYS[1] .. ':new', string.format('%.0f', first))
 end

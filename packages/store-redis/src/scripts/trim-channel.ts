@@ -30,10 +30,10 @@ type Reply =
 /** Notifies what it has dropped. */
 export const trimChannel: Script<TrimChannelArgs, TrimmedChannel> = {
   name: 'trim-channel',
-  numberOfKeys: 2,
+  numberOfKeys: 3,
 
-  encode: ({ keys: { channel, events }, firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
-    keys: [channel, events],
+  encode: ({ keys: { channel, events, gaps }, firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo }) => ({
+    keys: [channel, events, gaps],
     args: [JSON.stringify({ firstId, maxEvents, maxAgeMs, now, maxDropped, typesTrimmedTo })],
   }),
 

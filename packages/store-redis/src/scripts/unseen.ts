@@ -14,14 +14,14 @@ export const unseen: Script<UnseenArgs, Unseen[]> = {
 
   encode({ keys, channel, cursors }) {
     const types = [...new Set(cursors.flatMap(({ type }) => type ?? []))];
-    const { channel: hash, events } = keys.of(channel);
+    const { channel: hash, events, gaps } = keys.of(channel);
     // Lua counts from 1.
     const placed = cursors.map(({ type, after }) => [
       after,
       type === undefined ? 0 : types.indexOf(type) + 1,
     ]);
     return {
-      keys: [hash, events, ...types.map((type) => keys.type(channel, type))],
+      keys: [hash, events, gaps, ...types.map((type) => keys.type(channel, type))],
       args: [JSON.stringify(placed)],
     };
   },

@@ -2,9 +2,9 @@
 --
 -- KEYS      see group-book.lua
 -- ARGV[1]   JSON: settle       of the settlements kinds, ids, tokens; and if a kind has them ms (-1: not told), reasons, uncounted
---                 found        from, to, epoch, order, ids (ascending), values (of each; left out if all are empty); left out if
---                              none were looked for
---                 counts_gaps  whether an id that is not among those found is that of an event that was dropped
+--                 found        from, to, first (the oldest id that the channel kept), epoch, order, ids (ascending), values (of each;
+--                              left out if all are empty); left out if none were looked for
+--                 counts_dropped  whether ids below `first` are those of events of the group that were dropped
 --                 takes        a list of { clientId, limit, milliseconds (-1: not told), token }
 --                 most_held    see group-book.lua
 --                 most_ended   most leases that end
@@ -121,8 +121,8 @@ while room > 0 and ended < args.most_ended do
   write()
 end
 
-local function pass(id, events)
-  if args.counts_gaps then more_missed = more_missed + id - after - events end
+local function pass(id)
+  if args.counts_dropped then more_missed = more_missed + math.max(math.min(args.found.first - 1, tonumber(id)) - after, 0) end
   after = id
 end
 
@@ -135,7 +135,7 @@ local function hand_out_found(found)
       local value = settings.order == '*' and '*' or found.values and found.values[i] or ''
       local is_busy = value ~= '' and queue(value)
       if is_busy and settings.order == '*' then return false end
-      pass(id, 1)
+      pass(id)
       local e = new_entry(id, value, '0')
       if is_busy then
         hold_back(e)
@@ -151,7 +151,7 @@ end
 local found = args.found
 local is_current = found and found.from <= after and found.order == settings.order
   and found.epoch == (redis.call('HGET', CHANNEL, 'epoch') or '')
-if is_current and hand_out_found(found) and found.to > after then pass(found.to, 0) end
+if is_current and hand_out_found(found) and found.to > after then pass(found.to) end
 
 if after ~= after_before then set('after', after) end
 if more_redelivered > 0 then set('redelivered', whole(redelivered + more_redelivered)) end

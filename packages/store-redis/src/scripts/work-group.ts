@@ -61,7 +61,7 @@ export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
       JSON.stringify({
         settle: encodeSettlements(settle),
         found: found && encodeFound(found),
-        counts_gaps: scope.type === undefined,
+        counts_dropped: scope.type === undefined,
         takes: takes.map(({ clientId, limit, leaseMs = NONE, token }) => [clientId, limit, leaseMs, token]),
         most_held: MAX_HELD_BACK,
         most_ended: MAX_ENDED,
@@ -109,10 +109,11 @@ function durationOf(settlement: Settlement): number {
   return (settlement.kind === 'extend' ? settlement.leaseMs : undefined) ?? NONE;
 }
 
-function encodeFound({ from, to, epoch, order, events }: FoundEvents) {
+function encodeFound({ from, to, firstId, epoch, order, events }: FoundEvents) {
   return {
     from: groupId(from),
     to: groupId(to),
+    first: firstId,
     epoch,
     order,
     ids: events.map(({ id }) => groupId(id)),

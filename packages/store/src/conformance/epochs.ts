@@ -141,7 +141,7 @@ export function describeEpochs(open: OpenStore): void {
         count: 1,
         rewoundTo: undefined,
       });
-      expect(await store.read({ channel, after: 9, limit: ALL })).toMatchObject({ count: 0, rewoundTo: 6 });
+      expect(await store.read({ channel, after: 9, limit: ALL })).toMatchObject({ count: 6, rewoundTo: 0 });
     });
 
     it('repeats everything to those whose epoch means nothing to it', async () => {

@@ -63,7 +63,8 @@ class Group {
     const page = await this.storage.scan({ channel, type, after: this.after, limit });
     const events = page.events.map(({ id }) => ({ id, value: this.valueOf(id) }));
     const to = events.at(-1)?.id ?? Math.max(page.lastId, this.after);
-    return { from: this.after, to, events, epoch: page.epochs?.current ?? '', order: this.order };
+    const firstId = page.firstId || page.lastId + 1;
+    return { from: this.after, to, firstId, events, epoch: page.epochs?.current ?? '', order: this.order };
   }
 
   async work(work: Partial<GroupWork>): Promise<GroupWorked> {

@@ -3,6 +3,7 @@ import type { Append, Storage } from '../storage.js';
 import { describeGroupFailures } from './group-failures.js';
 import { describeGroupStorage } from './group-storage.js';
 import { newChannel, upTo } from './store-under-test.js';
+import { describeTransfer } from './transfer.js';
 
 /** An append of `count` events that are filed under `add`. */
 function append(channel: string, count: number): Append {
@@ -262,6 +263,7 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
     });
 
     describe('groups', () => describeGroupStorage(openForTest));
+    describe('what it takes from another', () => describeTransfer(openForTest));
     describe('groups of a store on it', () => describeGroupFailures(openForTest));
   });
 }

@@ -13,8 +13,8 @@
  */
 const EPOCH = /^(\d{1,16})-(\d{1,16})-([0-9a-z]{1,16})-(\d{1,16}-[0-9a-z]{1,16})$/;
 
-/** Of events that are older than all that is noted: there were no epochs yet. */
-const UNNOTED = '0-0-0-0-0';
+/** Of events that are older than all that is noted: there were no epochs yet, or they were given ids by another store. */
+export const UNNOTED = '0-0-0-0-0';
 const NO_PARENT = '0-0';
 
 /** Epochs of a channel that are kept beside the current one: about 6 KB. */
@@ -102,8 +102,16 @@ export class Epochs {
     const before = parent === undefined ? NO_PARENT : `${parent.startedAt}-${parent.term}`;
     return new Epochs(
       `${lastId + 1}-${startedAt}-${term}-${before}`,
-      all.map(({ epoch, endId }) => (endId === undefined ? epoch : `${epoch}/${endId}`)).join(' '),
+      all.map(textOf).join(' '),
     );
+  }
+
+  /** Those that had begun when the newest id was this one. */
+  upTo(lastId: number): Epochs {
+    const begun = this.#all.filter(({ startId }) => startId <= lastId + 1);
+    const texts = begun.map(textOf);
+    const current = texts.pop()?.split('/')[0] ?? '';
+    return new Epochs(current, texts.join(' '));
   }
 
   /** Whether the current epoch is one that an engine with this term has begun. */
@@ -151,6 +159,10 @@ function forgetShortest(all: Note[]): void {
   const before = all[found - 1] as Note;
   const [forgotten] = all.splice(found, 1) as [Note];
   all[found - 1] = { ...before, endId: before.endId ?? forgotten.startId - 1 };
+}
+
+function textOf({ epoch, endId }: Note): string {
+  return endId === undefined ? epoch : `${epoch}/${endId}`;
 }
 
 function parse(text: string): Note | undefined {

@@ -293,7 +293,8 @@ export class Dispatcher {
     if (lookedTo > after && epochOf(page) !== known) page = await read(after);
     const events = page.texts.map((text) => ({ id: headerOf(text).id, value: orderValue(text, order) }));
     const to = events.at(-1)?.id ?? Math.max(page.lastId, after);
-    return { page, found: { from: after, to, events, epoch: epochOf(page), order } };
+    const firstId = page.firstId || page.lastId + 1;
+    return { page, found: { from: after, to, firstId, events, epoch: epochOf(page), order } };
   }
 
   async #read(

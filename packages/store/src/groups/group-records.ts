@@ -76,6 +76,8 @@ export interface GroupRecords {
   set<Kind extends GroupRecordKind>(kind: Kind, name: string | number, record: GroupRecordKinds[Kind]): void;
   remove(kind: GroupRecordKind, name: string | number): void;
   /** In any order. */
+  entries(): Iterable<readonly [id: number, entry: EntryRecord]>;
+  /** In any order. */
   workers(): Iterable<readonly [clientId: string, leases: number]>;
 
   enter(order: GroupOrder, event: OrderedEvent): void;

@@ -271,7 +271,7 @@ class GroupStep {
   }
 
   /** Until nobody has room, the group is full, or (`*`) its one event is out. */
-  handOutFound(handing: HandingOut, { events, to }: FoundEvents, type: string | undefined): void {
+  handOutFound(handing: HandingOut, { events, to, firstId }: FoundEvents, type: string | undefined): void {
     const { order } = this.#group.settings;
     for (const { id, value: own } of events) {
       if (id <= this.#group.after) continue;
@@ -279,7 +279,7 @@ class GroupStep {
       const value = order === '*' ? '*' : own;
       const waiting = value === '' ? undefined : this.#records.get('value', value);
       if (waiting !== undefined && order === '*') return;
-      this.#pass(id, 1, type);
+      this.#pass(id, firstId, type);
       const entry = { ...NEW_ENTRY, value };
       if (waiting !== undefined) this.#holdBack(id, entry);
       else {
@@ -290,7 +290,7 @@ class GroupStep {
         if (isFull(this.#before) || this.#isOrderFreed) this.#newTimes.add(time);
       }
     }
-    if (to > this.#group.after) this.#pass(to, 0, type);
+    if (to > this.#group.after) this.#pass(to, firstId, type);
   }
 
   tellDying(): DyingEvent[] {
@@ -459,11 +459,11 @@ class GroupStep {
     else this.#records.remove('worker', clientId);
   }
 
-  /** The group has looked at everything up to an id, of which so many events were there. */
-  #pass(id: number, events: number, type: string | undefined): void {
+  /** The group has looked at everything up to an id. What lies before the first id was dropped. */
+  #pass(id: number, firstId: number, type: string | undefined): void {
     const { after, missed } = this.#group;
     // Which ids a type has is not known.
-    const dropped = type === undefined ? id - after - events : 0;
+    const dropped = type === undefined ? Math.max(Math.min(firstId - 1, id) - after, 0) : 0;
     this.#group = { ...this.#group, after: id, missed: missed + dropped };
   }
 
@@ -504,7 +504,8 @@ const ORDERS: Readonly<Record<EntryRecord['state'], GroupOrder | undefined>> = {
   dead: 'dead',
 };
 
-const NEW_ENTRY: EntryRecord = {
+/** Of an event that was not handed out yet. */
+export const NEW_ENTRY: EntryRecord = {
   state: 'held back',
   time: 0,
   value: '',

@@ -75,12 +75,13 @@ export interface GroupWork {
 
 /**
  * All events of the scope with `from` < id ≤ `to`. They are looked at if the group is at `from` or behind it and the channel is of
- * the same epoch, the group of the same order. If the scope is a whole channel, ids between that are not among them were dropped
- * and count as missed.
+ * the same epoch, the group of the same order. If the scope is a whole channel, those below `firstId` were dropped and count as missed.
  */
 export interface FoundEvents {
   readonly from: number;
   readonly to: number;
+  /** The oldest id that the channel kept when they were read, above its newest if it kept none. */
+  readonly firstId: number;
   /** Ascending by id. */
   readonly events: readonly {
     readonly id: number;

@@ -1,4 +1,5 @@
 import type {
+  EntryRecord,
   GroupOrder,
   GroupRecordKind,
   GroupRecordKinds,
@@ -41,6 +42,10 @@ export class MemoryGroupRecords implements GroupRecords {
 
   remove(kind: GroupRecordKind, name: string | number): void {
     this.#kinds[kind].delete(name);
+  }
+
+  entries(): Iterable<readonly [id: number, entry: EntryRecord]> {
+    return this.#kinds.entry as Map<number, EntryRecord>;
   }
 
   workers(): Iterable<readonly [clientId: string, leases: number]> {

@@ -1,3 +1,4 @@
+import { restoreGroup, snapshotOfGroup } from '../groups/group-snapshot.js';
 import {
   buryInGroup,
   type GroupClock,
@@ -16,6 +17,7 @@ import type {
   GroupWork,
   GroupWorked,
 } from '../groups/group-storage.js';
+import type { GroupSnapshot } from '../transfer/transfer-storage.js';
 import { MemoryGroupRecords } from './memory-group-records.js';
 
 interface Group {
@@ -79,6 +81,24 @@ export class MemoryGroups implements GroupStorage {
     return [...this.#groups.values()]
       .filter(({ scope }) => scope.channel === channel)
       .flatMap(({ scope, records }) => stateOfGroup(records, scope) ?? []);
+  }
+
+  read(scope: GroupScope): GroupSnapshot | undefined {
+    return snapshotOfGroup(this.#records(scope), scope, this.#options.clock());
+  }
+
+  restore(snapshot: GroupSnapshot): boolean {
+    const { scope } = snapshot;
+    const records = this.#records(scope);
+    if (!restoreGroup(records, snapshot, this.#options.clock())) return false;
+    this.#groups.set(keyOf(scope), { scope, records });
+    this.#options.released(scope.channel);
+    return true;
+  }
+
+  /** Names of channels that have groups. */
+  *channels(): Iterable<string> {
+    for (const { scope } of this.#groups.values()) yield scope.channel;
   }
 
   async delete(scope: GroupScope): Promise<boolean> {

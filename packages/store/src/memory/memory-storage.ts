@@ -8,6 +8,7 @@ import { boundsOf, EventPage, textsOfPage } from '../events/event-page.js';
 import { eventText, headerOf } from '../events/event-text.js';
 import { type Redaction, redactedHead, redactedText } from '../forgetting/redaction.js';
 import { excess } from '../retention/excess.js';
+import type { GroupScope } from '../groups/group-storage.js';
 import { type FutureMark, futureMark, isTooOld } from '../retention/future-mark.js';
 import type {
   Append,
@@ -27,6 +28,13 @@ import type {
   TrimLimits,
   Unseen,
 } from '../storage.js';
+import { newOfPart } from '../transfer/new-of-part.js';
+import type {
+  GroupSnapshot,
+  ImportedCounts,
+  ImportedEvent,
+  ImportedPart,
+} from '../transfer/transfer-storage.js';
 import { MemoryGroups } from './memory-groups.js';
 
 interface StoredEvent {
@@ -47,8 +55,8 @@ interface Channel {
   redactions: number;
   /** Whether it was deleted, and nothing was appended since. */
   isDeleted: boolean;
-  /** `events[i]` has id `firstId + i`. */
-  readonly events: StoredEvent[];
+  /** `events[i]` has id `firstId + i`; undefined for an id of a gap. */
+  readonly events: (StoredEvent | undefined)[];
 }
 
 interface FirstUse {
@@ -300,8 +308,7 @@ export class MemoryStorage implements Storage {
         const { id, timestamp } = redaction;
         const index = id - (channel?.firstId ?? 1);
         const event = channel?.events[index];
-        if (channel === undefined || !event?.text.toString().startsWith(redactedHead(redaction)))
-          return false;
+        if (!channel || !event?.text.toString().startsWith(redactedHead(redaction))) return false;
         channel.events[index] = { ...event, text: eventText(id, timestamp, redactedText(redaction)) };
         return true;
       });
@@ -317,12 +324,14 @@ export class MemoryStorage implements Storage {
       if (channel === undefined) return;
       const { events, firstId, lastId } = channel;
       const { firstId: first = firstId, maxEvents, maxAgeMs, now } = limits;
-      const oldest = events[0];
+      const oldest = events.find((event) => event !== undefined);
       if (maxAgeMs > 0 && oldest) {
         const timestamps = [headerOf(oldest.text).timestamp, channel.timestamp];
         channel.futureMark = futureMark(channel.futureMark, { firstId, lastId, timestamps }, now);
       }
-      const young = events.findIndex(({ text }) => !isTooOld(headerOf(text), channel.futureMark, limits));
+      const young = events.findIndex(
+        (event) => event && !isTooOld(headerOf(event.text), channel.futureMark, limits),
+      );
       const old = young === -1 ? events.length : young;
       const tooMany = Math.max(maxEvents === 0 ? 0 : events.length - maxEvents, first - firstId);
       this.#drop(channel, Math.min(Math.max(old, tooMany), events.length));
@@ -330,22 +339,89 @@ export class MemoryStorage implements Storage {
     },
   };
 
+  readonly transfer = {
+    importEvents: async (name: string, part: ImportedPart): Promise<ImportedCounts> => {
+      const channel = this.#channels.get(name) ?? newChannel();
+      const scan = { channel: name, type: undefined, after: part.after, limit: Number.POSITIVE_INFINITY };
+      const kept = [...this.#found(scan)].filter((text) => headerOf(text).id <= part.lastId);
+      const { events, known } = newOfPart(name, part, channel, kept);
+      if (part.lastId > channel.lastId || events.length > 0) this.#addImported(channel, part, events);
+      if (channel.lastId === part.lastId) {
+        channel.epochs = part.epochs;
+        if (channel.firstId > channel.lastId) channel.isDeleted = part.isDeleted === true;
+      }
+      this.#channels.set(name, channel);
+      this.#listener?.missed(name);
+      return { stored: events.length, known };
+    },
+
+    importCursors: async (channel: string, cursors: readonly ListedCursor[]): Promise<void> => {
+      for (const { clientId, type, ...saved } of cursors) {
+        this.#cursors.set(consumerKey({ clientId, channel, type }), saved);
+      }
+    },
+
+    importGroup: async (group: GroupSnapshot): Promise<boolean> => this.groups.restore(group),
+
+    readGroup: async (scope: GroupScope): Promise<GroupSnapshot | undefined> => this.groups.read(scope),
+
+    filedTypes: async (
+      name: string,
+      { after, to }: { readonly after: number; readonly to: number },
+    ): Promise<ReadonlyMap<number, string>> => {
+      const { firstId = 1, events = [] } = this.#channels.get(name) ?? {};
+      const types = new Map<number, string>();
+      for (let id = after + 1; id <= to; id++) {
+        const filed = events[id - firstId]?.filed;
+        if (filed !== undefined) types.set(id, filed);
+      }
+      return types;
+    },
+
+    unlistedChannels: (): AsyncIterable<string> => this.#unlistedChannels(),
+  };
+
   async close(): Promise<void> {}
+
+  async *#unlistedChannels(): AsyncIterable<string> {
+    const names = [...this.#channels.keys(), ...this.groups.channels()];
+    for (const key of this.#cursors.keys()) names.push(parseConsumerKey(key).channel);
+    for (const name of new Set(names)) if (this.#channels.get(name)?.isDeleted !== false) yield name;
+  }
+
+  #addImported(channel: Channel, part: ImportedPart, events: readonly ImportedEvent[]): void {
+    if (channel.firstId > channel.lastId) {
+      channel.lastId = (events[0]?.id ?? part.lastId + 1) - 1;
+      channel.firstId = channel.lastId + 1;
+    }
+    for (const { id, json: text, filed } of events) {
+      while (channel.lastId < id - 1) this.#addGap(channel);
+      channel.events.push({ text, filed });
+      channel.lastId = id;
+      channel.isDeleted = false;
+    }
+    if (channel.events.length > 0) while (channel.lastId < part.lastId) this.#addGap(channel);
+    channel.timestamp = Math.max(channel.timestamp, part.timestamp);
+  }
+
+  #addGap(channel: Channel): void {
+    channel.events.push(undefined);
+    channel.lastId++;
+  }
 
   *#found(scan: Scan): Iterable<Buffer> {
     const { firstId = 1, lastId = 0, events = [] } = this.#channels.get(scan.channel) ?? {};
-    const isInScope = ({ filed }: StoredEvent) => scan.type === undefined || filed === scan.type;
     if ('after' in scan) {
       for (let id = Math.max(scan.after + 1, firstId); id <= lastId; id++) {
-        const event = events[id - firstId] as StoredEvent;
-        if (isInScope(event)) yield event.text;
+        const event = events[id - firstId];
+        if (event && isInScope(event, scan)) yield event.text;
       }
       return;
     }
     const newest = Math.min((scan.before ?? Number.POSITIVE_INFINITY) - 1, lastId);
     for (let id = newest; id >= firstId; id--) {
-      const event = events[id - firstId] as StoredEvent;
-      if (isInScope(event)) yield event.text;
+      const event = events[id - firstId];
+      if (event && isInScope(event, scan)) yield event.text;
     }
   }
 
@@ -357,6 +433,11 @@ export class MemoryStorage implements Storage {
   #drop(channel: Channel, count: number): void {
     channel.events.splice(0, count);
     channel.firstId += count;
+    // A channel begins with an event, not with ids that none has.
+    while (count > 0 && channel.events.length > 0 && channel.events[0] === undefined) {
+      channel.events.shift();
+      channel.firstId++;
+    }
   }
 
   #index(scope: IndexScope): Index {
@@ -400,8 +481,12 @@ function newChannel(): Channel {
 /** Of a type: of those that are kept. */
 function lastIdOf({ firstId, lastId, events }: Channel, type: string | undefined): number {
   if (type === undefined) return lastId;
-  const i = events.findLastIndex(({ filed }) => filed === type);
+  const i = events.findLastIndex((event) => event?.filed === type);
   return i === -1 ? 0 : firstId + i;
+}
+
+function isInScope({ filed }: StoredEvent, { type }: ChannelScope): boolean {
+  return type === undefined || filed === type;
 }
 
 function scopeKey({ channel, type }: ChannelScope): string {

@@ -1,5 +1,6 @@
 import { Epochs } from '../events/epochs.js';
 import { type ChannelBounds, EventPage } from '../events/event-page.js';
+import { headerOf } from '../events/event-text.js';
 import type { TailEvent } from '../storage.js';
 
 /** Bounds of one channel's tail. */
@@ -147,6 +148,8 @@ export class LiveTail {
     if ((redactions ?? 0) !== (this.#redactions ?? 0)) return;
     const older = this.#base - after;
     if (!this.#started || older <= 0 || older > texts.length || epochs.current !== this.epoch) return;
+    // There is a gap.
+    if (headerOf(texts[older - 1] as Buffer).id !== this.#base) return;
     // The read may be older than what was dropped since.
     if (Math.max(firstId, this.#firstId ?? 0) > after + 1) return;
     const bytes = texts.slice(0, older).reduce((sum, text) => sum + text.length, 0);

@@ -1,3 +1,4 @@
+import { UNNOTED } from '../events/epochs.js';
 import { EventPage } from '../events/event-page.js';
 import type { ChannelScope } from '../storage.js';
 import type { LiveChannel } from './live-channels.js';
@@ -64,7 +65,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
       );
   }
 
-  /** If it was taken back: the epoch of what was asked for, as far as that is known. */
+  /** If it was taken back: the epoch by which it was. */
   protected get rewoundFrom(): string | undefined {
     return this.#rewoundFrom;
   }
@@ -136,7 +137,7 @@ export abstract class Poll extends LookAndWait<EventPage> {
   #tellRewind({ rewoundTo, epoch }: EventPage): void {
     if (rewoundTo === undefined) return;
     this.#rewoundTo = rewoundTo;
-    this.#rewoundFrom ??= this.#epoch;
+    this.#rewoundFrom ??= this.#epoch ?? UNNOTED;
     this.#from = rewoundTo;
     this.#after = rewoundTo;
     this.#epoch = epoch || undefined;
