@@ -131,10 +131,10 @@ export class Channels implements ChannelStorage {
     let before: { type: string | undefined; from: number; count: number } | undefined;
     for (const [i, { type, after }] of sorted) {
       const known = before?.type === type ? before : undefined;
-      const found = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
+      const { from, ...found } = reading(this.#dataDir, `channel ${JSON.stringify(channel)}`, () =>
         this.#unseen(channel, type, after, known),
       );
-      before = { type, ...found };
+      before = { type, from, count: found.count };
       unseen[i] = found;
       // A type may have to be walked over.
       if (type !== undefined) await setImmediate();

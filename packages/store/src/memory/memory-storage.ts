@@ -431,13 +431,12 @@ export class MemoryStorage implements Storage {
   }
 
   #drop(channel: Channel, count: number): void {
-    channel.events.splice(0, count);
-    channel.firstId += count;
+    const { events } = channel;
+    let end = count;
     // A channel begins with an event, not with ids that none has.
-    while (count > 0 && channel.events.length > 0 && channel.events[0] === undefined) {
-      channel.events.shift();
-      channel.firstId++;
-    }
+    while (count > 0 && end < events.length && events[end] === undefined) end++;
+    events.splice(0, end);
+    channel.firstId += end;
   }
 
   #index(scope: IndexScope): Index {
