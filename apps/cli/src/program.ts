@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import pkg from '../package.json' with { type: 'json' };
+import { addBackup } from './commands/backup.js';
 import { addBench } from './commands/bench.js';
 import { addChannels } from './commands/channels.js';
 import { addCompletion } from './commands/completion.js';
@@ -9,7 +10,9 @@ import { addDead } from './commands/dead.js';
 import { addDelete } from './commands/delete.js';
 import { addGroups } from './commands/groups.js';
 import { addLatest } from './commands/latest.js';
+import { addMigrate } from './commands/migrate.js';
 import { addRedact } from './commands/redact.js';
+import { addRestore } from './commands/restore.js';
 import { addSend } from './commands/send.js';
 import { addTail } from './commands/tail.js';
 import { addToken } from './commands/token.js';
@@ -75,6 +78,8 @@ export function buildProgram({ streams, env, signal, onContext }: ProgramOptions
   for (const add of [addChannels, addConsumers, addGroups, addDead]) add(program, run);
   program.commandsGroup('What is taken away:');
   for (const add of [addTrim, addRedact, addDelete]) add(program, run);
+  program.commandsGroup('Whole stores, opened without a server:');
+  for (const add of [addBackup, addRestore, addMigrate]) add(program, run);
   program.commandsGroup('Tools:');
   for (const add of [addToken, addBench, addCompletion]) add(program, run);
   return program;

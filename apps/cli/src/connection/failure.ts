@@ -1,4 +1,5 @@
 import { RequestError } from '@ganomede/events-client';
+import { EventsError } from '@ganomede/events-protocol';
 import { CliError } from '../terminal/cli-error.js';
 import { EXIT, type ExitCode } from '../terminal/exit-codes.js';
 import { printable } from '../terminal/printable.js';
@@ -10,6 +11,13 @@ export function failureOf(
 ): { readonly message: string; readonly exitCode: ExitCode } | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof RequestError) return refusal(error, url());
+  // Of a store that this program has opened.
+  if (error instanceof EventsError) {
+    const isAway = error.code === 'ServiceUnavailable';
+    return { message: sentence(printable(error.message)), exitCode: isAway ? EXIT.unavailable : EXIT.failed };
+  }
+  if (error instanceof RangeError && error.message.startsWith('Invalid '))
+    return { message: sentence(printable(error.message)), exitCode: EXIT.usage };
   // What the client refuses to send, and what the system does not let us do with a file.
   if (error instanceof TypeError && /^Invalid \w/.test(error.message))
     return { message: `${error.message}.`, exitCode: EXIT.usage };
