@@ -55,6 +55,8 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
   const { terminal, signal } = context;
   const { from, to, dryRun = false, follow = false, typedChannels, settle, keyPrefix } = options;
   if (to === undefined && !dryRun) throw wrongUsage('Say where to: --to, or only look: --dry-run.');
+  if (follow && typedChannels === 'merge')
+    throw wrongUsage('With --typed-channels merge events get new ids: stop the original first, and leave out --follow.');
   const { migrateOriginal } = await import('@ganomede/events-store-redis');
   const onWarning = (text: string) => terminal.warn(text);
   const target =
@@ -77,6 +79,10 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
     await tell(terminal, report);
     const late = report.problems.find(({ kind }) => kind === 'published-after-switch');
     if (late !== undefined) throw new CliError(printable(late.message));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // It has to be decided, and by whom this is told.
+    throw wrongUsage(`${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`);
   } finally {
     shown.end();
     switching?.close();

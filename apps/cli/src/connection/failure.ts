@@ -16,8 +16,6 @@ export function failureOf(
     const isAway = error.code === 'ServiceUnavailable';
     return { message: sentence(printable(error.message)), exitCode: isAway ? EXIT.unavailable : EXIT.failed };
   }
-  if (error instanceof RangeError && error.message.startsWith('Invalid '))
-    return { message: sentence(printable(error.message)), exitCode: EXIT.usage };
   // What the client refuses to send, and what the system does not let us do with a file.
   if (error instanceof TypeError && /^Invalid \w/.test(error.message))
     return { message: `${error.message}.`, exitCode: EXIT.usage };
