@@ -28,8 +28,12 @@ class TerminalStream extends PassThrough {
 async function atTerminal(args: readonly string[], answer: string, signal = new AbortController().signal) {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const [stdout, stderr] = [new TerminalStream(), new TerminalStream()];
+  let isAnswered = false;
   stderr.on('data', () => {
-    if (stderr.text.includes('[y/N]')) stdin.write(answer);
+    // What is typed is shown, too.
+    if (isAnswered || !stderr.text.includes('[y/N]')) return;
+    isAnswered = true;
+    stdin.write(answer);
   });
   const streams = { stdin, stdout, stderr };
   const program = buildProgram({ streams, env: cli().env, signal, onContext: () => {} });
