@@ -9,7 +9,7 @@ import type { Context, Runner } from './context.js';
 interface RestoreOptions {
   readonly to: string;
   readonly keyPrefix?: string;
-  readonly verify?: true;
+  readonly verify?: boolean;
 }
 
 export function addRestore(program: Command, run: Runner): void {
