@@ -31,7 +31,9 @@ describe('backup and restore', () => {
     await using cluster = await RedisCluster.start();
     const address = `redis+cluster://${cluster.nodes.join(',')}`;
     const [first, second] = [join(folder.path, 'first'), join(folder.path, 'second')];
-    expect(await cli().json(['backup', first, '--from', from])).toEqual([{ file: first, channels: 1, events: 10 }]);
+    expect(await cli().json(['backup', first, '--from', from])).toEqual([
+      { file: first, channels: 1, events: 10 },
+    ]);
     expect(statSync(first).mode & 0o777).toBe(0o600);
     expect(await cli().json(['restore', first, '--to', address, '--verify'])).toMatchObject([
       { channels: 1, events: 10, cursors: 1, indices: 1, stored: 10, known: 0, verified: true },
@@ -42,7 +44,9 @@ describe('backup and restore', () => {
     const back = join(folder.path, 'back');
     const restored = await cli().run(['restore', second, '--to', back, '--verify']);
     expect(restored.stdout).toBe('10 events of 1 channel restored. The store holds what the backup does.\n');
-    const contents = [first, second].map((file) => JSON.parse(readFileSync(file, 'utf8').trim().split('\n').at(-1) ?? ''));
+    const contents = [first, second].map((file) =>
+      JSON.parse(readFileSync(file, 'utf8').trim().split('\n').at(-1) ?? ''),
+    );
     expect(contents[0].content).toBe(contents[1].content);
   }, 120_000);
 
@@ -62,7 +66,12 @@ describe('backup and restore', () => {
 
   it.each([
     ['no backup', 'nonsense\n', 1, /Invalid backup/],
-    ['half a backup', '{"format":"ganomede-events-backup","version":1,"createdAt":"x"}\n', 1, /its end is missing/],
+    [
+      'half a backup',
+      '{"format":"ganomede-events-backup","version":1,"createdAt":"x"}\n',
+      1,
+      /its end is missing/,
+    ],
   ])('refuse %s', async (_what, text, expected, message) => {
     const file = join(folder.path, 'wrong');
     writeFileSync(file, text);
@@ -98,7 +107,9 @@ describe('migrate', () => {
     const to = join(folder.path, 'moved');
     const looked = await cli().run(['migrate', '--from', server.url, '--dry-run']);
     expect(looked.stdout).toMatch(/^orders +3 +3 +kept +orders$/m);
-    expect(looked.stdout).toMatch(/^3 events of 1 channel, 1 cursor and 0 index definitions would be brought\.$/m);
+    expect(looked.stdout).toMatch(
+      /^3 events of 1 channel, 1 cursor and 0 index definitions would be brought\.$/m,
+    );
 
     const args = ['migrate', '--from', server.url, '--to', to, '--follow', '--json'];
     await using following = cli().begin(args, { keepInputOpen: true });
@@ -121,11 +132,28 @@ describe('migrate', () => {
     const redis = new Redis(server.url);
     await publish(redis, 'users/v1:add');
     const to = join(folder.path, 'undecided');
-    const nobody = await cli().run(['migrate', '--from', server.url, '--to', to, '--follow', '--typed-channels', 'keep']);
+    const nobody = await cli().run([
+      'migrate',
+      '--from',
+      server.url,
+      '--to',
+      to,
+      '--follow',
+      '--typed-channels',
+      'keep',
+    ]);
     expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringMatching(/nobody can say when/)]);
     const undecided = await cli().run(['migrate', '--from', server.url, '--to', to]);
     expect([undecided.code, undecided.stderr]).toEqual([2, expect.stringMatching(/keep.*merge/)]);
-    const merged = await cli().json(['migrate', '--from', server.url, '--to', to, '--typed-channels', 'merge']);
+    const merged = await cli().json([
+      'migrate',
+      '--from',
+      server.url,
+      '--to',
+      to,
+      '--typed-channels',
+      'merge',
+    ]);
     expect(merged).toMatchObject([{ isDone: true, channels: [{ channel: 'users/v1', events: 1 }] }]);
     redis.disconnect();
   }, 120_000);

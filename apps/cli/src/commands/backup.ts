@@ -37,7 +37,11 @@ async function backup(
 ): Promise<void> {
   if (existsSync(file)) await terminal.confirm(`${file} is there and will be replaced.`, yes);
   const { exportStore } = await import('@ganomede/events-store');
-  const storage = await openStorage(from, { keyPrefix, mayCreate: false, onWarning: (text) => terminal.warn(text) });
+  const storage = await openStorage(from, {
+    keyPrefix,
+    mayCreate: false,
+    onWarning: (text) => terminal.warn(text),
+  });
   // So that a file of this name is always whole.
   const partial = `${file}.${process.pid}.partial`;
   let progress: Progress | undefined;

@@ -34,10 +34,16 @@ export function addMigrate(program: Command, run: Runner): void {
     .requiredOption('--from <redis>', 'the Redis of the original, such as redis://host:6379')
     .option('--to <store>', `${ADDRESS_RULE}; a folder is made if there is none`)
     .option('--dry-run', 'only tell what there is, and what would be brought')
-    .addOption(new Option('--follow', 'bring what comes, until you say that the original is stopped').conflicts('dryRun'))
     .addOption(
-      new Option('--typed-channels <how>', 'what becomes of channels such as users/v1:add; keep: they stay channels, and servers need TYPED_CHANNELS=off; merge: they become types of users/v1, with new ids where several come together')
-        .choices(['keep', 'merge']),
+      new Option('--follow', 'bring what comes, until you say that the original is stopped').conflicts(
+        'dryRun',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--typed-channels <how>',
+        'what becomes of channels such as users/v1:add; keep: they stay channels, and servers need TYPED_CHANNELS=off; merge: they become types of users/v1, with new ids where several come together',
+      ).choices(['keep', 'merge']),
     )
     .option('--settle <duration>', 'how long a gap at the end of a channel is waited for', durationValue)
     .option('--key-prefix <text>', 'of the keys of the new store in Redis, as REDIS_KEY_PREFIX of the server')
@@ -56,7 +62,9 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
   const { from, to, dryRun = false, follow = false, typedChannels, settle, keyPrefix } = options;
   if (to === undefined && !dryRun) throw wrongUsage('Say where to: --to, or only look: --dry-run.');
   if (follow && typedChannels === 'merge')
-    throw wrongUsage('With --typed-channels merge events get new ids: stop the original first, and leave out --follow.');
+    throw wrongUsage(
+      'With --typed-channels merge events get new ids: stop the original first, and leave out --follow.',
+    );
   const { migrateOriginal } = await import('@ganomede/events-store-redis');
   const onWarning = (text: string) => terminal.warn(text);
   const target =
@@ -82,7 +90,9 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     // It has to be decided, and by whom this is told.
-    throw wrongUsage(`${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`);
+    throw wrongUsage(
+      `${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`,
+    );
   } finally {
     shown.end();
     switching?.close();
@@ -106,8 +116,10 @@ async function tell(terminal: Terminal, report: MigrationReport): Promise<void> 
   );
   for (const { subject, message } of problems.slice(0, MANY))
     terminal.warn(`${named(printable(subject))}: ${printable(message)}`);
-  if (problems.length > MANY) terminal.warn(`And ${counted(problems.length - MANY, 'problem')} more; --json has all.`);
-  if (otherKeys.count > 0) terminal.say(`${counted(otherKeys.count, 'key')} of something else are left alone.`);
+  if (problems.length > MANY)
+    terminal.warn(`And ${counted(problems.length - MANY, 'problem')} more; --json has all.`);
+  if (otherKeys.count > 0)
+    terminal.say(`${counted(otherKeys.count, 'key')} of something else are left alone.`);
   const events = channels.reduce((sum, channel) => sum + channel.events, 0);
   const all = `${counted(events, 'event')} of ${counted(channels.length, 'channel')}, ${counted(cursors, 'cursor')} and ${counted(indices, 'index definition')}`;
   await terminal.line(isDone ? `${all} brought, and compared.` : `${all} would be brought.`);
@@ -128,7 +140,9 @@ class ShownProgress {
       this.end();
       this.#phase = phase;
       if (phase === 'following')
-        this.#terminal.say('All that there was is brought. Stop the servers of the original, all of them; then press Enter.');
+        this.#terminal.say(
+          'All that there was is brought. Stop the servers of the original, all of them; then press Enter.',
+        );
       this.#bar = new Progress(this.#terminal.stderr, `${phase[0]?.toUpperCase()}${phase.slice(1)}`, total);
     }
     this.#bar?.show(events);
@@ -157,7 +171,9 @@ class Switching {
     this.#lines.once('line', () => now.abort());
     this.#lines.once('close', () => {
       if (!now.signal.aborted)
-        never.abort(wrongUsage('Standard input has ended, so that nobody can say when the original is stopped.'));
+        never.abort(
+          wrongUsage('Standard input has ended, so that nobody can say when the original is stopped.'),
+        );
     });
   }
 

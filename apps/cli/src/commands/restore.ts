@@ -24,7 +24,10 @@ export function addRestore(program: Command, run: Runner): void {
     .requiredOption('--to <store>', `${ADDRESS_RULE}; a folder is made if there is none`)
     .option('--key-prefix <text>', 'of the keys in Redis, as REDIS_KEY_PREFIX of the server')
     .option('--verify', 'read the store again, and fail unless it holds just what the backup does')
-    .addHelpText('after', '\nExample:\n  $ ganomede-events restore events.backup --to redis://localhost:6379 --verify')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ ganomede-events restore events.backup --to redis://localhost:6379 --verify',
+    )
     .action(run(restore));
 }
 
@@ -34,7 +37,11 @@ async function restore(
   { to, keyPrefix, verify = false }: RestoreOptions,
 ): Promise<void> {
   const { digestStore, importStore } = await import('@ganomede/events-store');
-  const storage = await openStorage(to, { keyPrefix, mayCreate: true, onWarning: (text) => terminal.warn(text) });
+  const storage = await openStorage(to, {
+    keyPrefix,
+    mayCreate: true,
+    onWarning: (text) => terminal.warn(text),
+  });
   let progress: Progress | undefined;
   const shown = (label: string) => {
     progress?.end();
@@ -50,7 +57,9 @@ async function restore(
       onProgress: shown('Restoring'),
     });
     const { total, stored, known, dropped, content } = restored;
-    const isSame = verify ? (await digestStore(storage, { signal, onProgress: shown('Verifying') })) === content : undefined;
+    const isSame = verify
+      ? (await digestStore(storage, { signal, onProgress: shown('Verifying') })) === content
+      : undefined;
     progress?.end();
     const passedOver = known === 0 ? '' : ` ${number(known)} were there already.`;
     const gone = dropped === 0 ? '' : ` ${number(dropped)} had been dropped there already.`;

@@ -26,7 +26,11 @@ export async function openStorage(
 ): Promise<Storage> {
   if (isRedis(address)) {
     const { openRedisStorage } = await import('@ganomede/events-store-redis');
-    return openRedisStorage({ ...redisAddress(address), ...(keyPrefix !== undefined && { keyPrefix }), onWarning });
+    return openRedisStorage({
+      ...redisAddress(address),
+      ...(keyPrefix !== undefined && { keyPrefix }),
+      onWarning,
+    });
   }
   if (address.includes('://')) throw wrongUsage(`The store cannot be used: expected ${ADDRESS_RULE}.`);
   if (!mayCreate && !existsSync(address)) throw wrongUsage(`There is no folder ${address}.`);
