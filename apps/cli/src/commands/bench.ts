@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { api, type Client } from '@ganomede/events-client';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Progress } from '../terminal/progress.js';
 import { number } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
@@ -25,7 +25,9 @@ export function addBench(program: Command, run: Runner): void {
       'Publishes to a channel of its own, as fast as the answers come, and reads it; then deletes it. Shows how many events a second ' +
         'the server takes and how long one is on its way. This program is a part of what is measured.',
     )
-    .option('--duration <duration>', 'for how long', durationValue, 5_000)
+    .addOption(
+      new Option('--duration <duration>', 'for how long').argParser(durationValue).default(5_000, '5s'),
+    )
     .option('-c, --concurrency <count>', 'sends under way at a time', countValue, 32)
     .option('--readers <count>', 'consumers, each of which gets every event', countValue, 1)
     .option('--size <bytes>', 'of the data of an event', countValue, 100)

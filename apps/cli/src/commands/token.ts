@@ -56,7 +56,11 @@ export function addToken(program: Command, run: Runner): void {
         .env('TOKEN_AUDIENCE')
         .default('ganomede-events'),
     )
-    .option('--expires <duration>', 'how long it holds, such as 15m, 8h or 30d', durationValue, 3_600_000)
+    .addOption(
+      new Option('--expires <duration>', 'how long it holds, such as 15m, 8h or 30d')
+        .argParser(durationValue)
+        .default(3_600_000, '1h'),
+    )
     .option('--key <file>', 'a private key, PEM or JWK, instead of TOKEN_SECRET')
     .option('--key-id <id>', 'which key of the set it is; default: the kid of a JWK')
     .addHelpText(
