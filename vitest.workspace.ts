@@ -51,6 +51,7 @@ export default defineConfig({
       project('testing', 'packages/testing/test'),
       project('client', 'packages/client/test'),
       project('server', 'apps/server/test'),
+      project('cli', 'apps/cli/test', { globalSetup: here('e2e/built.ts'), testTimeout: 60_000 }),
       project('faults', 'faults', { globalSetup: here('e2e/built.ts'), testTimeout: 120_000 }),
       project('e2e', 'e2e', { globalSetup: here('e2e/built.ts'), testTimeout: 120_000 }),
     ],

@@ -11,6 +11,8 @@ import { publishedPackages, root } from '../scripts/workspace.mjs';
 import { Server } from './support/server.js';
 
 const packages = publishedPackages();
+/** Those that programs import; others are only run. */
+const libraries = packages.filter(({ manifest }) => manifest.main !== undefined);
 /** What may be in a tarball. */
 const PACKED =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|src\/scripts\/.+\.lua|docs\/.+\.md)$/;
@@ -105,10 +107,21 @@ client.send(channel, { from: 'packed', type: 'greeting', data: { text: 'hello' }
 
   it('can be loaded by both, every package of them', async () => {
     const app = join(folder.path, 'app');
-    for (const { name } of packages) {
+    for (const { name } of libraries) {
       await run(process.execPath, ['-e', `require('${name}')`], { cwd: app });
       await run(process.execPath, ['--input-type=module', '-e', `import '${name}'`], { cwd: app });
     }
+  });
+});
+
+describe('the command line', () => {
+  it('runs', async () => {
+    const app = join(folder.path, 'app');
+    const { stdout } = await run(join(app, 'node_modules', '.bin', 'ganomede-events'), ['--help'], {
+      cwd: app,
+      env,
+    });
+    expect(stdout).toMatch(/^Usage: ganomede-events/);
   });
 });
 

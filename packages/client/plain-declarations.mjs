@@ -8,6 +8,6 @@ for (const name of ['index.d.ts', 'index.d.cts']) {
   const text = readFileSync(file, 'utf8');
   writeFileSync(
     file,
-    text.replace(/^(?:im|ex)port \{.*\}/gm, (names) => names.replace(/(?<=[{,] )type /g, '')),
+    text.replace(/^ *(?:im|ex)port \{.*\}/gm, (names) => names.replace(/(?<=[{,] )type /g, '')),
   );
 }

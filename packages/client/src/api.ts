@@ -1,18 +1,8 @@
 // The endpoints of a server, one function each: a plain object of what is asked for in, a promise of what the server
 // answers out. Arguments that cannot be sent reject with a TypeError, everything else that goes wrong with a RequestError.
-import {
-  type About,
-  DEFAULT_LIMIT,
-  ERRORS,
-  type ErrorBody,
-  type ErrorCode,
-  type Event,
-  type EventHeader,
-  IDEMPOTENCY_KEY_HEADER,
-  type IndexDefinition,
-  type ReadIndexReply,
-} from '@ganomede/events-protocol';
+import { DEFAULT_LIMIT, ERRORS, type ErrorCode, IDEMPOTENCY_KEY_HEADER } from '@ganomede/events-protocol';
 import { Backoff } from './backoff.js';
+import type { EventHeader } from './channel-types.js';
 import {
   checkAfter,
   checkExpectedLastId,
@@ -33,6 +23,10 @@ import * as replies from './replies.js';
 import { type Expected, request } from './request.js';
 import { retried } from './retry.js';
 import { inOrderOf, listsOf, type Settlement } from './settlement.js';
+import type { About, ErrorBody, Event, IndexDefinition, ReadIndexReply } from './wire-types.js';
+
+export { mayYetSucceed } from './errors.js';
+export { resolveOptions as serverOf } from './options.js';
 
 /** What every call may say. */
 export interface CallOptions {
@@ -268,6 +262,21 @@ export async function latest(server: Server, options: LatestOptions): Promise<Ev
   return get(server, '/latest', replies.EVENTS, { query, signal });
 }
 
+export interface FindCursorOptions extends CallOptions {
+  readonly channel: string;
+  readonly time: Date;
+}
+
+/** `GET /cursors`: behind `after` comes the first event whose timestamp is this time or later. Saves nothing. */
+export async function findCursor(
+  server: Server,
+  { channel, time, signal }: FindCursorOptions,
+): Promise<replies.FoundCursor> {
+  checkText('channel', channel);
+  const query = queryOf({ channel, time: time.toISOString() });
+  return get(server, '/cursors', replies.FOUND_CURSOR, { query, signal });
+}
+
 export interface CreateIndexOptions extends IndexDefinition, CallOptions {}
 
 /** `POST /indices`: defines an index. Repeating an identical definition is fine, another one fails with `Conflict`. */
@@ -423,6 +432,15 @@ export async function redrive(server: Server, options: RedriveOptions): Promise<
   const path = `${server.prefix}/groups/redrive`;
   const message = { method: 'POST' as const, path, body, timeoutMs: server.sendTimeoutMs, signal };
   return request(server, message, replies.REDRIVEN);
+}
+
+/** `DELETE /groups`: everything of a group but its events. If there is none: `ResourceNotFound`. One attempt. */
+export async function deleteGroup(server: Server, options: GroupOptions): Promise<'OK'> {
+  const { channel, group, signal } = options;
+  for (const [name, value] of Object.entries({ channel, group })) checkText(name, value);
+  const message = { method: 'DELETE' as const, path: `${server.prefix}/groups`, signal };
+  const query = queryOf({ channel, group });
+  return request(server, { ...message, query, timeoutMs: server.sendTimeoutMs }, replies.OK);
 }
 
 export interface ListChannelsOptions extends CallOptions {

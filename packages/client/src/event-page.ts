@@ -1,6 +1,6 @@
-import type { Event } from '@ganomede/events-protocol';
 import type { Bounds } from './channel-bounds.js';
 import type { Rewind } from './rewind.js';
+import type { Event } from './wire-types.js';
 
 /** What a read brought; without bounds if the server does not tell them. */
 export interface EventPage {

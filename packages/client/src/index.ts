@@ -1,5 +1,7 @@
 import './async-disposable.js';
 
+/** The endpoints, one function each: for tools that look after a server. */
+export * as api from './api.js';
 export type {
   AnyChannels,
   AnyEvent,

@@ -1,18 +1,12 @@
-import type {
-  About,
-  ErrorBody,
-  Event,
-  EventHeader,
-  IndexDefinition,
-  ReadIndexReply,
-} from '@ganomede/events-protocol';
 import { CURSOR_SHARED_HEADER, EPOCH_HEADER } from '@ganomede/events-protocol';
 import { boundsOf } from './channel-bounds.js';
+import type { EventHeader } from './channel-types.js';
 import type { EventPage } from './event-page.js';
 import type { GroupState } from './group-settings.js';
 import type { Expected } from './request.js';
 import { type Rewind, rewindByBounds, rewindOf } from './rewind.js';
 import type { SettlementKind, SettlementLists } from './settlement.js';
+import type { About, ErrorBody, Event, IndexDefinition, ReadIndexReply } from './wire-types.js';
 
 const EPOCH = EPOCH_HEADER.toLowerCase();
 const CURSOR_SHARED = CURSOR_SHARED_HEADER.toLowerCase();
@@ -257,6 +251,26 @@ export const CONSUMERS: Expected<ListedConsumer[]> = {
         Number.isSafeInteger(each.after),
     )
       ? json
+      : undefined,
+};
+
+/** Where a time is in a channel. */
+export interface FoundCursor {
+  /** Behind it comes the first event of the time or later. */
+  readonly after: number;
+  /** The oldest event that is kept; 0 if none is. */
+  readonly firstId: number;
+  /** The newest id given. */
+  readonly lastId: number;
+  /** To be sent with `after`. */
+  readonly epoch?: string;
+}
+
+export const FOUND_CURSOR: Expected<FoundCursor> = {
+  what: 'a cursor {after, firstId, lastId}',
+  read: (json) =>
+    isObject(json) && [json.after, json.firstId, json.lastId].every(Number.isSafeInteger)
+      ? (json as unknown as FoundCursor)
       : undefined,
 };
 

@@ -1,9 +1,9 @@
-import type { Event } from '@ganomede/events-protocol';
 import { sleep } from './backoff.js';
 import { Cursor } from './cursor.js';
 import type { EventPage } from './event-page.js';
 import { LossDetector } from './lost-events.js';
 import { isRefusal, type Pace } from './pace.js';
+import type { Event } from './wire-types.js';
 
 /** Options of `client.stream`. */
 export interface StreamOptions {

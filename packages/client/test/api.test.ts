@@ -93,6 +93,30 @@ test('shows channels and consumers, and takes them away', async () => {
   expect(await api.listChannels(server)).toEqual([]);
 });
 
+test('finds the cursor of a time, and deletes a group', async () => {
+  const server = await startApi();
+  const { channel, clientId } = ASKED;
+  const [first] = await api.appendOne(server, api.appendOf(channel, { from: 'x', type: 'add' }), {
+    ...{ clientId, timeoutMs: 5000 },
+  });
+  const timestamp = first?.timestamp ?? 0;
+  expect(await api.findCursor(server, { channel, time: new Date(timestamp) })).toMatchObject({
+    ...{ after: 0, firstId: 1, lastId: 1 },
+  });
+  expect(await api.findCursor(server, { channel, time: new Date(timestamp + 1) })).toMatchObject({
+    after: 1,
+  });
+
+  const group = 'mailers';
+  await api.saveGroup(server, { channel, group, settings: {}, timeoutMs: 5000 });
+  expect(await api.groups(server, { channel })).toMatchObject([{ channel, group }]);
+  expect(await api.deleteGroup(server, { channel, group })).toBe('OK');
+  expect(await api.groups(server, { channel })).toEqual([]);
+  await expect(api.deleteGroup(server, { channel, group })).rejects.toMatchObject({
+    code: 'ResourceNotFound',
+  });
+});
+
 test('tells what the server is, and that it is there', async () => {
   const server = await startApi();
   expect(await api.about(server)).toMatchObject({ type: 'ganomede-events', version: expect.any(String) });

@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events';
+import type * as protocol from '@ganomede/events-protocol';
 import type { EventHeader } from '@ganomede/events-protocol';
 import { expectTypeOf, test } from 'vitest';
 import { Client, type Cursor, IndexerClient, type RequestError } from '../src/index.js';
+import type * as wire from '../src/wire-types.js';
 
 interface UserEvent {
   type: 'add' | 'remove';
@@ -18,6 +20,14 @@ interface LoginEvent {
 const typed = new Client<{ 'users/v1': UserEvent; 'users/v1:LOGIN': LoginEvent }>('c', { secret: 's' });
 const untyped = new Client('c', { secret: 's' });
 const unsent = (..._calls: (() => unknown)[]) => {};
+
+test('what goes over the wire is what the protocol says', () => {
+  expectTypeOf<wire.Event>().toEqualTypeOf<protocol.Event>();
+  expectTypeOf<wire.ErrorBody>().toEqualTypeOf<protocol.ErrorBody>();
+  expectTypeOf<wire.IndexDefinition>().toEqualTypeOf<protocol.IndexDefinition>();
+  expectTypeOf<wire.ReadIndexReply>().toEqualTypeOf<protocol.ReadIndexReply>();
+  expectTypeOf<wire.About>().toEqualTypeOf<protocol.About>();
+});
 
 test('typed channels type their events', () => {
   typed.on('users/v1', (event, channel) => {

@@ -1,0 +1,48 @@
+import { wrongUsage } from '../terminal/cli-error.js';
+import { type Environment, type Profile, profileFile, readProfile } from './profile.js';
+
+/** Where a server is if nobody says so: where `npm start` starts one. */
+export const DEFAULT_URL = 'http://localhost:8000';
+
+/** Which server is asked, and as whom. */
+export interface ServerSettings {
+  readonly url: string;
+  /** The secret or the token: both are sent the same way. */
+  readonly secret: string;
+}
+
+/** What the command line says of it. */
+export interface ConnectionOptions {
+  readonly url?: string | undefined;
+  readonly profile?: string | undefined;
+}
+
+/**
+ * The options go first, then a profile that is asked for, then the environment, then the profile `default`.
+ *
+ * @throws CliError if there is neither a secret nor a token, or the profile cannot be used
+ */
+export function serverSettings(
+  { url, profile: option }: ConnectionOptions,
+  env: Environment,
+  onWarning: (text: string) => void,
+): ServerSettings {
+  const chosen = option ?? (env.GANOMEDE_EVENTS_PROFILE || undefined);
+  const profile = readProfile(chosen ?? 'default', env, onWarning);
+  const environment: Profile = {
+    ...(env.GANOMEDE_EVENTS_URL && { url: env.GANOMEDE_EVENTS_URL }),
+    ...(env.GANOMEDE_EVENTS_TOKEN
+      ? { token: env.GANOMEDE_EVENTS_TOKEN }
+      : env.API_SECRET && { secret: env.API_SECRET }),
+  };
+  const [first, second] = chosen === undefined ? [environment, profile] : [profile, environment];
+  const secret = credential(first) ?? credential(second);
+  if (secret === undefined) {
+    throw wrongUsage(
+      `There is no secret for the server: set API_SECRET or GANOMEDE_EVENTS_TOKEN, or write one into ${profileFile(env)}.`,
+    );
+  }
+  return { url: url ?? first.url ?? second.url ?? DEFAULT_URL, secret };
+}
+
+const credential = ({ token, secret }: Profile) => token ?? secret;
