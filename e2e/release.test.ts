@@ -68,24 +68,32 @@ it('installs without a warning', async () => {
 it.each([
   ['Ctrl-C', 'SIGINT', true],
   ['SIGTERM', 'SIGTERM', false],
-] as const)('npx @ganomede/events-server starts in an empty folder, and %s leaves nothing behind', async (_how, signal, terminal) => {
-  using empty = new TemporaryFolder();
-  const marker = { GANOMEDE_EVENTS_RELEASE_TEST: `${process.pid}-${signal}` };
-  const env = { ...registry.env, ...marker, API_SECRET: SECRET, DRAIN_MS: '0' };
-  const args = ['--yes', '@ganomede/events-server', '--host', '127.0.0.1', '--port', '0'];
-  await using npx = new Process('npx', args, { cwd: empty.path, env, terminal });
-  await npx.until(() => npx.stdout.includes('listening'));
-  expect(npx.output).not.toMatch(/EBADENGINE/);
-  await npx.stop(signal);
-  await expect.poll(() => processesWith(Object.entries(marker).map((pair) => pair.join('='))[0] ?? '')).toEqual([]);
-}, 180_000);
+] as const)(
+  'npx @ganomede/events-server starts in an empty folder, and %s leaves nothing behind',
+  async (_how, signal, terminal) => {
+    using empty = new TemporaryFolder();
+    const marker = { GANOMEDE_EVENTS_RELEASE_TEST: `${process.pid}-${signal}` };
+    const env = { ...registry.env, ...marker, API_SECRET: SECRET, DRAIN_MS: '0' };
+    const args = ['--yes', '@ganomede/events-server', '--host', '127.0.0.1', '--port', '0'];
+    await using npx = new Process('npx', args, { cwd: empty.path, env, terminal });
+    await npx.until(() => npx.stdout.includes('listening'));
+    expect(npx.output).not.toMatch(/EBADENGINE/);
+    await npx.stop(signal);
+    await expect
+      .poll(() => processesWith(Object.entries(marker).map((pair) => pair.join('='))[0] ?? ''))
+      .toEqual([]);
+  },
+  180_000,
+);
 
 /** The processes that were started with a setting. */
 function processesWith(setting: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      return readFileSync(join('/proc', pid, 'environ'), 'utf8').split('\0').includes(setting);
+      return readFileSync(join('/proc', pid, 'environ'), 'utf8')
+        .split('\0')
+        .includes(setting);
     } catch {
       return false; // it has just ended, or belongs to somebody else
     }

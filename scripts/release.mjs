@@ -43,7 +43,8 @@ async function version() {
 /** @param {string} problem */
 async function checkTree(problem) {
   const changed = await changes();
-  if (changed !== '') throw new StepFailed('Releasing', { ok: false, code: 1, output: `${problem}\n${changed}` });
+  if (changed !== '')
+    throw new StepFailed('Releasing', { ok: false, code: 1, output: `${problem}\n${changed}` });
 }
 
 const changes = async () => (await step('Looking at the tree', ['git', 'status', '--porcelain'])).trimEnd();

@@ -1,4 +1,4 @@
-import { CloudEvent, emitterFor, HTTP, httpTransport, Mode } from 'cloudevents';
+import { CloudEvent, type CloudEventV1, emitterFor, HTTP, httpTransport, Mode } from 'cloudevents';
 import { describe, expect, it } from 'vitest';
 import { BEARER, json, randomChannel, startServer, type TestServer, waitingPolls } from './support/server.js';
 
@@ -26,16 +26,24 @@ const emitterTo = (server: TestServer, channel: string, mode: Mode) => {
 };
 
 /** Reads as users of the `cloudevents` package do: what is no valid CloudEvent is an error. */
-const receive = async (response: Response): Promise<CloudEvent<unknown>[]> => {
+const receive = async (response: Response): Promise<CloudEventV1<unknown>[]> => {
   const headers = Object.fromEntries(response.headers);
   const events = HTTP.toEvent<unknown>({ headers, body: await response.text() });
   return [events].flat();
 };
 
 const readAll = async (server: TestServer, channel: string) =>
-  receive(await server.fetch(`/events?${new URLSearchParams({ clientId: 'r', channel, after: '0' })}`, ACCEPT));
+  receive(
+    await server.fetch(`/events?${new URLSearchParams({ clientId: 'r', channel, after: '0' })}`, ACCEPT),
+  );
 
-const post = (server: TestServer, channel: string, contentType: string, body: unknown, headers: object = {}) =>
+const post = (
+  server: TestServer,
+  channel: string,
+  contentType: string,
+  body: unknown,
+  headers: object = {},
+) =>
   server.fetch(`/events?${new URLSearchParams({ clientId: 'shop', channel })}`, {
     method: 'POST',
     headers: { 'Content-Type': contentType, ...headers },
@@ -45,46 +53,65 @@ const STRUCTURED = 'application/cloudevents+json';
 const BATCH = 'application/cloudevents-batch+json';
 
 describe('with the cloudevents package', () => {
-  it.each([Mode.BINARY, Mode.STRUCTURED])('what is sent in %s mode is an event, and comes back as it was', async (mode) => {
-    const server = await startServer();
-    const channel = randomChannel();
-    const emit = emitterTo(server, channel, mode);
-    const event = new CloudEvent({ ...paid, id: 'a' });
-    const header = { id: 1, timestamp: expect.any(Number) };
-    expect(await emit(event)).toEqual(header);
-    expect(await emit(new CloudEvent({ id: 'b', source: '/shop', type: 't', data: [1, 'ü'] }))).toMatchObject({ id: 2 });
+  it.each([Mode.BINARY, Mode.STRUCTURED])(
+    'what is sent in %s mode is an event, and comes back as it was',
+    async (mode) => {
+      const server = await startServer();
+      const channel = randomChannel();
+      const emit = emitterTo(server, channel, mode);
+      const event = new CloudEvent({ ...paid, id: 'a' });
+      const header = { id: 1, timestamp: expect.any(Number) };
+      expect(await emit(event)).toEqual(header);
+      expect(
+        await emit(new CloudEvent({ id: 'b', source: '/shop', type: 't', data: [1, 'ü'] })),
+      ).toMatchObject({ id: 2 });
 
-    const [first, second] = await server.read(channel, { after: 0 });
-    expect(first).toEqual({
-      ...header,
-      from: '/shop',
-      type: 'com.example.paid',
-      data: { order: 17 },
-      metadata: {
-        'ce-id': 'a',
-        'ce-subject': 'order 17',
-        'ce-time': '2026-11-28T16:00:00.000Z',
-        'ce-dataschema': 'https://example.com/paid.json',
-        tenant: 'north',
-      },
-    });
-    expect(second?.data).toEqual([1, 'ü']);
+      const [first, second] = await server.read(channel, { after: 0 });
+      expect(first).toEqual({
+        ...header,
+        from: '/shop',
+        type: 'com.example.paid',
+        data: { order: 17 },
+        metadata: {
+          'ce-id': 'a',
+          'ce-subject': 'order 17',
+          'ce-time': '2026-11-28T16:00:00.000Z',
+          'ce-dataschema': 'https://example.com/paid.json',
+          tenant: 'north',
+        },
+      });
+      expect(second?.data).toEqual([1, 'ü']);
 
-    const received = await readAll(server, channel);
-    const stored = { ganomedeid: '1', ganomedetime: new Date(first?.timestamp ?? 0).toISOString() };
-    expect(JSON.parse(JSON.stringify(received[0]))).toEqual({ ...JSON.parse(JSON.stringify(event)), ...stored });
-    expect(received.map(({ id }) => id)).toEqual(['a', 'b']);
-  });
+      const received = await readAll(server, channel);
+      const stored = { ganomedeid: '1', ganomedetime: new Date(first?.timestamp ?? 0).toISOString() };
+      expect(JSON.parse(JSON.stringify(received[0]))).toEqual({
+        ...JSON.parse(JSON.stringify(event)),
+        ...stored,
+      });
+      expect(received.map(({ id }) => id)).toEqual(['a', 'b']);
+    },
+  );
 
   it('what is sent as an event is a valid CloudEvent, whatever is in it', async () => {
     const server = await startServer();
     const channel = randomChannel();
     const events = [
       { from: 'the shop of Zoë #1 #2 100% [x]\ud800', type: 'ü' },
-      { from: 'shop', type: 't', data: [], metadata: { traceparent: '00-1-2-01', 'a.b-c_d': 'x', id: 'x', data: 'x', ganomedeid: '9' } },
+      {
+        from: 'shop',
+        type: 't',
+        data: [],
+        metadata: { traceparent: '00-1-2-01', 'a.b-c_d': 'x', id: 'x', data: 'x', ganomedeid: '9' },
+      },
       {
         ...{ from: 'shop', type: 't', data: { a: 1 } },
-        metadata: { 'ce-id': '', 'ce-time': 'noon', 'ce-dataschema': 'x', 'ce-datacontenttype': 'x', 'ce-subject': '' },
+        metadata: {
+          'ce-id': '',
+          'ce-time': 'noon',
+          'ce-dataschema': 'x',
+          'ce-datacontenttype': 'x',
+          'ce-subject': '',
+        },
       },
     ];
     const [header] = (await (
@@ -100,11 +127,32 @@ describe('with the cloudevents package', () => {
     const received = (await receive(response)).map((event) => JSON.parse(JSON.stringify(event)));
     expect(received).toEqual([
       {
-        ...{ ...common, id: `${channel}/1@${at}`, source: 'the%20shop%20of%20Zo%C3%AB%20#1%20%232%20100%25%20%5Bx%5D%EF%BF%BD' },
+        ...{
+          ...common,
+          id: `${channel}/1@${at}`,
+          source: 'the%20shop%20of%20Zo%C3%AB%20#1%20%232%20100%25%20%5Bx%5D%EF%BF%BD',
+        },
         ...{ type: 'ü', ganomedeid: '1' },
       },
-      { ...common, id: `${channel}/2@${at}`, source: 'shop', type: 't', datacontenttype: 'application/json', data: [], traceparent: '00-1-2-01', ganomedeid: '2' },
-      { ...common, id: `${channel}/3@${at}`, source: 'shop', type: 't', datacontenttype: 'application/json', data: { a: 1 }, ganomedeid: '3' },
+      {
+        ...common,
+        id: `${channel}/2@${at}`,
+        source: 'shop',
+        type: 't',
+        datacontenttype: 'application/json',
+        data: [],
+        traceparent: '00-1-2-01',
+        ganomedeid: '2',
+      },
+      {
+        ...common,
+        id: `${channel}/3@${at}`,
+        source: 'shop',
+        type: 't',
+        datacontenttype: 'application/json',
+        data: { a: 1 },
+        ganomedeid: '3',
+      },
     ]);
     await server.fetch('/redactions', json({ channel, ids: [3] }));
     const redacted = (await readAll(server, channel)).at(-1);
@@ -117,7 +165,8 @@ describe('CloudEvents that are sent again', () => {
   it('are stored once, in whatever mode and batch they come', async () => {
     const server = await startServer();
     const channel = randomChannel();
-    const first = new CloudEvent({ ...paid, datacontenttype: undefined, id: 'a' });
+    const { datacontenttype: _, ...untyped } = paid;
+    const first = new CloudEvent({ ...untyped, id: 'a' });
     const second = new CloudEvent({ ...paid, id: 'b' });
     expect(await emitterTo(server, channel, Mode.BINARY)(first)).toMatchObject({ id: 1 });
     expect(await emitterTo(server, channel, Mode.STRUCTURED)(first)).toMatchObject({ id: 1 });
@@ -133,7 +182,10 @@ describe('CloudEvents that are sent again', () => {
     const send = (body: object) => post(server, channel, Array.isArray(body) ? BATCH : STRUCTURED, body);
     expect(await (await send(event)).json()).toMatchObject({ id: 1 });
     expect(await (await send({ ...event, source: '/other' })).json()).toMatchObject({ id: 2 });
-    const refused = await send([{ ...event, data: {} }, { ...event, id: 'b' }]);
+    const refused = await send([
+      { ...event, data: {} },
+      { ...event, id: 'b' },
+    ]);
     expect([refused.status, await refused.json()]).toMatchObject([422, { code: 'IdempotencyKeyReused' }]);
     expect((await readAll(server, channel)).map(({ id }) => id)).toEqual(['a', 'a', 'b']);
   });
@@ -173,7 +225,10 @@ describe('binary mode', () => {
     const server = await startServer();
     const channel = randomChannel();
     const more = { 'ce-subject': 'Euro%20%E2%82%AC%20%F0%9F%98%80 100%', 'ce-tenant': '"the \\"north\\""' };
-    const response = await post(server, channel, 'application/vnd.shop+json; charset=utf-8', '{"a":1}', { ...headers, ...more });
+    const response = await post(server, channel, 'application/vnd.shop+json; charset=utf-8', '{"a":1}', {
+      ...headers,
+      ...more,
+    });
     expect(await response.json()).toEqual({ id: 1, timestamp: expect.any(Number) });
     expect(await readAll(server, channel)).toMatchObject([
       {
@@ -188,7 +243,9 @@ describe('binary mode', () => {
     const channel = randomChannel();
     expect((await post(server, channel, 'application/json', '', headers)).status).toBe(200);
     const url = `/events?clientId=shop&channel=${channel}`;
-    expect((await server.fetch(url, { method: 'POST', headers: { ...headers, 'ce-id': '2' } })).status).toBe(200);
+    expect((await server.fetch(url, { method: 'POST', headers: { ...headers, 'ce-id': '2' } })).status).toBe(
+      200,
+    );
     const events = await server.read(channel, { after: 0 });
     expect(events.map(({ data, metadata }) => [data, metadata])).toEqual([
       [undefined, { 'ce-id': '1' }],
@@ -197,11 +254,17 @@ describe('binary mode', () => {
   });
 
   it.each([
-    [{ 'ce-subject': '%C0%A0' }, 'Invalid ce-subject: expected printable ASCII, and else percent-encoded UTF-8, got "%C0%A0"'],
+    [
+      { 'ce-subject': '%C0%A0' },
+      'Invalid ce-subject: expected printable ASCII, and else percent-encoded UTF-8, got "%C0%A0"',
+    ],
     [{ 'ce-subject': 'ü' }, 'Invalid ce-subject: expected printable ASCII'],
     [{ 'ce-id': '' }, 'Invalid id: expected a non-empty string, got ""'],
     [{ 'ce-specversion': '0.3' }, 'Invalid specversion: expected "1.0", got "0.3"'],
-    [{ 'ce-trace-id': 'x' }, 'Invalid CloudEvent: expected extensions named by 1 to 64 characters of a-z 0-9, got "trace-id"'],
+    [
+      { 'ce-trace-id': 'x' },
+      'Invalid CloudEvent: expected extensions named by 1 to 64 characters of a-z 0-9, got "trace-id"',
+    ],
   ])('refuses %j', async (wrong, message) => {
     const server = await startServer();
     const response = await post(server, randomChannel(), 'application/json', '{}', { ...headers, ...wrong });
@@ -211,11 +274,14 @@ describe('binary mode', () => {
     ]);
   });
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml'])('takes no data of %s', async (type) => {
-    const server = await startServer();
-    const response = await post(server, randomChannel(), type, '{}', headers);
-    expect([response.status, await response.json()]).toMatchObject([415, { code: 'UnsupportedMediaType' }]);
-  });
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml'])(
+    'takes no data of %s',
+    async (type) => {
+      const server = await startServer();
+      const response = await post(server, randomChannel(), type, '{}', headers);
+      expect([response.status, await response.json()]).toMatchObject([415, { code: 'UnsupportedMediaType' }]);
+    },
+  );
 });
 
 describe('a malformed CloudEvent', () => {
@@ -235,7 +301,10 @@ describe('a malformed CloudEvent', () => {
     [{ ...event, data: null }, 'Invalid data: expected a JSON object or array, got null'],
     [{ ...event, data_base64: 'AA==' }, 'expected data as a JSON object or array, not in Base64'],
     [{ ...event, tooDeep: 'x' }, 'expected extensions named by 1 to 64 characters of a-z 0-9, got "tooDeep"'],
-    [{ ...event, constructor: { a: 1 } }, 'Invalid constructor: expected a string, a boolean or an integer, got an object'],
+    [
+      { ...event, constructor: { a: 1 } },
+      'Invalid constructor: expected a string, a boolean or an integer, got an object',
+    ],
     [{ ...event, big: 'x'.repeat(5_000) }, 'Invalid metadata: expected at most 4096 bytes'],
     ['{', 'Invalid JSON'],
   ])('%j is refused with what is wrong', async (body, message) => {
@@ -256,10 +325,16 @@ describe('a malformed CloudEvent', () => {
     for (const [body, expected] of [
       [event, 'Invalid body: expected an array of CloudEvents, got an object'],
       [[], 'Invalid events: expected an array of 1 to 1000 events'],
-      [Array.from({ length: 1_001 }, (_, i) => ({ ...event, id: `${i}` })), 'Invalid events: expected an array of 1 to 1000 events'],
+      [
+        Array.from({ length: 1_001 }, (_, i) => ({ ...event, id: `${i}` })),
+        'Invalid events: expected an array of 1 to 1000 events',
+      ],
     ] as const) {
       const refused = await post(server, channel, BATCH, body);
-      expect([refused.status, await refused.json()]).toMatchObject([400, { message: expect.stringContaining(expected) }]);
+      expect([refused.status, await refused.json()]).toMatchObject([
+        400,
+        { message: expect.stringContaining(expected) },
+      ]);
     }
     expect(await server.read(channel, { after: 0, timeout: 0 })).toEqual([]);
   });
@@ -275,7 +350,9 @@ describe('a malformed CloudEvent', () => {
     const messageOf = async (response: Response) => ((await response.json()) as { message: string }).message;
     expect(await messageOf(await send('?channel=a'))).toMatch(/^Invalid Client ID: .* got nothing$/);
     expect(await messageOf(await send('?clientId=c'))).toMatch(/^Invalid Channel: .* got nothing$/);
-    expect(await messageOf(await send('?clientId=c&channel=a&channel=b'))).toMatch(/^Invalid Channel: .* got an array$/);
+    expect(await messageOf(await send('?clientId=c&channel=a&channel=b'))).toMatch(
+      /^Invalid Channel: .* got an array$/,
+    );
     expect((await send('?clientId=c&channel=a', { Authorization: 'Bearer x' })).status).toBe(401);
   });
 
@@ -291,7 +368,9 @@ describe('a malformed CloudEvent', () => {
     const server = await startServer();
     const channel = randomChannel();
     const secret = BEARER.Authorization.slice('Bearer '.length);
-    expect((await post(server, channel, STRUCTURED, { ...event, secret }, { Authorization: '' })).status).toBe(200);
+    expect(
+      (await post(server, channel, STRUCTURED, { ...event, secret }, { Authorization: '' })).status,
+    ).toBe(200);
     expect(await server.read(channel, { after: 0 })).toMatchObject([{ metadata: { 'ce-id': '1' } }]);
     expect(JSON.stringify(await server.read(channel, { after: 0 }))).not.toContain(secret);
   });

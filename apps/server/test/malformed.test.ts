@@ -195,24 +195,40 @@ const anyToken: fc.Arbitrary<string> = fc
 const p = '/events/v1';
 const fitAttributes = { specversion: '1.0', id: '1', source: '/s', type: 't', data: {} };
 const likeCloudEvent = fc
-  .tuple(fc.dictionary(fc.string(), anyJson, { maxKeys: 2 }), fc.record(
-    Object.fromEntries(
-      [...Object.keys(fitAttributes), 'subject', 'time', 'datacontenttype', 'dataschema', 'data_base64', 'constructor'].map((name) => [
-        name,
-        fc.oneof(
-          { arbitrary: fc.constant((fitAttributes as Record<string, unknown>)[name]), weight: 6 },
-          { arbitrary: anyJson, weight: 1 },
-        ),
-      ]),
+  .tuple(
+    fc.dictionary(fc.string(), anyJson, { maxKeys: 2 }),
+    fc.record(
+      Object.fromEntries(
+        [
+          ...Object.keys(fitAttributes),
+          'subject',
+          'time',
+          'datacontenttype',
+          'dataschema',
+          'data_base64',
+          'constructor',
+        ].map((name) => [
+          name,
+          fc.oneof(
+            { arbitrary: fc.constant((fitAttributes as Record<string, unknown>)[name]), weight: 6 },
+            { arbitrary: anyJson, weight: 1 },
+          ),
+        ]),
+      ),
     ),
-  ))
+  )
   .map(([more, attributes]) => ({ ...more, ...attributes }));
 const cloudEvents: fc.Arbitrary<Malformed> = fc
   .tuple(
-    fc.oneof(likeCloudEvent, fc.array(likeCloudEvent, { maxLength: 3 }), anyJson).chain((body) => broken(JSON.stringify(body) ?? '')),
+    fc
+      .oneof(likeCloudEvent, fc.array(likeCloudEvent, { maxLength: 3 }), anyJson)
+      .chain((body) => broken(JSON.stringify(body) ?? '')),
     likeSchema(CloudEventsQuery),
     fc.constantFrom('application/cloudevents+json', 'application/cloudevents-batch+json', 'application/json'),
-    fc.dictionary(fc.constantFrom('ce-id', 'ce-specversion', 'ce-source', 'ce-type', 'ce-time', 'ce-x', 'ce-__proto__'), fc.oneof(fc.constant('1.0'), fc.string())),
+    fc.dictionary(
+      fc.constantFrom('ce-id', 'ce-specversion', 'ce-source', 'ce-type', 'ce-time', 'ce-x', 'ce-__proto__'),
+      fc.oneof(fc.constant('1.0'), fc.string()),
+    ),
   )
   .map(([body, query, contentType, headers]) => ({
     method: 'POST',

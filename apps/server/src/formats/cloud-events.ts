@@ -107,7 +107,8 @@ function extensionName(name: string, where: string): string {
 }
 
 function extensionText(name: string, value: unknown, where: string): string {
-  if (typeof value === 'string' || typeof value === 'boolean' || Number.isInteger(value)) return String(value);
+  if (typeof value === 'string' || typeof value === 'boolean' || Number.isInteger(value))
+    return String(value);
   throw invalid(name, where, 'a string, a boolean or an integer', value);
 }
 
@@ -187,5 +188,8 @@ function percentEncoded(character: string): string {
 }
 
 function invalid(name: string, where: string, expected: string, value: unknown): EventsError {
-  return new EventsError('InvalidContent', `Invalid ${name}${where}: expected ${expected}, got ${show(value)}`);
+  return new EventsError(
+    'InvalidContent',
+    `Invalid ${name}${where}: expected ${expected}, got ${show(value)}`,
+  );
 }

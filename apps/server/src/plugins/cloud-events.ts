@@ -3,7 +3,12 @@ import { EventsError } from '@ganomede/events-protocol';
 import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
 import { show } from '../answers/show.js';
-import { CLOUD_EVENT_TYPE, CLOUD_EVENTS_TYPE, cloudEventOfHeaders, eventOf } from '../formats/cloud-events.js';
+import {
+  CLOUD_EVENT_TYPE,
+  CLOUD_EVENTS_TYPE,
+  cloudEventOfHeaders,
+  eventOf,
+} from '../formats/cloud-events.js';
 
 /** JSON, also one that is called otherwise (`application/vnd.shop+json`). */
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
@@ -31,7 +36,9 @@ export const takeCloudEvents: preValidationHookHandler = (request, _reply, done)
   const { headers } = request;
   const mode = modeOf(headers);
   const contentType = headers['content-type'];
-  if (mode === 'binary' ? request.body !== undefined && !isJson(contentType) : isOtherJson(contentType, mode)) {
+  if (
+    mode === 'binary' ? request.body !== undefined && !isJson(contentType) : isOtherJson(contentType, mode)
+  ) {
     throw new EventsError(
       'UnsupportedMediaType',
       `Invalid Content-Type: expected application/json, also of the data of a CloudEvent, ${CLOUD_EVENT_TYPE} or ${CLOUD_EVENTS_TYPE}, got ${show(contentType)}`,

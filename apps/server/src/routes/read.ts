@@ -11,9 +11,9 @@ import type { SharedCursors } from '../answers/shared-cursors.js';
 import { startOf } from '../answers/start-check.js';
 import type { Untaken } from '../answers/untaken.js';
 import { type PollContext, WaitingPoll } from '../answers/waiting-poll.js';
+import { READ_CONTENTS, withContents } from '../formats/described-contents.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
-import { READ_CONTENTS, withContents } from '../formats/described-contents.js';
 import { asksForStream, type StreamContext, stream } from './stream.js';
 
 export interface ReadOptions {

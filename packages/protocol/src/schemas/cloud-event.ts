@@ -21,7 +21,10 @@ export const CloudEvent = Type.Object(
     dataschema: Type.Optional(Type.String({ description: 'that `data` adheres to', format: 'uri' })),
     data: Type.Optional(EventData),
     ganomedeid: Type.Optional(
-      Type.String({ description: 'from the server: the id of the event, for `after`', pattern: '^[1-9]\\d*$' }),
+      Type.String({
+        description: 'from the server: the id of the event, for `after`',
+        pattern: '^[1-9]\\d*$',
+      }),
     ),
     ganomedetime: Type.Optional(
       Type.String({ description: 'from the server: when it was stored', format: 'date-time' }),
@@ -42,7 +45,10 @@ export const CloudEvents = Type.Array(CloudEvent, { title: 'CloudEvents' });
 
 /** Query of `POST /events` with CloudEvents, which have no fields for these. */
 export const CloudEventsQuery = Type.Object({
-  clientId: Type.Optional({ ...ClientId, description: `of CloudEvents: ${ClientId.description}` } as typeof ClientId),
+  clientId: Type.Optional({
+    ...ClientId,
+    description: `of CloudEvents: ${ClientId.description}`,
+  } as typeof ClientId),
   channel: Type.Optional({
     ...ChannelName,
     description: `of CloudEvents: ${ChannelName.description}`,

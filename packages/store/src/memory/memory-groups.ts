@@ -92,7 +92,7 @@ export class MemoryGroups implements GroupStorage {
     const records = this.#records(scope);
     if (!restoreGroup(records, snapshot, this.#options.clock())) return false;
     this.#groups.set(keyOf(scope), { scope, records });
-    this.#options.released(scope.channel);
+    this.#options.released(scope);
     return true;
   }
 
