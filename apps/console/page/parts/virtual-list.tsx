@@ -1,0 +1,97 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+
+interface VirtualListProps<T> {
+  readonly items: readonly T[];
+  readonly rowHeight: number;
+  keyOf(item: T): string | number;
+  /** A row, to be put at `top` pixels. */
+  renderRow(item: T, index: number, top: number): ComponentChildren;
+  /** Of the item to be brought into sight when it changes. */
+  readonly shownKey?: string | number | undefined;
+  onNearStart?(): void;
+  onNearEnd?(): void;
+  /** Whether the first row is in sight. */
+  onAtStart?(atStart: boolean): void;
+  /** Of the element that holds the rows. */
+  readonly attributes?: Record<string, unknown>;
+}
+
+/** Rows that are drawn beyond what is in sight. */
+const MARGIN = 8;
+/** So near to an end more is asked for, rows. */
+const NEAR = 30;
+
+/**
+ * A list of rows of one height, of which only those in sight are drawn. Who looks at rows goes on seeing them where they are, whatever
+ * is added or dropped above; who is at the start stays there.
+ */
+export function VirtualList<T>(props: VirtualListProps<T>) {
+  const { items, rowHeight, keyOf, renderRow, shownKey, onNearStart, onNearEnd, onAtStart, attributes } = props;
+  const element = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  /** The first row in sight, and how far it is scrolled out; undefined at the start. */
+  const anchor = useRef<{ key: string | number; offset: number } | undefined>(undefined);
+
+  const look = () => {
+    const { current } = element;
+    if (current === null) return;
+    const { scrollTop: top, clientHeight: height } = current;
+    const first = items[Math.floor(top / rowHeight)];
+    anchor.current = top < 1 || first === undefined ? undefined : { key: keyOf(first), offset: top % rowHeight };
+    setView({ top, height });
+    onAtStart?.(top < 1);
+  };
+
+  useEffect(() => {
+    const { current } = element;
+    if (current === null) return;
+    const observer = new ResizeObserver(([entry]) => {
+      const height = entry?.contentRect.height;
+      if (height !== undefined) setView((before) => ({ ...before, height }));
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, []);
+
+  useLayoutEffect(() => {
+    const { current } = element;
+    if (current === null || anchor.current === undefined) return;
+    const { key, offset } = anchor.current;
+    const index = items.findIndex((item) => keyOf(item) === key);
+    const top = index * rowHeight + offset;
+    if (index !== -1 && Math.abs(current.scrollTop - top) >= 1) {
+      current.scrollTop = top;
+      setView({ top: current.scrollTop, height: current.clientHeight });
+    }
+  }, [items, rowHeight]);
+
+  useLayoutEffect(() => {
+    const { current } = element;
+    const index = shownKey === undefined ? -1 : items.findIndex((item) => keyOf(item) === shownKey);
+    if (current === null || index === -1) return;
+    const top = index * rowHeight;
+    if (top < current.scrollTop) current.scrollTop = top;
+    else if (top + rowHeight > current.scrollTop + current.clientHeight) {
+      current.scrollTop = top + rowHeight - current.clientHeight;
+    }
+  }, [shownKey]);
+
+  const from = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN);
+  const to = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + MARGIN);
+  const isNearStart = view.top / rowHeight < NEAR;
+  const isNearEnd = items.length - (view.top + view.height) / rowHeight < NEAR;
+  useEffect(() => {
+    if (items.length === 0) return;
+    if (isNearEnd) onNearEnd?.();
+    if (isNearStart) onNearStart?.();
+  }, [items, isNearStart, isNearEnd]);
+
+  return (
+    <div ref={element} class="virtual-list" onScroll={look}>
+      <div {...attributes} style={{ height: `${items.length * rowHeight}px` }}>
+        {items.slice(from, to).map((item, i) => renderRow(item, from + i, (from + i) * rowHeight))}
+      </div>
+    </div>
+  );
+}
