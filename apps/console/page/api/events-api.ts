@@ -49,15 +49,12 @@ async function json<T>(method: string, path: string, options?: RequestOptions): 
 
 export const about = (signal?: Signal) => json<About>('GET', 'about', { signal });
 
-/** Whether a secret or a token is accepted, whatever it may do. */
-export async function isAccepted(secret: string): Promise<boolean> {
+/** Resolves if a secret or a token is accepted, whatever it may do. @throws ApiError if it is not */
+export async function trySecret(secret: string): Promise<void> {
   try {
     await request('GET', 'channels', { query: { limit: 1 }, secret });
-    return true;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 403) return true;
-    if (error instanceof ApiError && error.status === 401) return false;
-    throw error;
+    if (!(error instanceof ApiError && error.status === 403)) throw error;
   }
 }
 

@@ -25,6 +25,7 @@ export class ApiError extends Error {
 /** What to show of anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof ApiError)) return 'The server cannot be reached.';
+  if (error.code === 'InvalidCredentialsError') return 'The server does not accept this secret.';
   if (error.status === 403) return `You may not do this: ${error.message}`;
   return error.message;
 }
@@ -67,7 +68,7 @@ export async function request(
   const error = new ApiError(response.status, await errorBodyOf(response));
   // Whoever has signed in again meanwhile stays.
   if (error.status === 401 && tried === undefined && used === secret.peek()) {
-    signOut('The secret is not accepted any more.');
+    signOut(error.code === 'InvalidToken' ? error.message : 'The secret is not accepted any more.');
   }
   throw error;
 }

@@ -9,6 +9,8 @@ interface VirtualListProps<T> {
   renderRow(item: T, index: number, top: number): ComponentChildren;
   /** Of the item to be brought into sight when it changes. */
   readonly shownKey?: string | number | undefined;
+  /** Whether who is at the start stays there if something is added above; default false. */
+  readonly staysAtStart?: boolean;
   onNearStart?(): void;
   onNearEnd?(): void;
   /** Whether the first row is in sight. */
@@ -24,21 +26,26 @@ const NEAR = 30;
 
 /**
  * A list of rows of one height, of which only those in sight are drawn. Who looks at rows goes on seeing them where they are, whatever
- * is added or dropped above; who is at the start stays there.
+ * is added or dropped above.
  */
 export function VirtualList<T>(props: VirtualListProps<T>) {
   const { items, rowHeight, keyOf, renderRow, shownKey, onNearStart, onNearEnd, onAtStart, attributes } = props;
+  const { staysAtStart = false } = props;
   const element = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   /** The first row in sight, and how far it is scrolled out; undefined at the start. */
   const anchor = useRef<{ key: string | number; offset: number } | undefined>(undefined);
 
+  const hold = (top: number) => {
+    const first = items[Math.floor(top / rowHeight)];
+    const isFree = first === undefined || (staysAtStart && top < 1);
+    anchor.current = isFree ? undefined : { key: keyOf(first), offset: top % rowHeight };
+  };
   const look = () => {
     const { current } = element;
     if (current === null) return;
     const { scrollTop: top, clientHeight: height } = current;
-    const first = items[Math.floor(top / rowHeight)];
-    anchor.current = top < 1 || first === undefined ? undefined : { key: keyOf(first), offset: top % rowHeight };
+    hold(top);
     setView({ top, height });
     onAtStart?.(top < 1);
   };
@@ -56,25 +63,28 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
 
   useLayoutEffect(() => {
     const { current } = element;
-    if (current === null || anchor.current === undefined) return;
-    const { key, offset } = anchor.current;
-    const index = items.findIndex((item) => keyOf(item) === key);
+    if (current === null) return;
+    const { key, offset } = anchor.current ?? { key: undefined, offset: 0 };
+    const index = key === undefined ? -1 : items.findIndex((item) => keyOf(item) === key);
     const top = index * rowHeight + offset;
     if (index !== -1 && Math.abs(current.scrollTop - top) >= 1) {
       current.scrollTop = top;
       setView({ top: current.scrollTop, height: current.clientHeight });
     }
-  }, [items, rowHeight]);
+    hold(current.scrollTop);
+  }, [items, rowHeight, staysAtStart]);
 
   useLayoutEffect(() => {
     const { current } = element;
     const index = shownKey === undefined ? -1 : items.findIndex((item) => keyOf(item) === shownKey);
     if (current === null || index === -1) return;
     const top = index * rowHeight;
-    if (top < current.scrollTop) current.scrollTop = top;
-    else if (top + rowHeight > current.scrollTop + current.clientHeight) {
-      current.scrollTop = top + rowHeight - current.clientHeight;
-    }
+    const { scrollTop, clientHeight } = current;
+    const beyond = Math.max(scrollTop - top, top + rowHeight - scrollTop - clientHeight);
+    if (beyond <= 0) return;
+    // A step of the keys moves by what is needed; what is far away comes into the middle.
+    if (beyond > clientHeight) current.scrollTop = top - clientHeight / 2;
+    else current.scrollTop = top < scrollTop ? top : scrollTop + beyond;
   }, [shownKey]);
 
   const from = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN);

@@ -56,7 +56,6 @@ export class EventWindow {
     const { signal } = this.#end;
     this.isLoading.value = true;
     this.error.value = undefined;
-    this.isPaused.value = false;
     this.waiting.value = 0;
     this.#arrived = [];
     try {
@@ -103,19 +102,17 @@ export class EventWindow {
 
   /** Goes on with what has come meanwhile. */
   resume(): void {
-    if (!this.isAtLast.peek() || this.waiting.peek() > this.#arrived.length) {
-      void this.open();
-      return;
-    }
     this.isPaused.value = false;
-    this.#draw();
+    if (!this.isAtLast.peek() || this.waiting.peek() > this.#arrived.length) void this.open();
+    else this.#draw();
   }
 
   /** Shows that an event is redacted. */
   redacted(id: number): void {
-    this.events.value = this.events.value.map(({ data, metadata, ...event }) =>
-      event.id === id ? { ...event, redacted: true } : { ...event, ...(data && { data }), ...(metadata && { metadata }) },
-    );
+    this.events.value = this.events.peek().map((event) => {
+      const { timestamp, from, type } = event;
+      return event.id === id ? { id, timestamp, from, type, redacted: true } : event;
+    });
   }
 
   async #readMore(isThere: boolean, read: () => Promise<void>): Promise<void> {

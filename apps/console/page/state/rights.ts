@@ -25,9 +25,9 @@ export class Rights {
   may(action: Action, channel?: string): boolean {
     if (this.#grants === undefined) return true;
     return this.#grants.some(
-      ({ actions = [], channels }) =>
+      ({ actions = [], channels = [] }) =>
         actions.includes(action) &&
-        (channel === undefined || channels === undefined || channels.some((name) => covers(name, channel))),
+        (channel === undefined || channels.some((name) => covers(name, channel))),
     );
   }
 

@@ -52,9 +52,9 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
     setSelected(undefined);
     setIsStopped(false);
     document.querySelector('.event-list .virtual-list')?.scrollTo({ top: 0 });
+    // Once the list is at its start it goes on by itself.
     if (aroundId !== undefined) go(channelHref(channel));
-    else if (events.isAtLast.peek()) events.resume();
-    else void events.open();
+    else if (!events.isAtLast.peek()) void events.open();
   };
   const all = events.events.value;
   const isTyped = wholeOf(channel) !== channel;
@@ -174,6 +174,7 @@ function Rows({ events, all, isNarrow, selected, select, close, onAtStart }: Row
       rowHeight={isNarrow ? 52 : 30}
       keyOf={({ id }) => id}
       shownKey={selected?.id}
+      staysAtStart={events.isAtLast.value}
       onNearEnd={events.loadOlder}
       onNearStart={events.loadNewer}
       onAtStart={onAtStart}

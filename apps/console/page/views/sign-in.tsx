@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { isAccepted } from '../api/events-api.js';
+import { trySecret } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
 import { Mark } from '../parts/mark.js';
 import { signedOutBecause, signIn } from '../state/session.js';
@@ -15,11 +15,10 @@ export function SignIn() {
     setIsAsking(true);
     setProblem('');
     try {
-      if (await isAccepted(value)) signIn(value);
-      else setProblem('The server does not accept this secret.');
+      await trySecret(value);
+      signIn(value);
     } catch (error) {
       setProblem(messageOf(error));
-    } finally {
       setIsAsking(false);
     }
   };
