@@ -12,6 +12,8 @@ export default defineConfig({
     // Nothing stands in the text of the page: its Content-Security-Policy refuses that.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // What the licences of its parts ask for.
+    license: { fileName: 'licenses.md' },
     target: 'es2022',
   },
 });

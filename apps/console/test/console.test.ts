@@ -99,7 +99,7 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
     await server.publish('orders', [{ from: '<b>me</b>', type: 'new', data: { text: '<img src=x>' } }]);
     await eventually(() => ids(page)).toEqual(['3', '2', '1']);
     await rows(page).first().click();
-    await page.getByRole('complementary').getByText('"<img src=x>"').waitFor();
+    await page.getByRole('region', { name: 'Event 3' }).getByText('"<img src=x>"').waitFor();
     expect(await page.locator('img').count()).toBe(0);
     expect(opened.errors).toEqual([]);
   });
@@ -134,14 +134,14 @@ describe('a channel', () => {
     const { page } = opened;
     await page.getByLabel('Id or time').fill('100');
     await page.keyboard.press('Enter');
-    await page.getByRole('complementary', { name: 'Event 100' }).waitFor();
+    await page.getByRole('region', { name: 'Event 100' }).waitFor();
     expect(await rows(page).locator('.id', { hasText: /^100$/ }).isVisible()).toBe(true);
     await page.getByRole('button', { name: 'Close the event' }).click();
     await eventually(async () => (await ids(page))[0]).toBe('240');
 
     await page.getByLabel('Id or time').fill('2026-01-01 00:00');
     await page.keyboard.press('Enter');
-    await page.getByRole('complementary', { name: 'Event 1', exact: true }).waitFor();
+    await page.getByRole('region', { name: 'Event 1', exact: true }).waitFor();
     await page.getByRole('button', { name: 'Close the event' }).click();
 
     await page.getByLabel('Type').fill('sent');
@@ -164,10 +164,10 @@ describe('a channel', () => {
     await page.getByRole('listbox').focus();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowDown');
-    await page.getByRole('complementary', { name: 'Event 239' }).waitFor();
+    await page.getByRole('region', { name: 'Event 239' }).waitFor();
     await page.keyboard.press('End');
     await page.keyboard.press('Home');
-    await page.getByRole('complementary', { name: 'Event 240' }).waitFor();
+    await page.getByRole('region', { name: 'Event 240' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByText('Live', { exact: true }).waitFor();
   });

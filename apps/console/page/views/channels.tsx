@@ -85,6 +85,7 @@ export function Channels() {
           <VirtualList
             items={sorted}
             rowHeight={isNarrow ? 44 : 34}
+            staysAtStart
             keyOf={({ channel }) => channel}
             attributes={{ role: 'list' }}
             renderRow={(each, _index, top) => <ChannelRow key={each.channel} {...each} top={top} />}

@@ -30,7 +30,7 @@ export function EventDetail({ channel, event, onClose, onRedacted }: EventDetail
     }
   };
   return (
-    <aside class="panel detail" aria-label={`Event ${id}`}>
+    <section class="panel detail" aria-label={`Event ${id}`}>
       <header>
         <h2 tabIndex={-1}>Event {id}</h2>
         <span class="grow" />
@@ -91,6 +91,6 @@ export function EventDetail({ channel, event, onClose, onRedacted }: EventDetail
           </p>
         </ActionDialog>
       )}
-    </aside>
+    </section>
   );
 }
