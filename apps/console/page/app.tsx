@@ -31,7 +31,6 @@ function SignedIn() {
   const place = parts.join('/');
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever goes elsewhere reads from the beginning
   useEffect(() => {
     const heading = main.current?.querySelector('h1');
     document.title = `${heading?.textContent ?? 'Overview'} · Ganomede Events`;
@@ -40,9 +39,9 @@ function SignedIn() {
   }, [place]);
   return (
     <>
-      <a class="skip" href="#main" onClick={skipTo(main)}>
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <Header />
       {!isConnected.value && (
         <div class="banner" role="alert">
@@ -57,14 +56,10 @@ function SignedIn() {
   );
 }
 
-const skipTo = (target: { current: HTMLElement | null }) => (event: Event) => {
-  event.preventDefault();
-  target.current?.focus();
-};
-
 function View() {
   const [area, channel, ...rest] = route.value.parts;
-  if (area === 'channels' && channel !== undefined) return <Channel key={channel} channel={channel} parts={rest} />;
+  if (area === 'channels' && channel !== undefined)
+    return <Channel key={channel} channel={channel} parts={rest} />;
   if (area === 'channels') return <Channels />;
   if (area === 'consumers') return <Consumers />;
   return <Overview />;
@@ -87,7 +82,11 @@ function Header() {
       </span>
       <nav aria-label="Areas">
         {AREAS.map(({ area, name }) => (
-          <a key={area} href={href(area === '' ? [] : [area])} aria-current={area === current ? 'page' : undefined}>
+          <a
+            key={area}
+            href={href(area === '' ? [] : [area])}
+            aria-current={area === current ? 'page' : undefined}
+          >
             {name}
             {area === '' && troubles > 0 && (
               <span class="badge" title={`${troubles} to look at`}>

@@ -6,10 +6,12 @@ const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 export const formatNumber = (value: number) => NUMBER.format(value);
 
 /** Of something that happens so often in a second. */
-export const formatRate = (perSecond: number) => (perSecond > 0 && perSecond < 0.1 ? '< 0.1' : RATE.format(perSecond));
+export const formatRate = (perSecond: number) =>
+  perSecond > 0 && perSecond < 0.1 ? '< 0.1' : RATE.format(perSecond);
 
 /** `1 event`, `2,000 events` */
-export const count = (n: number, one: string, many = `${one}s`) => `${formatNumber(n)} ${n === 1 ? one : many}`;
+export const count = (n: number, one: string, many = `${one}s`) =>
+  `${formatNumber(n)} ${n === 1 ? one : many}`;
 
 const UNITS: readonly [ms: number, name: string][] = [
   [86_400_000, 'd'],

@@ -83,7 +83,7 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
     await page.getByRole('dialog').getByRole('button', { name: 'Redrive 2 dead letters' }).click();
     await page.getByRole('button', { name: 'Redrive all 2 …' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Redrive 2 dead letters' }).click();
-    await page.getByText('None waits to be handed out again').waitFor();
+    await page.getByText('None waiting').waitFor();
     const [group] = (await server.call('GET', '/groups?channel=orders')) as { deadLetters: number }[];
     expect(group?.deadLetters).toBe(0);
     expect(opened.errors).toEqual([]);
@@ -108,7 +108,11 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
 describe('a channel', () => {
   it('is read back to its first event, holding few rows, and goes on where it was left', async () => {
     await using server = await ConsoleServer.start();
-    for (let i = 0; i < 3; i++) await server.publish('long', Array.from({ length: 1_000 }, (_, k) => order(k)));
+    for (let i = 0; i < 3; i++)
+      await server.publish(
+        'long',
+        Array.from({ length: 1_000 }, (_, k) => order(k)),
+      );
     await using opened = await signedIn(server, '/channels/long');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
@@ -185,7 +189,9 @@ describe('a channel', () => {
     await page.getByLabel('Data').fill('{"order": 2}');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await eventually(() => ids(page)).toEqual(['2', '1']);
-    expect(await server.call('GET', '/latest?channel=orders&limit=1')).toMatchObject([{ type: 'paid', data: { order: 2 } }]);
+    expect(await server.call('GET', '/latest?channel=orders&limit=1')).toMatchObject([
+      { type: 'paid', data: { order: 2 } },
+    ]);
   });
 
   it('loses an event’s data, old events, and all of itself only if that is typed', async () => {
@@ -203,7 +209,9 @@ describe('a channel', () => {
     await page.getByRole('button', { name: 'Redact …' }).click();
     await confirm('240', 'Redact event 240');
     await page.getByText('What it held was redacted.').waitFor();
-    expect(await server.call('GET', '/latest?channel=orders&limit=1')).toMatchObject([{ id: 240, redacted: true }]);
+    expect(await server.call('GET', '/latest?channel=orders&limit=1')).toMatchObject([
+      { id: 240, redacted: true },
+    ]);
 
     await goTo(page, '/channels/orders/manage');
     await page.getByLabel('Those before').fill('101');
@@ -214,7 +222,9 @@ describe('a channel', () => {
     await page.getByRole('button', { name: 'Delete …' }).click();
     await confirm('orders', 'Delete the channel');
     await page.getByRole('heading', { name: 'Channels' }).waitFor();
-    expect(await server.call('GET', '/channels?prefix=orders')).toMatchObject([{ channel: 'orders.dead-letters' }]);
+    expect(await server.call('GET', '/channels?prefix=orders')).toMatchObject([
+      { channel: 'orders.dead-letters' },
+    ]);
     expect(opened.errors).toEqual([]);
   });
 });
@@ -235,7 +245,10 @@ describe('consumers', () => {
     await page.getByText('Forward: 20 events will be skipped (121 to 140)').waitFor();
     await page.getByRole('button', { name: 'Move the cursor' }).click();
     await page.getByText('The cursor of reporting is at 140.').waitFor();
-    const consumers = (await server.call('GET', '/consumers?channel=orders')) as { clientId: string; after: number }[];
+    const consumers = (await server.call('GET', '/consumers?channel=orders')) as {
+      clientId: string;
+      after: number;
+    }[];
     expect(consumers.find(({ clientId }) => clientId === 'reporting')?.after).toBe(140);
   });
 });
@@ -268,28 +281,37 @@ describe('it stays quick', () => {
     await using opened = await signedIn(server, '/channels/busy');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
-    for (let i = 0; i < 20; i++) await server.publish('busy', Array.from({ length: 500 }, (_, k) => order(k)));
+    for (let i = 0; i < 20; i++)
+      await server.publish(
+        'busy',
+        Array.from({ length: 500 }, (_, k) => order(k)),
+      );
     await eventually(async () => (await ids(page))[0]).toBe('10001');
-    expect(await page.evaluate("document.querySelector('[role=listbox]').offsetHeight / 30")).toBeLessThanOrEqual(1_000);
+    expect(
+      await page.evaluate("document.querySelector('[role=listbox]').offsetHeight / 30"),
+    ).toBeLessThanOrEqual(1_000);
     expect((await ids(page)).length).toBeLessThan(80);
     expect(opened.errors).toEqual([]);
   });
 });
 
-it.each(['SIGTERM', 'SIGKILL'] as const)('says so if the server goes away by %s, and goes on by itself', async (signal) => {
-  await using server = await ConsoleServer.start();
-  await server.publish('orders', [order(0)]);
-  await using opened = await signedIn(server, '/channels/orders');
-  const { page } = opened;
-  await page.getByText('Live', { exact: true }).waitFor();
-  await server.stop(signal);
-  await page.getByText('The server does not answer. Trying again …').waitFor();
-  await server.start();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await server.publish('orders', [order(1)]);
-  await eventually(() => ids(page)).toEqual(['2', '1']);
-  expect(await page.getByText('The server does not answer').count()).toBe(0);
-});
+it.each(['SIGTERM', 'SIGKILL'] as const)(
+  'says so if the server goes away by %s, and goes on by itself',
+  async (signal) => {
+    await using server = await ConsoleServer.start();
+    await server.publish('orders', [order(0)]);
+    await using opened = await signedIn(server, '/channels/orders');
+    const { page } = opened;
+    await page.getByText('Live', { exact: true }).waitFor();
+    await server.stop(signal);
+    await page.getByText('The server does not answer. Trying again …').waitFor();
+    await server.start();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await server.publish('orders', [order(1)]);
+    await eventually(() => ids(page)).toEqual(['2', '1']);
+    expect(await page.getByText('The server does not answer').count()).toBe(0);
+  },
+);
 
 it('works under whatever path a proxy serves it', async () => {
   await using server = await ConsoleServer.start();

@@ -34,7 +34,10 @@ async function at(place: string, text: string, options: Parameters<Browser['open
   const opened = await browser.open(server.link, options);
   await opened.page.getByRole('button', { name: 'Sign out' }).waitFor();
   await opened.page.evaluate(`location.hash = ${JSON.stringify(`#${place}`)}`);
-  await opened.page.getByText(text, { exact: text === 'Live' }).first().waitFor();
+  await opened.page
+    .getByText(text, { exact: text === 'Live' })
+    .first()
+    .waitFor();
   return opened;
 }
 

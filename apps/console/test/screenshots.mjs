@@ -54,7 +54,10 @@ try {
   }, 400);
   const sets = [];
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    for (const [name, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } })) {
+    for (const [name, viewport] of Object.entries({
+      wide: { width: 1280, height: 800 },
+      narrow: { width: 390, height: 844 },
+    })) {
       const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
       const page = await context.newPage();
       await page.goto(`${server.url}/console/#secret=${secret}`);

@@ -47,7 +47,13 @@ describe('the page of the console', () => {
 
   it('is the only thing of its folder that can be read', async () => {
     const { origin } = await startServer();
-    for (const path of ['index.html', 'assets/none.js', 'assets/..%2Findex.html', 'assets/%2e%2e%2f..%2findex.js', 'assets/']) {
+    for (const path of [
+      'index.html',
+      'assets/none.js',
+      'assets/..%2Findex.html',
+      'assets/%2e%2e%2f..%2findex.js',
+      'assets/',
+    ]) {
       const response = await fetch(`${origin}/console/${path}`);
       expect([path, response.status]).toEqual([path, 404]);
     }

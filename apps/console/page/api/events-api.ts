@@ -127,9 +127,13 @@ export const publish = (clientId: string, channel: string, event: EventInput) =>
 /** Saves a consumer's cursor, also where that is a step back. */
 export async function moveCursor(clientId: string, channel: string, after: number): Promise<void> {
   const body = { clientId, cursors: [{ channel, after }] };
-  const { results } = await json<{ results: { error?: { code: string; message: string } }[] }>('POST', 'cursors', {
-    body,
-  });
+  const { results } = await json<{ results: { error?: { code: string; message: string } }[] }>(
+    'POST',
+    'cursors',
+    {
+      body,
+    },
+  );
   const error = results[0]?.error;
   if (error !== undefined) throw new ApiError(400, error);
 }

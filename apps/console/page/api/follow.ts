@@ -31,7 +31,10 @@ export async function follow(
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
-      const body = { clientId: rights.peek().clientId, cursors: [{ channel: cursor.channel, after, ...(epoch && { epoch }) }] };
+      const body = {
+        clientId: rights.peek().clientId,
+        cursors: [{ channel: cursor.channel, after, ...(epoch && { epoch }) }],
+      };
       const response = await request('POST', 'streams', {
         body,
         signal: AbortSignal.any([signal, silence.signal]),

@@ -73,10 +73,16 @@ function behindOf({ lag, behindMs }: ConsumerState): string {
 }
 
 /** How the lag of a consumer or a group has moved since this page looks. */
-export function LagLine({ state }: { readonly state: Parameters<typeof keyOf>[0] & { readonly lag: number } }) {
+export function LagLine({
+  state,
+}: {
+  readonly state: Parameters<typeof keyOf>[0] & { readonly lag: number };
+}) {
   const history = historyOf(keyOf(state));
   const [first] = history;
   const label =
-    first === undefined ? `Lag ${state.lag}` : `Lag, from ${formatNumber(first.lag)} to ${formatNumber(state.lag)}`;
+    first === undefined
+      ? `Lag ${state.lag}`
+      : `Lag, from ${formatNumber(first.lag)} to ${formatNumber(state.lag)}`;
   return <Sparkline values={history.map(({ lag }) => lag)} label={label} />;
 }

@@ -6,7 +6,13 @@ import { keyOf } from '../state/survey.js';
 import { LagLine } from './consumer-table.js';
 
 /** Groups, what each has to do and what it has not done. */
-export function GroupTable({ label, groups }: { readonly label: string; readonly groups: readonly GroupState[] }) {
+export function GroupTable({
+  label,
+  groups,
+}: {
+  readonly label: string;
+  readonly groups: readonly GroupState[];
+}) {
   return (
     <div class="scroll-x">
       <table class="table" aria-label={label}>
@@ -47,12 +53,16 @@ export function GroupTable({ label, groups }: { readonly label: string; readonly
               <td class="number">
                 {group.oldestPendingMs === undefined ? '–' : formatDuration(group.oldestPendingMs)}
               </td>
-              <td class={`number ${group.deadLetters > 0 ? 'warning-text' : ''}`}>{formatNumber(group.deadLetters)}</td>
+              <td class={`number ${group.deadLetters > 0 ? 'warning-text' : ''}`}>
+                {formatNumber(group.deadLetters)}
+              </td>
               <td class="number">{formatNumber(group.workers.length)}</td>
               <td>
                 <LagLine state={group} />
               </td>
-              <td>{troublesOf(group).length === 0 ? <span class="muted">fine</span> : <Trouble group={group} />}</td>
+              <td>
+                {troublesOf(group).length === 0 ? <span class="muted">fine</span> : <Trouble group={group} />}
+              </td>
             </tr>
           ))}
         </tbody>

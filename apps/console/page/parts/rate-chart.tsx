@@ -12,12 +12,13 @@ export function RateChart() {
   const isDark = useMedia('(prefers-color-scheme: dark)');
 
   // Drawn anew in other colours.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read from the page
   useEffect(() => {
     const target = element.current;
     if (target === null) return;
     const chart = new uPlot(optionsOf(target), dataOf(figures.peek()), target);
-    const observer = new ResizeObserver(() => chart.setSize({ width: target.clientWidth, height: HEIGHT_PX }));
+    const observer = new ResizeObserver(() =>
+      chart.setSize({ width: target.clientWidth, height: HEIGHT_PX }),
+    );
     observer.observe(target);
     const stop = figures.subscribe((values) => chart.setData(dataOf(values)));
     return () => {
@@ -65,6 +66,7 @@ function optionsOf(target: HTMLElement): uPlot.Options {
   return {
     width: target.clientWidth,
     height: HEIGHT_PX,
+    padding: [10, 12, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -73,8 +75,8 @@ function optionsOf(target: HTMLElement): uPlot.Options {
       y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] },
     },
     axes: [
-      { ...axis, space: 80, values: (_plot, splits) => splits.map(timeOfDay) },
-      { ...axis, size: 48, values: (_plot, splits) => splits.map(formatRate) },
+      { ...axis, space: 80, size: 26, values: (_plot, splits) => splits.map(timeOfDay) },
+      { ...axis, size: 42, values: (_plot, splits) => splits.map(formatRate) },
     ],
     series: [{}, { ...line('--accent'), fill: colour('--accent-fill') }, line('--second')],
   };

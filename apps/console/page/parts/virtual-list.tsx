@@ -9,6 +9,8 @@ interface VirtualListProps<T> {
   renderRow(item: T, index: number, top: number): ComponentChildren;
   /** Of the item to be brought into sight when it changes. */
   readonly shownKey?: string | number | undefined;
+  /** Of an item to be brought into the middle once it is there. */
+  readonly centredKey?: string | number | undefined;
   /** Whether who is at the start stays there if something is added above; default false. */
   readonly staysAtStart?: boolean;
   onNearStart?(): void;
@@ -29,8 +31,9 @@ const NEAR = 30;
  * is added or dropped above.
  */
 export function VirtualList<T>(props: VirtualListProps<T>) {
-  const { items, rowHeight, keyOf, renderRow, shownKey, onNearStart, onNearEnd, onAtStart, attributes } = props;
-  const { staysAtStart = false } = props;
+  const { items, rowHeight, keyOf, renderRow, shownKey, onNearStart, onNearEnd, onAtStart, attributes } =
+    props;
+  const { staysAtStart = false, centredKey } = props;
   const element = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   /** The first row in sight, and how far it is scrolled out; undefined at the start. */
@@ -86,6 +89,14 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
     if (beyond > clientHeight) current.scrollTop = top - clientHeight / 2;
     else current.scrollTop = top < scrollTop ? top : scrollTop + beyond;
   }, [shownKey]);
+
+  const centredIndex = centredKey === undefined ? -1 : items.findIndex((item) => keyOf(item) === centredKey);
+  useLayoutEffect(() => {
+    const { current } = element;
+    if (current !== null && centredIndex !== -1) {
+      current.scrollTop = centredIndex * rowHeight - current.clientHeight / 2;
+    }
+  }, [centredKey, centredIndex === -1]);
 
   const from = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN);
   const to = Math.min(items.length, Math.ceil((view.top + view.height) / rowHeight) + MARGIN);

@@ -55,7 +55,8 @@ function concernOfGroup(state: GroupState): Concern[] {
 export function troublesOf(state: GroupState): string[] {
   const { lag, isFull, deadLetters, missed, pending, workers } = state;
   const texts: string[] = [];
-  if (isFull) texts.push(`holds as many events as it may (${count(pending, 'event')} out), so the others wait`);
+  if (isFull)
+    texts.push(`holds as many events as it may (${count(pending, 'event')} out), so the others wait`);
   if (isStill(state)) {
     const nobody = workers.length === 0 ? ', and no worker has any' : '';
     texts.push(`stands still: ${count(lag, 'event')} not handed out${nobody}`);

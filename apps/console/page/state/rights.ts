@@ -26,8 +26,7 @@ export class Rights {
     if (this.#grants === undefined) return true;
     return this.#grants.some(
       ({ actions = [], channels = [] }) =>
-        actions.includes(action) &&
-        (channel === undefined || channels.some((name) => covers(name, channel))),
+        actions.includes(action) && (channel === undefined || channels.some((name) => covers(name, channel))),
     );
   }
 

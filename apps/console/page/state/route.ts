@@ -12,7 +12,10 @@ export const route = computed(() => {
 });
 
 /** The address of a place in the page; parts of the query that are undefined or empty are left out. */
-export function href(parts: readonly string[], query: Readonly<Record<string, string | undefined>> = {}): string {
+export function href(
+  parts: readonly string[],
+  query: Readonly<Record<string, string | undefined>> = {},
+): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
   return `#/${parts.map(encodeURIComponent).join('/')}${search}`;

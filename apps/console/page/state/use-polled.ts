@@ -42,7 +42,11 @@ export function usePolled<T>(
         if (data !== undefined) setState({ data, error: undefined, of: inputs });
       } catch (error) {
         if (end.signal.aborted || mine !== turn || isAborted(error)) return;
-        setState((before) => ({ data: isSame(before.of, inputs) ? before.data : undefined, error, of: inputs }));
+        setState((before) => ({
+          data: isSame(before.of, inputs) ? before.data : undefined,
+          error,
+          of: inputs,
+        }));
       }
       timer = setTimeout(run, everyMs);
     };

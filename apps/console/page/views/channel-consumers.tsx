@@ -30,20 +30,28 @@ export function ChannelConsumers({ channel, bounds }: ChannelConsumersProps) {
   const [forgetting, setForgetting] = useState<ConsumerState | undefined>(undefined);
   const { data, error, reload } = usePolled(
     async (signal) => {
-      const [states, groups] = await Promise.all([listConsumers(channel, signal), listGroups(channel, signal)]);
+      const [states, groups] = await Promise.all([
+        listConsumers(channel, signal),
+        listGroups(channel, signal),
+      ]);
       for (const state of states) note(state);
       return { consumers: states.filter(({ group }) => group === undefined), groups };
     },
     EVERY_MS,
     [channel],
   );
-  if (data === undefined) return error === undefined ? <p class="muted">Reading …</p> : <Problem error={error} />;
+  if (data === undefined)
+    return error === undefined ? <p class="muted">Reading …</p> : <Problem error={error} />;
   return (
     <>
       <Problem error={error} />
       <section class="panel" aria-labelledby="groups">
         <h2 id="groups">Groups of workers</h2>
-        {data.groups.length === 0 ? <p class="muted">None.</p> : <GroupTable label="Groups" groups={data.groups} />}
+        {data.groups.length === 0 ? (
+          <p class="muted">None.</p>
+        ) : (
+          <GroupTable label="Groups" groups={data.groups} />
+        )}
       </section>
       <section class="panel" aria-labelledby="consumers">
         <h2 id="consumers">Consumers</h2>
@@ -87,8 +95,8 @@ export function ChannelConsumers({ channel, bounds }: ChannelConsumersProps) {
           onClose={() => setForgetting(undefined)}
         >
           <p>
-            Its cursor on <code>{forgetting.channel}</code> is deleted. If it reads again without telling where, it begins
-            anew, with the first event that is kept or where its <code>start</code> says.
+            Its cursor on <code>{forgetting.channel}</code> is deleted. If it reads again without telling
+            where, it begins anew, with the first event that is kept or where its <code>start</code> says.
           </p>
         </ActionDialog>
       )}
@@ -147,7 +155,8 @@ function MoveCursor({ consumer, bounds, onMoved, onClose }: MoveCursorProps) {
         {consequenceOf(after, target, firstId, lastId)}
       </p>
       <p class="muted small">
-        If it runs now its next acknowledgement may move the cursor again: stop it first, or have it restarted.
+        If it runs now its next acknowledgement may move the cursor again: stop it first, or have it
+        restarted.
       </p>
     </ActionDialog>
   );

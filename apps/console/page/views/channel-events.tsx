@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { type Event as StoredEvent, findCursor, listIndices } from '../api/events-api.js';
+import { findCursor, listIndices, type Event as StoredEvent } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
 import { formatNumber, preview } from '../format.js';
 import { Problem } from '../parts/problem.js';
@@ -22,7 +22,11 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
   const value = query.get('value') ?? undefined;
   const aroundId = Number(query.get('id')) || undefined;
   const events = useMemo(
-    () => new EventWindow({ channel, index: index !== undefined && value !== undefined ? { id: index, value } : undefined }),
+    () =>
+      new EventWindow({
+        channel,
+        index: index !== undefined && value !== undefined ? { id: index, value } : undefined,
+      }),
     [channel, index, value],
   );
   const [selected, setSelected] = useState<StoredEvent | undefined>(undefined);
@@ -57,18 +61,29 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
     else if (!events.isAtLast.peek()) void events.open();
   };
   const all = events.events.value;
+  const idWidth = `${Math.max(String(events.bounds.value.lastId).length, 4)}ch`;
   const isTyped = wholeOf(channel) !== channel;
   return (
     <>
-      <Toolbar channel={channel} index={index} value={value} types={[...new Set(all.map(({ type }) => type))]} />
+      <Toolbar
+        channel={channel}
+        index={index}
+        value={value}
+        types={[...new Set(all.map(({ type }) => type))]}
+      />
       <Problem error={events.error.value} />
       <div class={`split ${selected === undefined ? '' : 'with-detail'}`}>
-        <section class="panel flush fill event-list" aria-label="Events, newest first">
+        <section class="panel flush fill event-list" aria-label="Events" style={{ '--id-width': idWidth }}>
           <div class="list-state">
             <LiveState events={events} isPaused={isPaused} canBeLive={index === undefined} />
             <span class="grow" />
             {index === undefined && (
-              <button type="button" class="quiet" aria-pressed={isStopped} onClick={() => setIsStopped(!isStopped)}>
+              <button
+                type="button"
+                class="quiet"
+                aria-pressed={isStopped}
+                onClick={() => setIsStopped(!isStopped)}
+              >
                 {isStopped ? 'Go on' : 'Pause'}
               </button>
             )}
@@ -87,6 +102,7 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
               all={all}
               isNarrow={isNarrow}
               selected={selected}
+              aroundId={aroundId}
               select={setSelected}
               close={close}
               onAtStart={setIsAtStart}
@@ -108,7 +124,9 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
 
 function emptyText(isTyped: boolean, isIndex: boolean): string {
   if (isIndex) return 'No event has this value.';
-  return isTyped ? 'No event of this type is kept.' : 'No event is kept. What is published shows up here at once.';
+  return isTyped
+    ? 'No event of this type is kept.'
+    : 'No event is kept. What is published shows up here at once.';
 }
 
 interface LiveStateProps {
@@ -145,12 +163,14 @@ interface RowsProps {
   readonly all: readonly StoredEvent[];
   readonly isNarrow: boolean;
   readonly selected: StoredEvent | undefined;
+  /** The event that somebody went to. */
+  readonly aroundId: number | undefined;
   select(event: StoredEvent): void;
   close(): void;
   onAtStart(atStart: boolean): void;
 }
 
-function Rows({ events, all, isNarrow, selected, select, close, onAtStart }: RowsProps) {
+function Rows({ events, all, isNarrow, selected, aroundId, select, close, onAtStart }: RowsProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     const at = selected === undefined ? -1 : all.findIndex(({ id }) => id === selected.id);
     const steps: Record<string, number> = {
@@ -174,6 +194,7 @@ function Rows({ events, all, isNarrow, selected, select, close, onAtStart }: Row
       rowHeight={isNarrow ? 52 : 30}
       keyOf={({ id }) => id}
       shownKey={selected?.id}
+      centredKey={aroundId}
       staysAtStart={events.isAtLast.value}
       onNearEnd={events.loadOlder}
       onNearStart={events.loadNewer}
@@ -228,7 +249,9 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
   const [jump, setJump] = useState('');
   const indices = usePolled(
     async (signal) =>
-      rights.peek().may('observe') ? (await listIndices(signal)).filter((each) => each.channel === whole) : [],
+      rights.peek().may('observe')
+        ? (await listIndices(signal)).filter((each) => each.channel === whole)
+        : [],
     60_000,
     [whole],
   );
@@ -266,7 +289,8 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
       <form class="joined" onSubmit={submitJump}>
         <input
           aria-label="Id or time"
-          placeholder="Id, or 2026-11-28 16:00"
+          placeholder="Id or time"
+          title="An id, or a time such as 2026-11-28 16:00"
           autocomplete="off"
           value={jump}
           onInput={(event) => setJump(event.currentTarget.value)}
@@ -276,7 +300,12 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
         </button>
       </form>
       {(indices.data ?? []).length > 0 && (
-        <IndexForm channel={whole} ids={(indices.data ?? []).map(({ id }) => id)} index={index} value={value} />
+        <IndexForm
+          channel={whole}
+          ids={(indices.data ?? []).map(({ id }) => id)}
+          index={index}
+          value={value}
+        />
       )}
       {(isTyped || index !== undefined) && (
         <a class="button quiet" href={channelHref(whole)}>

@@ -60,7 +60,9 @@ export function Channel({ channel, parts }: { readonly channel: string; readonly
       {area === 'events' && <ChannelEvents channel={channel} />}
       {area === 'consumers' && <ChannelConsumers channel={channel} bounds={state.data ?? undefined} />}
       {area === 'groups' && name !== undefined && <Group key={name} channel={channel} group={name} />}
-      {area === 'manage' && <Manage channel={channel} bounds={state.data ?? undefined} reload={state.reload} />}
+      {area === 'manage' && (
+        <Manage channel={channel} bounds={state.data ?? undefined} reload={state.reload} />
+      )}
       {isSending && <SendForm channel={channel} onClose={() => setIsSending(false)} />}
     </div>
   );

@@ -36,34 +36,35 @@ export function Channels() {
           {channels.value === undefined ? '' : count(found.length, 'channel')}
         </span>
       </div>
-      <form
-        class="toolbar"
-        role="search"
-        onSubmit={(event) => {
-          event.preventDefault();
-          const first = sorted[0];
-          if (first !== undefined) go(channelHref(first.channel));
-        }}
-      >
-        <input
-          type="search"
-          class="grow"
-          placeholder="Find a channel"
-          aria-label="Find a channel"
-          autocomplete="off"
-          spellcheck={false}
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        <label class="inline">
-          Sort by{' '}
-          <select value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
-            <option value="newest">last event</option>
-            <option value="name">name</option>
-            <option value="rate">events/s</option>
-          </select>
-        </label>
-      </form>
+      <search>
+        <form
+          class="toolbar"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const first = sorted[0];
+            if (first !== undefined) go(channelHref(first.channel));
+          }}
+        >
+          <input
+            type="search"
+            class="grow"
+            placeholder="Find a channel"
+            aria-label="Find a channel"
+            autocomplete="off"
+            spellcheck={false}
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+          <label class="inline">
+            Sort by{' '}
+            <select value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
+              <option value="newest">last event</option>
+              <option value="name">name</option>
+              <option value="rate">events/s</option>
+            </select>
+          </label>
+        </form>
+      </search>
       <Problem error={channelsError.value ?? asked.error} />
       {isRefused && <NamedChannels />}
       {channels.value !== undefined && found.length === 0 && (
@@ -96,9 +97,17 @@ export function Channels() {
   );
 }
 
-function ChannelRow({ channel, firstId, lastId, lastTimestamp, top }: ChannelState & { readonly top: number }) {
-  const kept = firstId === undefined || lastId === undefined ? undefined : firstId === 0 ? 0 : lastId - firstId + 1;
+function ChannelRow({
+  channel,
+  firstId,
+  lastId,
+  lastTimestamp,
+  top,
+}: ChannelState & { readonly top: number }) {
+  const kept =
+    firstId === undefined || lastId === undefined ? undefined : firstId === 0 ? 0 : lastId - firstId + 1;
   return (
+    // biome-ignore lint/a11y/useSemanticElements: its list is an element with other things to do
     <div role="listitem" class="row channel-row" style={{ transform: `translateY(${top}px)` }}>
       <a class="cut" href={channelHref(channel)} title={channel}>
         {channel}

@@ -51,6 +51,8 @@ export function Consumers() {
 }
 
 function unique<T extends { channel: string; clientId?: string; group?: string }>(states: readonly T[]): T[] {
-  const byKey = new Map(states.map((state) => [JSON.stringify([state.channel, state.clientId, state.group]), state]));
+  const byKey = new Map(
+    states.map((state) => [JSON.stringify([state.channel, state.clientId, state.group]), state]),
+  );
   return [...byKey.values()];
 }

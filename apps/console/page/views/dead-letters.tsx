@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
-import { type Event as StoredEvent, type GroupState, latest, redrive } from '../api/events-api.js';
+import { type GroupState, latest, redrive, type Event as StoredEvent } from '../api/events-api.js';
 import { count, formatDuration, formatNumber, preview } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
 import { JsonTree } from '../parts/json-tree.js';
 import { Problem } from '../parts/problem.js';
 import { Ago } from '../parts/times.js';
-import { wholeOf } from '../state/channel-name.js';
+import { deadLettersOf, wholeOf } from '../state/channel-name.js';
 import { channelHref, href } from '../state/route.js';
 import { rights } from '../state/session.js';
 import { usePolled } from '../state/use-polled.js';
@@ -42,10 +42,11 @@ interface DeadLettersProps {
 /** The events that a group has given up, and why; they can be handed out again. */
 export function DeadLetters({ state, onRedriven }: DeadLettersProps) {
   const { channel, group, deadLetters: waiting } = state;
-  const place = state.settings.deadLetters ?? `${wholeOf(channel)}.dead-letters`;
+  const place = deadLettersOf(state);
   const isKept = place !== 'none' && rights.value.may('read', place);
   const { data, error, reload } = usePolled(
-    async (signal) => (isKept ? lettersOf((await latest({ channel: place, limit: LIMIT }, signal)).events, state) : []),
+    async (signal) =>
+      isKept ? lettersOf((await latest({ channel: place, limit: LIMIT }, signal)).events, state) : [],
     EVERY_MS,
     [place, channel, group, isKept, waiting],
   );
@@ -75,9 +76,7 @@ export function DeadLetters({ state, onRedriven }: DeadLettersProps) {
     <section class="panel" aria-labelledby="dead-letters">
       <div class="title-row">
         <h2 id="dead-letters">Dead letters</h2>
-        <span class="muted">
-          {waiting === 0 ? 'None waits to be handed out again' : `${formatNumber(waiting)} to be handed out again`}
-        </span>
+        <span class="muted">{waiting === 0 ? 'None waiting' : `${formatNumber(waiting)} waiting`}</span>
         <span class="grow" />
         {mayRedrive && waiting > 0 && (
           <>
@@ -95,11 +94,12 @@ export function DeadLetters({ state, onRedriven }: DeadLettersProps) {
       <Problem error={error} />
       {place === 'none' && <p class="muted">This group does not keep them: they are only counted.</p>}
       {waiting === 0 && letters.length > 0 && (
-        <p class="muted small">Those below were handed out again; their letters stay in {place}.</p>
+        <p class="muted small">Those below were redriven, or dropped; their letters stay in {place}.</p>
       )}
       {waiting > 0 && waiting < letters.length && (
         <p class="muted small">
-          {formatNumber(waiting)} of the {formatNumber(letters.length)} below wait; the others were handed out again before.
+          {formatNumber(waiting)} of the {formatNumber(letters.length)} below{' '}
+          {waiting === 1 ? 'waits' : 'wait'}; the others were redriven before.
         </p>
       )}
       {letters.length > 0 && (
@@ -145,7 +145,8 @@ function Letter({ letter: { id, turns }, place, channel, isChosen, toggle, redri
         )}
         <div class="grow">
           <div>
-            <a href={href(['channels', wholeOf(channel)], { id: String(id) })}>Event {id}</a> <span>{event?.type}</span>{' '}
+            <a href={href(['channels', wholeOf(channel)], { id: String(id) })}>Event {id}</a>{' '}
+            <span>{event?.type}</span>{' '}
             <span class="muted">
               given up <Ago at={last?.endedAt} />
             </span>
@@ -218,9 +219,10 @@ function RedriveDialog({ state: { channel, group, settings }, which, onDone, onC
       onClose={onClose}
     >
       <p>
-        {total === 1 ? 'The event is' : 'The events are'} handed out again to the workers of <code>{group}</code> on{' '}
-        <code>{channel}</code>, as if that had never been done: up to {count(settings.maxDeliveries ?? 0, 'delivery', 'deliveries')}{' '}
-        each. If what made them fail is still there they come back here.
+        {total === 1 ? 'The event is' : 'The events are'} handed out again to the workers of{' '}
+        <code>{group}</code> on <code>{channel}</code>, as if that had never been done: up to{' '}
+        {count(settings.maxDeliveries ?? 0, 'delivery', 'deliveries')} each. If what made them fail is still
+        there they come back here.
       </p>
     </ActionDialog>
   );

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import { type Event as StoredEvent, redact } from '../api/events-api.js';
+import { redact, type Event as StoredEvent } from '../api/events-api.js';
+import { formatFullTime } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
 import { JsonTree } from '../parts/json-tree.js';
 import { Ago } from '../parts/times.js';
-import { formatFullTime } from '../format.js';
 import { wholeOf } from '../state/channel-name.js';
 import { notify } from '../state/notices.js';
 import { rights } from '../state/session.js';
@@ -86,8 +86,9 @@ export function EventDetail({ channel, event, onClose, onRedacted }: EventDetail
           onClose={() => setIsRedacting(false)}
         >
           <p>
-            Its data and metadata are taken out of the store, its indices and the memory of every server, and cannot be
-            brought back. Id, time, type and sender stay. Consumers that have read it already keep what they have.
+            Its data and metadata are taken out of the store, its indices and the memory of every server, and
+            cannot be brought back. Id, time, type and sender stay. Consumers that have read it already keep
+            what they have.
           </p>
         </ActionDialog>
       )}

@@ -7,6 +7,7 @@ import { Problem } from '../parts/problem.js';
 import { Tile } from '../parts/tile.js';
 import { Ago } from '../parts/times.js';
 import { troublesOf } from '../state/attention.js';
+import { deadLettersOf } from '../state/channel-name.js';
 import { channelHref, go } from '../state/route.js';
 import { rights } from '../state/session.js';
 import { note } from '../state/survey.js';
@@ -27,7 +28,8 @@ export function Group({ channel, group }: { readonly channel: string; readonly g
     EVERY_MS,
     [channel, group],
   );
-  if (data === undefined) return error === undefined ? <p class="muted">Reading …</p> : <Problem error={error} />;
+  if (data === undefined)
+    return error === undefined ? <p class="muted">Reading …</p> : <Problem error={error} />;
   if (data === null) return <p class="muted">There is no group “{group}” on this channel.</p>;
   const troubles = troublesOf(data);
   return (
@@ -60,16 +62,16 @@ function State({ state }: { readonly state: GroupState }) {
       <Tile label="Out" hint={isFull ? 'as many as may be' : outHint} tone={isFull ? 'bad' : undefined}>
         {formatNumber(pending)}
       </Tile>
-      <Tile label="Dead letters" hint="not handed out again" tone={deadLetters > 0 ? 'warning' : undefined}>
+      <Tile label="Dead letters" hint="waiting to be redriven" tone={deadLetters > 0 ? 'warning' : undefined}>
         {formatNumber(deadLetters)}
       </Tile>
       <Tile label="Redelivered" hint="not the first delivery">
         {formatNumber(redelivered)}
       </Tile>
-      <Tile label="Held back" hint="behind others of their value">
+      <Tile label="Held back" hint="behind others">
         {formatNumber(heldBack)}
       </Tile>
-      <Tile label="Missed" hint="dropped before their turn" tone={missed > 0 ? 'warning' : undefined}>
+      <Tile label="Missed" hint="dropped too early" tone={missed > 0 ? 'warning' : undefined}>
         {formatNumber(missed)}
       </Tile>
       <Tile label="Has come to" hint="id">
@@ -110,7 +112,8 @@ function Workers({ state }: { readonly state: GroupState }) {
 }
 
 function Settings({ state }: { readonly state: GroupState }) {
-  const { leaseMs, maxDeliveries, backoffMs, maxPending, order, deadLetters } = state.settings;
+  const { leaseMs, maxDeliveries, backoffMs, maxPending, order } = state.settings;
+  const deadLetters = deadLettersOf(state);
   return (
     <section class="panel" aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
@@ -126,7 +129,9 @@ function Settings({ state }: { readonly state: GroupState }) {
         <dt>Order</dt>
         <dd>{order === undefined ? 'none' : order === '*' ? 'one event after the other' : `by ${order}`}</dd>
         <dt>Dead letters</dt>
-        <dd>{deadLetters ?? 'to the channel of that name'}</dd>
+        <dd>
+          {deadLetters === 'none' ? 'only counted' : <a href={channelHref(deadLetters)}>{deadLetters}</a>}
+        </dd>
         <dt>Created</dt>
         <dd>
           <Ago at={state.createdAt} />
@@ -158,9 +163,9 @@ function DeleteGroup({ state }: { readonly state: GroupState }) {
           onClose={() => setIsOpen(false)}
         >
           <p>
-            With its place in the channel: {count(lag, 'event')} not handed out, {formatNumber(pending)} out. Events and dead
-            letters stay in their channels, but cannot be redriven any more. Workers that go on begin a new group, with the
-            first event that is kept.
+            With its place in the channel: {count(lag, 'event')} not handed out, {formatNumber(pending)} out.
+            Events and dead letters stay in their channels, but cannot be redriven any more. Workers that go
+            on begin a new group, with the first event that is kept.
           </p>
         </ActionDialog>
       )}

@@ -3,7 +3,7 @@ import { type ChannelState, deleteChannel, findCursor, trim } from '../api/event
 import { messageOf } from '../api/request.js';
 import { count, formatNumber } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
-import { href, go } from '../state/route.js';
+import { go, href } from '../state/route.js';
 
 interface ManageProps {
   readonly channel: string;
@@ -57,9 +57,7 @@ export function Manage({ channel, bounds, reload }: ManageProps) {
       </section>
       <section class="panel" aria-labelledby="delete">
         <h2 id="delete">Delete the channel</h2>
-        <p>
-          With its {count(kept, 'event')}, cursors, groups and indices. Ids go on if it is used again.
-        </p>
+        <p>With its {count(kept, 'event')}, cursors, groups and indices. Ids go on if it is used again.</p>
         <button type="button" class="danger" onClick={() => setIsDeleting(true)}>
           Delete …
         </button>
@@ -80,8 +78,8 @@ export function Manage({ channel, bounds, reload }: ManageProps) {
         >
           {dropped > 0 ? (
             <p>
-              {formatNumber(firstId)} to {formatNumber(firstId + dropped - 1)}, of {formatNumber(kept)}: they are gone for
-              good, also for consumers that have not read them.
+              {formatNumber(firstId)} to {formatNumber(firstId + dropped - 1)}, of {formatNumber(kept)}: they
+              are gone for good, also for consumers that have not read them.
             </p>
           ) : (
             <p>Nothing is that old: the oldest event that is kept is {formatNumber(firstId)}.</p>
@@ -102,8 +100,8 @@ export function Manage({ channel, bounds, reload }: ManageProps) {
           onClose={() => setIsDeleting(false)}
         >
           <p>
-            {count(kept, 'event')} and all cursors, groups and indices of <code>{channel}</code> are gone for good. Its
-            consumers begin anew.
+            {count(kept, 'event')} and all cursors, groups and indices of <code>{channel}</code> are gone for
+            good. Its consumers begin anew.
           </p>
         </ActionDialog>
       )}

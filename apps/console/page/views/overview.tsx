@@ -57,7 +57,9 @@ function FigureTiles() {
       </Tile>
       <Tile
         label="Server"
-        hint={startedAt !== undefined ? `up ${formatDuration(Math.max(now.value - startedAt, 1_000))}` : undefined}
+        hint={
+          startedAt !== undefined ? `up ${formatDuration(Math.max(now.value - startedAt, 1_000))}` : undefined
+        }
       >
         {server.value?.version ?? '–'}
       </Tile>
@@ -71,9 +73,7 @@ function Attention() {
   const looked = readers.value.size;
   return (
     <section class="panel" aria-labelledby="attention">
-      <h2 id="attention">
-        Needs attention {found.length > 0 && <span class="badge">{found.length}</span>}
-      </h2>
+      <h2 id="attention">Needs attention {found.length > 0 && <span class="badge">{found.length}</span>}</h2>
       {found.length === 0 ? (
         <p class="muted">{looked === 0 && total > 0 ? 'Looking …' : 'Nothing.'}</p>
       ) : (

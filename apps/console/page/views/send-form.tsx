@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { latest, publish } from '../api/events-api.js';
 import { ActionDialog } from '../parts/action-dialog.js';
-import { rights } from '../state/session.js';
 import { wholeOf } from '../state/channel-name.js';
+import { rights } from '../state/session.js';
 
 /** Publishes an event; what is in the form at first is that of the last one. */
 export function SendForm({ channel, onClose }: { readonly channel: string; onClose(): void }) {
@@ -12,7 +12,6 @@ export function SendForm({ channel, onClose }: { readonly channel: string; onClo
   const [data, setData] = useState('{}');
   const [metadata, setMetadata] = useState('');
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, before somebody has typed
   useEffect(() => {
     if (!rights.peek().may('read', channel)) return;
     latest({ channel, limit: 1 }).then(
@@ -65,7 +64,12 @@ function Field({ label, value, change }: FieldProps) {
   return (
     <label class="field">
       {label}
-      <input required autocomplete="off" value={value} onInput={(event) => change(event.currentTarget.value)} />
+      <input
+        required
+        autocomplete="off"
+        value={value}
+        onInput={(event) => change(event.currentTarget.value)}
+      />
     </label>
   );
 }

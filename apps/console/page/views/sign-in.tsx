@@ -41,7 +41,8 @@ export function SignIn() {
             onInput={(event) => setValue(event.currentTarget.value)}
           />
           <small id="about-secret">
-            The server’s <code>API_SECRET</code>, or a token that you were given. It is kept until this tab is closed.
+            The server’s <code>API_SECRET</code>, or a token that you were given. It is kept until this tab is
+            closed.
           </small>
         </div>
         {problem !== '' && (

@@ -71,7 +71,8 @@ export class Browser implements AsyncDisposable {
 
   static async start(): Promise<Browser> {
     const executablePath = await findChromium();
-    if (executablePath === undefined) throw new Error('These tests need Chromium on the PATH: npm test tells more');
+    if (executablePath === undefined)
+      throw new Error('These tests need Chromium on the PATH: npm test tells more');
     const profile = new TemporaryFolder();
     const context = await chromium.launchPersistentContext(profile.path, {
       executablePath,
@@ -84,7 +85,10 @@ export class Browser implements AsyncDisposable {
     return new Browser(context, profile);
   }
 
-  async open(url: string, { width = 1280, height = 800, colorScheme = 'light' }: PageOptions = {}): Promise<Opened> {
+  async open(
+    url: string,
+    { width = 1280, height = 800, colorScheme = 'light' }: PageOptions = {},
+  ): Promise<Opened> {
     const browser = this.#default.browser();
     if (browser === null) throw new Error('The browser has ended');
     const context = await browser.newContext({ viewport: { width, height }, colorScheme });

@@ -17,7 +17,10 @@ export class ConsoleServer implements AsyncDisposable {
     this.#redis = redis;
   }
 
-  static async start(kind: StoreKind = 'embedded', env: Readonly<Record<string, string>> = {}): Promise<ConsoleServer> {
+  static async start(
+    kind: StoreKind = 'embedded',
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ConsoleServer> {
     const folder = new TemporaryFolder();
     const redis = kind === 'redis' ? await RedisServer.start() : undefined;
     const store: Record<string, string> =
@@ -25,7 +28,11 @@ export class ConsoleServer implements AsyncDisposable {
         ? { EVENTS_STORE: 'embedded', DATA_DIR: join(folder.path, 'data') }
         : { EVENTS_STORE: 'redis', REDIS_URL: redis.url };
     const secret = 'a secret of the console’s tests & more';
-    return new ConsoleServer(await RestartableServer.start({ API_SECRET: secret, ...store, ...env }), folder, redis);
+    return new ConsoleServer(
+      await RestartableServer.start({ API_SECRET: secret, ...store, ...env }),
+      folder,
+      redis,
+    );
   }
 
   get url(): string {

@@ -34,16 +34,33 @@ export const order = (i) => ({
     total: 28.4 + (i % 50),
     gift: i % 5 === 0,
   },
-  metadata: { traceparent: `00-4bf92f3577b34da6a3ce929d0e0e4${100 + (i % 900)}-00f067aa0ba902b7-01`, tenant: 'north' },
+  metadata: {
+    traceparent: `00-4bf92f3577b34da6a3ce929d0e0e4${100 + (i % 900)}-00f067aa0ba902b7-01`,
+    tenant: 'north',
+  },
 });
 
 /** Channels, consumers, an index, a group with work in hand and with dead letters. @param {Target} target */
 export async function seedShop(target) {
-  await publish(target, 'orders', Array.from({ length: 240 }, (_, i) => order(i)));
-  await publish(target, 'carts', Array.from({ length: 60 }, (_, i) => ({ ...order(i), type: 'opened' })));
-  await publish(target, 'mails', Array.from({ length: 30 }, () => ({ from: 'mailer', type: 'sent' })));
+  await publish(
+    target,
+    'orders',
+    Array.from({ length: 240 }, (_, i) => order(i)),
+  );
+  await publish(
+    target,
+    'carts',
+    Array.from({ length: 60 }, (_, i) => ({ ...order(i), type: 'opened' })),
+  );
+  await publish(
+    target,
+    'mails',
+    Array.from({ length: 30 }, () => ({ from: 'mailer', type: 'sent' })),
+  );
   await publish(target, 'users/signed-up', [{ from: 'web', type: 'signed-up', data: { name: 'Ada' } }]);
-  await publish(target, 'stock/warehouse-north', [{ from: 'stock', type: 'low', data: { sku: 'MUG-3', left: 2 } }]);
+  await publish(target, 'stock/warehouse-north', [
+    { from: 'stock', type: 'low', data: { sku: 'MUG-3', left: 2 } },
+  ]);
   await call(target, 'POST', '/indices', { id: 'by-order', channel: 'orders', field: 'data.order' });
   const at = (/** @type {string} */ clientId, /** @type {string} */ channel, /** @type {number} */ after) =>
     call(target, 'POST', '/cursors', { clientId, cursors: [{ channel, after }] });
@@ -56,10 +73,14 @@ export async function seedShop(target) {
 /** A group of which one worker has some events, and some have failed. @param {Target} target */
 async function seedGroup(target) {
   const group = { channel: 'orders', group: 'mailers' };
-  await call(target, 'PUT', '/groups', { ...group, leaseMs: 3_600_000, order: 'data.order' });
+  await call(target, 'PUT', '/groups', { ...group, leaseMs: 3_600_000 });
   const receive = async (/** @type {string} */ clientId, /** @type {number} */ limit) =>
     (await call(target, 'POST', '/groups/receive', { ...group, clientId, limit, timeout: 0 })).events;
-  const reasons = ['550 5.1.1 no such mailbox', 'connect ECONNREFUSED smtp.example.org:25', 'the template has no {{total}}'];
+  const reasons = [
+    '550 5.1.1 no such mailbox',
+    'connect ECONNREFUSED smtp.example.org:25',
+    'the template has no {{total}}',
+  ];
   const failing = await receive('mailer-1', 5);
   await call(target, 'POST', '/groups/settle', {
     ...group,

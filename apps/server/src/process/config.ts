@@ -262,7 +262,10 @@ export const SETTINGS = {
   }),
   console: setting({
     env: 'CONSOLE',
-    schema: onOff('whether the page at /console is served, which shows what there is to those who sign in', true),
+    schema: onOff(
+      'whether the page at /console is served, which shows what there is to those who sign in',
+      true,
+    ),
   }),
   metricsHost: setting({
     env: 'METRICS_HOST',

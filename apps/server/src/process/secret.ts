@@ -50,7 +50,11 @@ function passwordsOf(address = ''): string[] {
  * What is said on the terminal once the server listens, never in the log: how to try the server, if the secret was made for this
  * run; on a developer's terminal a link to the console that signs in.
  */
-export function greeting(config: Pick<Config, 'console' | 'nodeEnv'>, secret: ApiSecret, url: string): string {
+export function greeting(
+  config: Pick<Config, 'console' | 'nodeEnv'>,
+  secret: ApiSecret,
+  url: string,
+): string {
   const link = `The console, signed in:\n\n  ${url}/console/#secret=${encodeURIComponent(secret.value)}\n\n`;
   const isShown =
     config.console && (secret.generated || (process.stderr.isTTY && config.nodeEnv !== 'production'));
