@@ -30,7 +30,7 @@ const CLICKED = { send: 'Send an event', move: 'Move …', redrive: 'Redrive all
 const IN_README = { 'overview-light-wide': 'console-overview.png', 'event-light-wide': 'console-events.png' };
 
 /** How long the traffic is watched before pictures are taken, milliseconds. */
-const TRAFFIC_MS = 45_000;
+const TRAFFIC_MS = Number(process.env.TRAFFIC_MS ?? 60_000);
 
 const folder = process.argv[2];
 const data = new TemporaryFolder();

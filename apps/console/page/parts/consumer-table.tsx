@@ -26,14 +26,14 @@ export function ConsumerTable({ label, consumers, actions }: ConsumerTableProps)
               Cursor
             </th>
             <th scope="col" class="number">
-              Behind by
+              Lag
             </th>
             <th scope="col" class="number">
-              In time
+              Oldest unread
             </th>
-            <th scope="col">Lag</th>
+            <th scope="col">History</th>
             <th scope="col" class="number">
-              Moved
+              Last moved
             </th>
             {actions && (
               <th scope="col">

@@ -35,7 +35,7 @@ export function GroupTable({
             <th scope="col" class="number">
               Workers
             </th>
-            <th scope="col">Lag</th>
+            <th scope="col">History</th>
             <th scope="col">State</th>
           </tr>
         </thead>
@@ -60,7 +60,7 @@ export function GroupTable({
               <td>
                 <LagLine state={group} />
               </td>
-              <td>
+              <td class="state">
                 {troublesOf(group).length === 0 ? <span class="muted">fine</span> : <Trouble group={group} />}
               </td>
             </tr>

@@ -26,6 +26,7 @@ export interface Sample {
 
 /** Between two looks, milliseconds. */
 const EVERY_MS = 3_000;
+const MOST_PAUSE_MS = 15_000;
 /** Channels of one look; all of them have their turn, those where something happens first. */
 const CHANNELS_OF_A_LOOK = 40;
 const AT_ONCE = 4;
@@ -64,7 +65,6 @@ export function note(state: ConsumerState): void {
 /** Looks at all channels and who reads them, again and again, until the returned function is called. */
 export function survey(): () => void {
   const end = new AbortController();
-  let timer: ReturnType<typeof setTimeout>;
   let lookedAt = 0;
   /** Those that have not had their turn in this round. */
   let round: string[] = [];
@@ -77,10 +77,10 @@ export function survey(): () => void {
     lookedAt = at;
     channels.value = found;
     channelsError.value = undefined;
-    await lookAtReaders(found);
   };
 
-  const lookAtReaders = async (found: readonly ChannelState[]) => {
+  const lookAtReaders = async () => {
+    const found = channels.peek() ?? [];
     const byName = new Map(found.map((channel) => [channel.channel, channel]));
     if (round.length === 0) round = inOrderOfInterest(found);
     const turn = round.splice(0, CHANNELS_OF_A_LOOK).flatMap((name) => byName.get(name) ?? []);
@@ -97,22 +97,21 @@ export function survey(): () => void {
     readers.value = new Map([...known, ...news]);
   };
 
-  const run = async () => {
-    let tookMs = 0;
+  /** Does something until the end; a large store is not to be busy with being looked at. */
+  const repeat = async (work: () => Promise<void>) => {
+    if (end.signal.aborted) return;
+    const start = performance.now();
     try {
-      const start = performance.now();
-      if (!document.hidden && isConnected.peek()) await look();
-      tookMs = performance.now() - start;
+      if (!document.hidden && isConnected.peek()) await work();
     } catch (error) {
       if (!end.signal.aborted) channelsError.value = error;
     }
-    // A large store is not to be busy with being looked at.
-    if (!end.signal.aborted) timer = setTimeout(run, Math.max(EVERY_MS, tookMs * 10));
+    const pauseMs = Math.min(Math.max(EVERY_MS, (performance.now() - start) * 5), MOST_PAUSE_MS);
+    setTimeout(() => void repeat(work), pauseMs);
   };
-  void run();
+  void repeat(look).then(() => repeat(lookAtReaders));
   return () => {
     end.abort();
-    clearTimeout(timer);
     channels.value = undefined;
     readers.value = new Map();
     histories.clear();

@@ -60,7 +60,9 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
     if (aroundId !== undefined) go(channelHref(channel));
     else if (!events.isAtLast.peek()) void events.open();
   };
-  const all = events.events.value;
+  // Where somebody goes to is shown with what is around it, not before.
+  const isOnTheWay = aroundId !== undefined && events.isLoading.value;
+  const all = isOnTheWay ? [] : events.events.value;
   const idWidth = `${Math.max(String(events.bounds.value.lastId).length, 4)}ch`;
   const isTyped = wholeOf(channel) !== channel;
   return (
@@ -284,7 +286,7 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
             <option key={each} value={each} />
           ))}
         </datalist>
-        <button type="submit">Only this type</button>
+        <button type="submit">Filter</button>
       </form>
       <form class="joined" onSubmit={submitJump}>
         <input

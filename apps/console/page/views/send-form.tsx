@@ -19,7 +19,9 @@ export function SendForm({ channel, onClose }: { readonly channel: string; onClo
         if (last === undefined) return;
         setType(last.type);
         if (last.data !== undefined) setData(JSON.stringify(last.data, null, 2));
-        if (last.metadata !== undefined) setMetadata(JSON.stringify(last.metadata, null, 2));
+        // The trace is that of who has sent it.
+        const { traceparent, tracestate, ...metadata } = last.metadata ?? {};
+        if (Object.keys(metadata).length > 0) setMetadata(JSON.stringify(metadata, null, 2));
       },
       () => undefined,
     );
