@@ -41,7 +41,7 @@ describe('signing in', () => {
     const { page } = opened;
     await page.getByLabel('Secret or token').fill('wrong');
     await page.keyboard.press('Enter');
-    await page.getByRole('alert').getByText('does not accept').waitFor();
+    await page.getByText('The server does not accept this secret.').waitFor();
     await page.getByLabel('Secret or token').fill(server.secret);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Traffic' }).waitFor();

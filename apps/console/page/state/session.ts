@@ -11,7 +11,18 @@ export const signedOutBecause = signal('');
 
 export const rights = computed(() => new Rights(secret.value ?? ''));
 
+/** Why a secret cannot be used here; empty if it can. */
+export const problemOfSecret = (value: string) =>
+  /^[\x20-\x7e]*$/.test(value)
+    ? ''
+    : 'A browser can only send secrets of plain letters, digits and signs (ASCII).';
+
 export function signIn(value: string): void {
+  const problem = problemOfSecret(value);
+  if (problem !== '') {
+    signOut(problem);
+    return;
+  }
   sessionStorage.setItem(KEY, value);
   signedOutBecause.value = '';
   secret.value = value;

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { trySecret } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
 import { Mark } from '../parts/mark.js';
-import { signedOutBecause, signIn } from '../state/session.js';
+import { problemOfSecret, signedOutBecause, signIn } from '../state/session.js';
 
 /** Asks for the secret or a token. */
 export function SignIn() {
@@ -12,8 +12,10 @@ export function SignIn() {
 
   const submit = async (event: Event) => {
     event.preventDefault();
+    const unusable = problemOfSecret(value);
+    setProblem(unusable);
+    if (unusable !== '') return;
     setIsAsking(true);
-    setProblem('');
     try {
       await trySecret(value);
       signIn(value);

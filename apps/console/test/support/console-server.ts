@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { RedisServer, RestartableServer, TemporaryFolder } from '@ganomede/events-testing';
 import { call, publish, seedShop } from './seed.mjs';
 
+const SECRET = 'a secret of the tests & more';
+
 export type StoreKind = 'embedded' | 'redis';
 
 /** The built server with a store of its own, which it keeps when it is started again. */
 export class ConsoleServer implements AsyncDisposable {
-  readonly secret = 'a secret of the console’s tests & more';
+  readonly secret = SECRET;
   readonly #server: RestartableServer;
   readonly #folder: TemporaryFolder;
   readonly #redis: RedisServer | undefined;
@@ -27,9 +29,8 @@ export class ConsoleServer implements AsyncDisposable {
       redis === undefined
         ? { EVENTS_STORE: 'embedded', DATA_DIR: join(folder.path, 'data') }
         : { EVENTS_STORE: 'redis', REDIS_URL: redis.url };
-    const secret = 'a secret of the console’s tests & more';
     return new ConsoleServer(
-      await RestartableServer.start({ API_SECRET: secret, ...store, ...env }),
+      await RestartableServer.start({ API_SECRET: SECRET, ...store, ...env }),
       folder,
       redis,
     );
