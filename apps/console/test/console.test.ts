@@ -18,7 +18,7 @@ afterAll(() => browser?.[Symbol.asyncDispose]());
 /** Goes to a place of the page, such as `/channels/orders`. */
 const goTo = (page: Page, place: string) => page.evaluate(`location.hash = ${JSON.stringify(`#${place}`)}`);
 
-const rows = (page: Page) => page.getByRole('option');
+const rows = (page: Page) => page.getByRole('listbox').getByRole('option');
 const ids = (page: Page) => rows(page).locator('.id').allTextContents();
 const eventually = (read: () => unknown) => expect.poll(read, { timeout: PATIENCE_MS });
 
@@ -182,11 +182,11 @@ describe('a channel', () => {
     await using opened = await signedIn(server, '/channels/orders');
     const { page } = opened;
     await page.getByRole('button', { name: 'Send an event' }).click();
-    await eventually(() => page.getByLabel('Data').inputValue()).toBe('{\n  "order": 1\n}');
-    await page.getByLabel('Data').fill('{"order": 2');
+    await eventually(() => page.getByLabel('Data', { exact: true }).inputValue()).toBe('{\n  "order": 1\n}');
+    await page.getByLabel('Data', { exact: true }).fill('{"order": 2');
     await page.getByText('Expected an object or an array').waitFor();
     expect(await page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).toBe(true);
-    await page.getByLabel('Data').fill('{"order": 2}');
+    await page.getByLabel('Data', { exact: true }).fill('{"order": 2}');
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await eventually(() => ids(page)).toEqual(['2', '1']);
     expect(await server.call('GET', '/latest?channel=orders&limit=1')).toMatchObject([

@@ -56,6 +56,7 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
   useEffect(() => {
     const { current } = element;
     if (current === null) return;
+    look();
     const observer = new ResizeObserver(([entry]) => {
       const height = entry?.contentRect.height;
       if (height !== undefined) setView((before) => ({ ...before, height }));

@@ -60,9 +60,7 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
     if (aroundId !== undefined) go(channelHref(channel));
     else if (!events.isAtLast.peek()) void events.open();
   };
-  // Where somebody goes to is shown with what is around it, not before.
-  const isOnTheWay = aroundId !== undefined && events.isLoading.value;
-  const all = isOnTheWay ? [] : events.events.value;
+  const all = events.isLoading.value ? [] : events.events.value;
   const idWidth = `${Math.max(String(events.bounds.value.lastId).length, 4)}ch`;
   const isTyped = wholeOf(channel) !== channel;
   return (
