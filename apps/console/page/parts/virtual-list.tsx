@@ -95,7 +95,8 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
   useLayoutEffect(() => {
     const { current } = element;
     if (current !== null && centredIndex !== -1) {
-      current.scrollTop = centredIndex * rowHeight - current.clientHeight / 2;
+      const rowsBefore = Math.floor(current.clientHeight / rowHeight / 2);
+      current.scrollTop = (centredIndex - rowsBefore) * rowHeight;
     }
   }, [centredKey, centredIndex === -1]);
 

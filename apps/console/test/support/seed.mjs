@@ -2,7 +2,12 @@
 
 /** @typedef {{ url: string, secret: string }} Target */
 
-/** A request of the API that is expected to succeed. @param {Target} target @param {string} method @param {string} path @param {object} [body] */
+/**
+ * A request of the API that is expected to succeed.
+ *
+ * @param {Target} target @param {string} method @param {string} path @param {object} [body]
+ * @returns {Promise<any>} what it was answered
+ */
 export async function call({ url, secret }, method, path, body) {
   const response = await fetch(`${url}/events/v1${path}`, {
     method,
