@@ -15,7 +15,7 @@ const packages = publishedPackages();
 const libraries = packages.filter(({ manifest }) => manifest.main !== undefined);
 /** What may be in a tarball. */
 const PACKED =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|src\/scripts\/.+\.lua|docs\/.+\.md)$/;
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|dist\/page\/.+\.(html|js|css|svg|md)|src\/scripts\/.+\.lua|docs\/.+\.md)$/;
 
 const env = Object.fromEntries(
   Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -27,11 +27,13 @@ import { waitingRequests } from './plugins/waiting.js';
 import { type Config, withDefaults } from './process/config.js';
 import { about } from './routes/about.js';
 import { appends } from './routes/appends.js';
+import { consolePage } from './routes/console-page.js';
 import { createIndex } from './routes/create-index.js';
 import { cursors } from './routes/cursors.js';
 import { deleteChannel } from './routes/delete-channel.js';
 import { deleteConsumer } from './routes/delete-consumer.js';
 import { findCursor } from './routes/find-cursor.js';
+import { frontDoor } from './routes/front-door.js';
 import { deleteGroup } from './routes/groups/delete-group.js';
 import { listGroups } from './routes/groups/list-groups.js';
 import { receive } from './routes/groups/receive.js';
@@ -71,6 +73,7 @@ export type RouteSettings = Partial<
     | 'maxWaitingPolls'
     | 'rateLimit'
     | 'corsOrigin'
+    | 'console'
   >
 > &
   MetricsSettings & {
@@ -111,7 +114,7 @@ export async function assemble(
   settings: RouteSettings,
   { prefix, aliases, operations, direct }: Routes,
 ): Promise<void> {
-  const { maxLimit } = withDefaults(settings);
+  const { maxLimit, console } = withDefaults(settings);
   await fastify.register(openapiDocument, { path: `${fastify.prefix}${prefix}` });
   await requestPlugins(fastify, context, settings);
   await fastify.register((scope) => protocolRoutes(scope, context, settings, direct), { prefix });
@@ -122,8 +125,10 @@ export async function assemble(
       });
       await scope.register(about);
       await scope.register(latest, { store: context.store, maxLimit });
+      await scope.register(frontDoor, { leadsTo: console ? 'console/' : `${prefix.slice(1)}/docs` });
     });
   }
+  if (console) await fastify.register(consolePage, { api: `..${prefix}/` });
   if (operations) await operationsRoutes(fastify, context);
   fastify.refuseOtherMethods();
   await fastify.register(openapi, { prefix });

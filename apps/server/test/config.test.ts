@@ -53,6 +53,7 @@ describe('readConfig', () => {
       idempotencyWindowS: 600,
       trustProxy: undefined,
       corsOrigin: undefined,
+      console: true,
       metricsHost: undefined,
       metricsPort: undefined,
       statsdHost: undefined,

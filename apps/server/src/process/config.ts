@@ -308,6 +308,13 @@ export const SETTINGS = {
       'the origins whose pages may use the server from a browser, separated by commas; or *',
     ),
   }),
+  console: setting({
+    env: 'CONSOLE',
+    schema: onOff(
+      'whether the page at /console is served, which shows what there is to those who sign in',
+      true,
+    ),
+  }),
   metricsHost: setting({
     env: 'METRICS_HOST',
     schema: optionalText('the address of the port for health and metrics; that of HOST if it is not set'),

@@ -47,8 +47,23 @@ function passwordsOf(address = ''): string[] {
   });
 }
 
-/** What a newcomer needs to try the server: the secret and two commands to paste. For the terminal, never the log. */
-export function welcome(url: string, secret: string): string {
+/**
+ * What is said on the terminal once the server listens, never in the log: how to try the server, if the secret was made for this
+ * run; on a developer's terminal a link to the console that signs in.
+ */
+export function greeting(
+  config: Pick<Config, 'console' | 'nodeEnv'>,
+  secret: ApiSecret,
+  url: string,
+): string {
+  const link = `The console, signed in:\n\n  ${url}/console/#secret=${encodeURIComponent(secret.value)}\n\n`;
+  const isShown =
+    config.console && (secret.generated || (process.stderr.isTTY && config.nodeEnv !== 'production'));
+  return (secret.generated ? welcome(url, secret.value) : '') + (isShown ? link : '');
+}
+
+/** What a newcomer needs to try the server: the secret and two commands to paste. */
+function welcome(url: string, secret: string): string {
   const events = `${url}/events/v1/events`;
   return `
 API_SECRET is not set, so this run uses a secret made for it:

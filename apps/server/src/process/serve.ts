@@ -9,7 +9,7 @@ import { createAppContext } from '../app-context.js';
 import { registryOfAllWorkers } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
 import { openStore } from './open-store.js';
-import { type ApiSecret, welcome } from './secret.js';
+import { type ApiSecret, greeting } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
 import { tellListening } from './workers.js';
 
@@ -62,7 +62,7 @@ export async function serve(config: Config, secret: ApiSecret, logger: Logger): 
   const url = await listen(app, config.port, config.host);
   logger.info({ url, version: pkg.version }, 'listening');
   if (cluster.isWorker) tellListening(url);
-  if (secret.generated) process.stderr.write(welcome(url, secret.value));
+  else process.stderr.write(greeting(config, secret, url));
 }
 
 /** Starts listening; the URL to reach it from this machine. */

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import { collectWorkerMetrics } from '../metrics/worker-metrics.js';
 import type { Config } from './config.js';
-import { type ApiSecret, welcome } from './secret.js';
+import { type ApiSecret, greeting } from './secret.js';
 import { stopOnSignal } from './shutdown.js';
 
 /** A worker that ran for longer than this had started well, milliseconds. */
@@ -49,7 +49,7 @@ export function superviseWorkers(config: Config, secret: ApiSecret, count: numbe
   cluster.on('message', (_worker, message) => {
     if (!isListening(message)) return;
     listening++;
-    if (listening === 1 && secret.generated) process.stderr.write(welcome(message.url, secret.value));
+    if (listening === 1) process.stderr.write(greeting(config, secret, message.url));
   });
 
   cluster.on('exit', (worker, code, signal) => {

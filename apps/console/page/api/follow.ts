@@ -1,0 +1,75 @@
+import type { StreamLine } from '@ganomede/events-protocol/schemas';
+import { rights } from '../state/session.js';
+import type { Event } from './events-api.js';
+import { ApiError, isAborted, request } from './request.js';
+
+export interface Follower {
+  /** Events that have come, ascending by id. */
+  came(events: Event[], lastId: number): void;
+  /** The store came back older than what was shown. */
+  rewound(): void;
+  /** Whether events come as they are published. */
+  isLive(live: boolean): void;
+  /** The channel cannot be followed at all. */
+  refused(error: Error): void;
+}
+
+/** Something comes at least so often, milliseconds; the stream says how often. */
+const SILENCE_MS = 10_000;
+/** Between two attempts, milliseconds. */
+const RETRY_MS = 1_000;
+
+/** Tells what comes behind an event, over a page stream, and goes on by itself after a failure. Nothing is saved. Until `signal` ends it. */
+export async function follow(
+  cursor: { channel: string; after: number; epoch: string | undefined },
+  follower: Follower,
+  signal: AbortSignal,
+): Promise<void> {
+  let { after, epoch } = cursor;
+  while (!signal.aborted) {
+    // A connection that says nothing is dead.
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    try {
+      const body = {
+        clientId: rights.peek().clientId,
+        cursors: [{ channel: cursor.channel, after, ...(epoch && { epoch }) }],
+      };
+      const response = await request('POST', 'streams', {
+        body,
+        signal: AbortSignal.any([signal, silence.signal]),
+      });
+      for await (const line of linesOf(response)) {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        follower.isLive(true);
+        const page = JSON.parse(line) as StreamLine;
+        if ('error' in page) return follower.refused(new Error(page.error.message));
+        if (!('events' in page)) continue;
+        if (page.rewound !== undefined) return follower.rewound();
+        after = page.events.at(-1)?.id ?? after;
+        epoch = page.epoch ?? epoch;
+        follower.came(page.events, page.lastId);
+      }
+    } catch (error) {
+      if (error instanceof ApiError && error.status < 500) return follower.refused(error);
+      if (isAborted(error) && signal.aborted) return;
+    } finally {
+      clearTimeout(timer);
+    }
+    follower.isLive(false);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+async function* linesOf({ body }: Response): AsyncGenerator<string> {
+  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const piece = await reader?.read();
+    if (piece === undefined || piece.done) return;
+    const lines = (rest + piece.value).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}

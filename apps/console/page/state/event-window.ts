@@ -1,0 +1,230 @@
+import { signal } from '@preact/signals';
+import { type Event, latest, readIndex } from '../api/events-api.js';
+import { follow } from '../api/follow.js';
+import { isAborted } from '../api/request.js';
+
+/** Events of one request. */
+const PAGE = 200;
+/** The most events that are held: those further away are let go of, and read again when somebody comes near. */
+const MOST_HELD = 4_000;
+/** The most events that are held while new ones come. */
+const MOST_LIVE = 1_000;
+
+/** What is looked at: a channel name, or what an index of a channel finds. */
+export interface Selection {
+  /** The name, perhaps with a type. */
+  readonly channel: string;
+  readonly index?: { readonly id: string; readonly value: string } | undefined;
+}
+
+/**
+ * A part of a channel, the newest event first: it grows at both ends as somebody looks there, and with what is published while it is
+ * at the newest. What it holds is bounded.
+ */
+export class EventWindow {
+  readonly events = signal<readonly Event[]>([]);
+  /** Whether there are no older events. */
+  readonly isAtFirst = signal(false);
+  /** Whether there are no newer events than these and those that wait. */
+  readonly isAtLast = signal(false);
+  readonly isLoading = signal(true);
+  /** Whether new events come by themselves. */
+  readonly isLive = signal(false);
+  readonly isPaused = signal(false);
+  /** How many events have come during the pause. */
+  readonly waiting = signal(0);
+  readonly error = signal<Error | undefined>(undefined);
+  /** The bounds of the channel. */
+  readonly bounds = signal<{ readonly firstId: number; readonly lastId: number }>({ firstId: 0, lastId: 0 });
+
+  readonly #selection: Selection;
+  /** Ends all that goes on. */
+  #end = new AbortController();
+  /** Ascending by id: not drawn yet, or held back by the pause. */
+  #arrived: Event[] = [];
+  #frame = 0;
+  #isReadingMore = false;
+
+  constructor(selection: Selection) {
+    this.#selection = selection;
+  }
+
+  /** Begins with the newest events and those to come, or around an id. */
+  async open(aroundId?: number): Promise<void> {
+    this.close();
+    this.#end = new AbortController();
+    const { signal } = this.#end;
+    this.isLoading.value = true;
+    this.error.value = undefined;
+    this.waiting.value = 0;
+    this.#arrived = [];
+    try {
+      const page = await this.#read(aroundId === undefined ? undefined : aroundId + 1, PAGE);
+      const isAtLast = aroundId === undefined || aroundId >= this.bounds.peek().lastId;
+      this.events.value = page.events;
+      this.isAtFirst.value = page.isAtFirst;
+      this.isAtLast.value = isAtLast;
+      if (!isAtLast) await this.#readNewer();
+      else if (this.#selection.index === undefined) this.#follow(page.epoch, signal);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      if (this.#end.signal === signal) this.isLoading.value = false;
+    }
+  }
+
+  close(): void {
+    this.#end.abort();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.isLive.value = false;
+  }
+
+  /** Somebody looks at the oldest of these events. */
+  loadOlder = () =>
+    this.#readMore(!this.isAtFirst.peek(), async () => {
+      const { events, isAtFirst } = await this.#read(this.events.peek().at(-1)?.id, PAGE);
+      const all = [...this.events.peek(), ...events];
+      this.isAtFirst.value = isAtFirst;
+      if (all.length > MOST_HELD) {
+        this.#leaveLast();
+        all.splice(0, all.length - MOST_HELD);
+      }
+      this.events.value = all;
+    });
+
+  /** Somebody looks at the newest of these events. */
+  loadNewer = () => this.#readMore(!this.isAtLast.peek(), () => this.#readNewer());
+
+  pause(): void {
+    this.isPaused.value = true;
+  }
+
+  /** Goes on with what has come meanwhile. */
+  resume(): void {
+    this.isPaused.value = false;
+    if (!this.isAtLast.peek() || this.waiting.peek() > this.#arrived.length) void this.open();
+    else this.#draw();
+  }
+
+  /** Shows that an event is redacted. */
+  redacted(id: number): void {
+    this.events.value = this.events.peek().map((event) => {
+      const { timestamp, from, type } = event;
+      return event.id === id ? { id, timestamp, from, type, redacted: true } : event;
+    });
+  }
+
+  async #readMore(isThere: boolean, read: () => Promise<void>): Promise<void> {
+    if (!isThere || this.#isReadingMore || this.isLoading.peek()) return;
+    this.#isReadingMore = true;
+    try {
+      await read();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isReadingMore = false;
+    }
+  }
+
+  /** The API reads backwards: what is newer is read from a little above, further above if there is nothing. */
+  async #readNewer(): Promise<void> {
+    let from = this.events.peek()[0]?.id ?? 0;
+    for (let span = PAGE; ; ) {
+      const before = from + span + 1;
+      const { events } = await this.#read(before, PAGE);
+      const newer = events.filter(({ id }) => id > from);
+      const { lastId } = this.bounds.peek();
+      if (newer.length === PAGE && span > PAGE) {
+        // There may be more between.
+        span = Math.max(PAGE, Math.floor(span / 2));
+      } else if (newer.length === 0 && before <= lastId) {
+        from += span;
+        span *= 2;
+      } else {
+        const all = [...newer, ...this.events.peek()];
+        if (all.length > MOST_HELD) this.isAtFirst.value = false;
+        this.events.value = all.slice(0, MOST_HELD);
+        if (before > lastId) this.#reachLast();
+        return;
+      }
+    }
+  }
+
+  #reachLast(): void {
+    this.isAtLast.value = true;
+    if (this.#selection.index === undefined) this.#follow(undefined, this.#end.signal);
+  }
+
+  /** What comes is not held any more; the newest are read again when somebody wants to see them. */
+  #leaveLast(): void {
+    if (!this.isAtLast.peek()) return;
+    this.isAtLast.value = false;
+    this.#arrived = [];
+    this.waiting.value = 0;
+    this.close();
+    this.#end = new AbortController();
+  }
+
+  /** Events before an id, the newest first. */
+  async #read(before: number | undefined, limit: number) {
+    const { channel, index } = this.#selection;
+    const { signal } = this.#end;
+    if (index === undefined) {
+      const { events, firstId, lastId, epoch } = await latest({ channel, limit, before }, signal);
+      signal.throwIfAborted();
+      this.bounds.value = { firstId, lastId };
+      return { events, isAtFirst: (events.at(-1)?.id ?? 0) <= firstId, epoch };
+    }
+    const { rows, next } = await readIndex({ ...index, limit, before }, signal);
+    signal.throwIfAborted();
+    this.bounds.value = { firstId: 0, lastId: Math.max(this.bounds.peek().lastId, rows[0]?.id ?? 0) };
+    return { events: rows, isAtFirst: next === undefined, epoch: undefined };
+  }
+
+  #follow(epoch: string | undefined, signal: AbortSignal): void {
+    const { channel } = this.#selection;
+    const { lastId, firstId } = this.bounds.peek();
+    void follow(
+      { channel, after: this.events.peek()[0]?.id ?? lastId, epoch },
+      {
+        came: (events, newLastId) => {
+          this.bounds.value = { firstId: firstId || (events[0]?.id ?? 0), lastId: newLastId };
+          this.#came(events);
+        },
+        rewound: () => void this.open(),
+        isLive: (live) => {
+          if (!signal.aborted) this.isLive.value = live;
+        },
+        refused: (error) => this.#failed(error),
+      },
+      signal,
+    );
+  }
+
+  #came(events: Event[]): void {
+    this.#arrived = [...this.#arrived, ...events].slice(-MOST_LIVE);
+    this.waiting.value += events.length;
+    if (!this.isPaused.peek() && this.#frame === 0) {
+      this.#frame = requestAnimationFrame(() => {
+        this.#frame = 0;
+        if (!this.isPaused.peek()) this.#draw();
+      });
+    }
+  }
+
+  #draw(): void {
+    // Some were let go of before they could be drawn.
+    const isBroken = this.waiting.peek() > this.#arrived.length;
+    const all = [...this.#arrived.reverse(), ...(isBroken ? [] : this.events.peek())];
+    if (isBroken || all.length > MOST_LIVE) this.isAtFirst.value = false;
+    all.splice(MOST_LIVE);
+    this.#arrived = [];
+    this.waiting.value = 0;
+    this.events.value = all;
+  }
+
+  #failed(error: unknown): void {
+    if (!isAborted(error)) this.error.value = error instanceof Error ? error : new Error(String(error));
+  }
+}
