@@ -1,5 +1,5 @@
 // Our client beside those of others, each with its own server.
-import { jetStream, onRedis, oursThroughClient } from './harness/contenders.mjs';
+import { bareHttp, jetStream, onRedis, oursThroughClient } from './harness/contenders.mjs';
 import {
   against,
   inTurn,
@@ -68,8 +68,9 @@ const SENDS = [
   { atATime: 1 },
 ];
 
-/** @param {PeerContender[]} contenders @param {Settings} settings */
-async function sends(contenders, { rounds, warmUpS, seconds }) {
+/** @param {PeerContender[]} peers @param {Settings} settings */
+async function sends(peers, { rounds, warmUpS, seconds }) {
+  const contenders = [...peers, bareHttp()];
   const results = await inTurn(contenders, rounds, async (server, contender) => {
     /** @type {Rate[]} */
     const rates = [];

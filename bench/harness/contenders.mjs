@@ -159,6 +159,9 @@ export const nchan = (redis) => ({
 /** @param {RedisServer} [redis]  not given: embedded @returns {PeerContender} */
 export const oursThroughClient = (redis) => ({ ...ours(redis), peer: 'ours', redis });
 
+/** What sending over HTTP costs by itself. @returns {PeerContender} */
+export const bareHttp = () => ({ ...limit('bytes', { name: 'bare HTTP' }), peer: 'bare-http' });
+
 /** Debian's nats-server with JetStream, its streams in files. @returns {PeerContender} */
 export const jetStream = () => ({
   name: 'JetStream',

@@ -15,7 +15,7 @@
  * @typedef {(port: number) => Promise<Peer>} Connect
  */
 
-/** @typedef {'ours' | 'jetstream' | 'bullmq' | 'redis-streams'} PeerName */
+/** @typedef {'ours' | 'jetstream' | 'bullmq' | 'redis-streams' | 'bare-http'} PeerName */
 
 /** The most events that a client is given at once when it catches up, if it can be told. */
 export const PAGE = 1000;
