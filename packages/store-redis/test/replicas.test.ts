@@ -42,6 +42,21 @@ it('rejects an append that too few replicas have in time, and says that it is st
   expect(await store.append('replicated', [event(3)])).toMatchObject([{ id: 3 }]);
 });
 
+it('waits for the replicas for longer than a command may take, and than a connection may be silent', async () => {
+  const store = await openStore({
+    ...{ url: master.url, minReplicas: 1, commandTimeoutMs: 300 },
+    // A connection that is silent is suspected after 2 s, and cut after 3.
+    replicaTimeoutMs: 4_500,
+  });
+  await until('an append is acknowledged', () => succeeds(store.append('replicated', [event(1)])));
+  replica.pause();
+  const { error } = await failure(store.append('replicated', [event(2)]));
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/expected 1 replica\(s\).*got 0; it is stored/),
+  });
+  replica.resume();
+});
+
 it('is not reachable without its replicas, since no append is acknowledged then', async () => {
   const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 300 });
   const undemanding = await openStore({ url: master.url });
