@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { whenNpxHasEnded } from './npx.js';
 
 /**
  * Ctrl-C under `npm start` comes twice: from the terminal and passed on by npm. What follows the first signal
@@ -28,7 +29,7 @@ const DRAINING = 'draining: not ready any more, requests are still answered';
 /**
  * On SIGTERM drains, stops and exits with 0; on SIGINT it does not drain. A second signal exits at once, with 1, as does
  * a stop that takes longer than `timeoutMs`. An error that nobody caught is logged, then stops the process as SIGINT
- * does, with 1; while it drains too.
+ * does, with 1; while it drains too. Started by npx, it takes the end of npx for SIGTERM.
  */
 export function stopOnSignal(logger: Logger, stopping: Stopping): void {
   const { drainMs = 0, timeoutMs } = stopping;
@@ -70,6 +71,9 @@ export function stopOnSignal(logger: Logger, stopping: Stopping): void {
       }
     });
   }
+  whenNpxHasEnded(() => {
+    if (stoppingSince === undefined) void begin('SIGTERM');
+  });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       logger.fatal({ err }, 'unexpected error');
