@@ -57,6 +57,22 @@ it('waits for the replicas for longer than a command may take, and than a connec
   replica.resume();
 });
 
+it('does not take an append for confirmed if the connection is lost while it waits for the replicas', async () => {
+  const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 60_000 });
+  await until('an append is acknowledged', () => succeeds(store.append('replicated', [event(1)])));
+  replica.pause();
+  const failing = failure(store.append('replicated', [event(2)]));
+  let waiting: string | undefined;
+  await until('it waits', async () => {
+    const clients = String(await master.admin.client('LIST'));
+    waiting = /^id=(\d+) .*cmd=wait /m.exec(clients)?.[1];
+    return waiting !== undefined;
+  });
+  await master.admin.client('KILL', 'ID', Number(waiting));
+  expect((await failing).error).toMatchObject({ code: 'ServiceUnavailable' });
+  replica.resume();
+});
+
 it('is not reachable without its replicas, since no append is acknowledged then', async () => {
   const store = await openStore({ url: master.url, minReplicas: 1, replicaTimeoutMs: 300 });
   const undemanding = await openStore({ url: master.url });
