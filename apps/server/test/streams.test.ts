@@ -197,11 +197,11 @@ describe('POST /streams', () => {
     ]);
     await expect.poll(() => lines.pages.length).toBe(2);
     expect(lines.pages).toMatchObject([
-      { channel, rewound: { from: 9, to: 1 }, after: 1, lastId: 1, events: [] },
-      { channel: `${channel}:other`, rewound: { from: 9, to: 1 }, events: [] },
+      { channel, rewound: { from: 9, to: 0 }, after: 0, lastId: 1, events: [{ id: 1 }] },
+      { channel: `${channel}:other`, rewound: { from: 9, to: 0 }, events: [] },
     ]);
     await server.publish(channel);
-    await lines.events(channel, 1);
+    await lines.events(channel, 2);
     expect(lines.pages.at(-1)).not.toHaveProperty('rewound');
   });
 

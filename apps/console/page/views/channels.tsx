@@ -18,14 +18,16 @@ export function Channels() {
   const [order, setOrder] = useState<Order>('newest');
   const isNarrow = useIsNarrow();
   const all = channels.value ?? [];
-  // There are more than are known: what begins with the text is asked for.
+  // There may be more than are known: what begins with the text is asked for.
   const isCut = all.length >= MOST_CHANNELS && text !== '';
   const asked = usePolled(
     async (signal) => (isCut ? listChannels({ prefix: text, limit: 200 }, signal) : []),
     30_000,
     [isCut, text],
   );
-  const found = isCut && asked.data !== undefined ? asked.data : matching(all, text);
+  const known = matching(all, text);
+  const names = new Set(known.map(({ channel }) => channel));
+  const found = [...known, ...(asked.data ?? []).filter(({ channel }) => !names.has(channel))];
   const sorted = inOrder(found, order);
   const isRefused = channels.value === undefined && channelsError.value !== undefined;
   return (
