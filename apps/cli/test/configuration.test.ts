@@ -80,6 +80,24 @@ describe('the server and its secret', () => {
     ]);
   });
 
+  it('are a token in a header alone, whatever the server says', async () => {
+    const asked: string[] = [];
+    // As the original refuses, which looks for a secret in the query alone.
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers.authorization}`);
+      response.writeHead(401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ code: 'InvalidCredentialsError', message: 'Invalid credentials' }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const env = { HOME: cli().home.path, GANOMEDE_EVENTS_TOKEN: 'a.signed.token' };
+    const { code } = await cli().run(['latest', 'orders', '--url', url], { env });
+    server.close();
+    expect(code).toBe(3);
+    expect(asked).toEqual([expect.stringMatching(/^[^ ]*\/latest\?[^ ]* Bearer a\.signed\.token$/)]);
+    expect(asked[0]?.split(' ')[0]).not.toContain('signed');
+  });
+
   it('are looked for below XDG_CONFIG_HOME, if there is one', async () => {
     using home = homeWith({ default: { url: cli().url, secret: SECRET } });
     const env = { HOME: '/nowhere', XDG_CONFIG_HOME: join(home.path, '.config') };

@@ -3,7 +3,7 @@ import { buildApp } from '@ganomede/events-server';
 import Fastify, { type RouteOptions } from 'fastify';
 import { expect, it } from 'vitest';
 import { type Access, access, namesIn } from '../src/plugins/access.js';
-import { startServer, type TestServer } from './support/server.js';
+import { json, startServer, type TestServer } from './support/server.js';
 import { claims, mint, rights, TOKEN_SECRET } from './support/tokens.js';
 
 const event = { from: 'f', type: 't', data: { name: 'x' } };
@@ -219,6 +219,23 @@ it('an index tells its channel to nobody who may not read it', async () => {
     403,
     { code: REFUSED, message: 'The token gives no right to read its channel' },
   ]);
+});
+
+it('an index tells its channel and field to nobody who defines another', async () => {
+  const server = await start();
+  const define = async (channel: string) => {
+    const token = await mint(claims(rights(['manage'], { channels: [channel] })));
+    const { headers, ...init } = json({ id: 'i', channel, field: 'type' });
+    const response = await fetch(`${server.origin}/events/v1/indices`, {
+      ...init,
+      headers: { ...(headers as object), Authorization: `Bearer ${token}` },
+    });
+    return `${response.status} ${((await response.json()) as { message: string }).message}`;
+  };
+  expect(await define('a')).toBe('409 Index "i" exists already: expected another channel, got "a"');
+  expect(await define('indexed')).toBe(
+    '409 Index "i" exists already: expected field "data.name", got "type"',
+  );
 });
 
 it('a list shows what may be seen, page by page', async () => {

@@ -154,6 +154,15 @@ describe('RETENTION', () => {
   });
 });
 
+it('TOKEN_JWKS is no address with a password, which is not repeated', () => {
+  for (const address of ['https://me:hush@id.example/keys', 'https://hush@id.example/keys']) {
+    const problems = problemsOf({ TOKEN_JWKS: address });
+    expect(problems).toEqual([expect.stringMatching(/^TOKEN_JWKS: expected .* without user and password;/)]);
+    expect(problems[0]).not.toContain('hush');
+  }
+  expect(problemsOf({ TOKEN_JWKS: 'https://id.example/keys?sig=hush' })).toEqual([]);
+});
+
 it.each(['0/1s', '5', '5/s', '5/0s', '1/2d', '-1/1s'])('RATE_LIMIT is refused as %j', (rate) => {
   expect(problemsOf({ RATE_LIMIT: rate })).toEqual([expect.stringMatching(/^RATE_LIMIT: expected /)]);
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { TemporaryFolder } from '@ganomede/events-testing';
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createLogger } from '../src/process/logger.js';
 import { startServer, type TestServer } from './support/server.js';
 import { claims, mint, rights, TOKEN_SECRET } from './support/tokens.js';
 
@@ -175,6 +176,17 @@ describe('keys at an address', () => {
     pass(1_000);
     publisher.status = 200;
     expect([await read(server, token), publisher.count]).toEqual([200, 2]);
+  });
+
+  it('are not told by the log what is in the query of their address', async () => {
+    const publisher = await Publisher.start();
+    publisher.status = 500;
+    const log: string[] = [];
+    const logger = createLogger('trace', { write: (line) => void log.push(line) }, []);
+    await startServer({ tokenJwks: `${publisher.url}?sig=a-key-to-it`, logger });
+    expect(log.join('')).toMatch(/cannot read the keys of tokens/);
+    expect(log.join('')).toContain(publisher.url);
+    expect(log.join('')).not.toContain('a-key-to-it');
   });
 
   it('are asked for once by many', async () => {

@@ -4,12 +4,11 @@ import { type Environment, type Profile, profileFile, readProfile } from './prof
 /** Where a server is if nobody says so: where `npm start` starts one. */
 export const DEFAULT_URL = 'http://localhost:8000';
 
+/** The server's `API_SECRET`, or a token, which the client never writes into a URL or a body. */
+type Credential = { readonly secret: string } | { readonly token: string };
+
 /** Which server is asked, and as whom. */
-export interface ServerSettings {
-  readonly url: string;
-  /** The secret or the token: both are sent the same way. */
-  readonly secret: string;
-}
+export type ServerSettings = { readonly url: string } & Credential;
 
 /** What the command line says of it. */
 export interface ConnectionOptions {
@@ -36,13 +35,16 @@ export function serverSettings(
       : env.API_SECRET && { secret: env.API_SECRET }),
   };
   const [first, second] = chosen === undefined ? [environment, profile] : [profile, environment];
-  const secret = credential(first) ?? credential(second);
-  if (secret === undefined) {
+  const credential = credentialOf(first) ?? credentialOf(second);
+  if (credential === undefined) {
     throw wrongUsage(
       `There is no secret for the server: set API_SECRET or GANOMEDE_EVENTS_TOKEN, or write one into ${profileFile(env)}.`,
     );
   }
-  return { url: url ?? first.url ?? second.url ?? DEFAULT_URL, secret };
+  return { url: url ?? first.url ?? second.url ?? DEFAULT_URL, ...credential };
 }
 
-const credential = ({ token, secret }: Profile) => token ?? secret;
+function credentialOf({ token, secret }: Profile): Credential | undefined {
+  if (token !== undefined) return { token };
+  return secret === undefined ? undefined : { secret };
+}

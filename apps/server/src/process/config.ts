@@ -66,7 +66,9 @@ function areNetworks(list: string): boolean {
 function isFileOrAddress(source: string): boolean {
   if (!source.includes('://')) return true;
   if (!URL.canParse(source)) return false;
-  const { protocol, hostname } = new URL(source);
+  const { protocol, hostname, username, password } = new URL(source);
+  // With a password nothing is fetched, and the error would tell it.
+  if (username !== '' || password !== '') return false;
   return (
     protocol === 'https:' ||
     (protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
@@ -99,9 +101,11 @@ export const SETTINGS = {
   }),
   tokenJwks: setting({
     env: 'TOKEN_JWKS',
+    // There may be a password, or a key, in an address.
+    secret: true,
     check: isFileOrAddress,
     schema: optionalText(
-      'the public keys by which tokens are signed with RS256, ES256 or EdDSA, a JSON Web Key Set; a file, or an https address (http only of this machine)',
+      'the public keys by which tokens are signed with RS256, ES256 or EdDSA, a JSON Web Key Set; a file, or an https address (http only of this machine) without user and password',
     ),
   }),
   tokenIssuer: setting({

@@ -95,7 +95,11 @@ export class KeySet {
     try {
       this.#take(isAddress(source) ? await fetched(source) : await readFile(source, 'utf8'));
     } catch (error) {
-      this.#log.warn({ err: error, source }, 'cannot read the keys of tokens; those that are known stay');
+      // What is behind the path of an address may be a key to it.
+      this.#log.warn(
+        { err: error, source: source.split('?', 1)[0] },
+        'cannot read the keys of tokens; those that are known stay',
+      );
     }
   }
 
@@ -118,6 +122,6 @@ async function fetched(url: string): Promise<string> {
     redirect: 'error',
     signal: AbortSignal.timeout(FETCH_MS),
   });
-  if (response.status !== 200) throw new Error(`Expected status 200 of ${url}, got ${response.status}`);
+  if (response.status !== 200) throw new Error(`Expected status 200, got ${response.status}`);
   return response.text();
 }

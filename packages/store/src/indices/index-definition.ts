@@ -7,13 +7,12 @@ import { EventsError, type IndexDefinition } from '@ganomede/events-protocol';
  */
 export function checkSameIndex(known: IndexDefinition, wanted: IndexDefinition): void {
   if (known.channel === wanted.channel && known.field === wanted.field) return;
-  const [expected, got] = [known, wanted].map(
-    ({ channel, field }) => `channel ${JSON.stringify(channel)} and field ${JSON.stringify(field)}`,
-  );
-  throw new EventsError(
-    'Conflict',
-    `Index ${JSON.stringify(wanted.id)} exists already: expected ${expected}, got ${got}`,
-  );
+  // Of an index of another channel nothing is told: who asks may have no right to it.
+  const problem =
+    known.channel === wanted.channel
+      ? `expected field ${JSON.stringify(known.field)}, got ${JSON.stringify(wanted.field)}`
+      : `expected another channel, got ${JSON.stringify(wanted.channel)}`;
+  throw new EventsError('Conflict', `Index ${JSON.stringify(wanted.id)} exists already: ${problem}`);
 }
 
 export function unknownIndex(id: string): EventsError {
