@@ -72,6 +72,12 @@ class Model {
     return this.channel(name).length;
   }
 
+  /** Those after a cursor that tells no epoch; one that is ahead has seen the events of another store. */
+  after(name: string, after: number): readonly ModelEvent[] {
+    const from = after > this.lastId(name) ? 0 : after;
+    return this.events(name).filter(({ id }) => id > from);
+  }
+
   /** All below `firstId` is dropped. */
   drop(name: string, firstId: number): void {
     const { channel } = parseChannel(name, true);
@@ -239,13 +245,7 @@ const read = fc
       const name = model.prefix + end;
       const page = await storeOf(real, isPeer).read({ channel: name, after, limit });
       model.learnBounds(name, page, real.maxEvents);
-      matches(
-        page,
-        model
-          .events(name)
-          .filter(({ id }) => id > after)
-          .slice(0, limit),
-      );
+      matches(page, model.after(name, after).slice(0, limit));
     }),
   );
 
@@ -432,8 +432,8 @@ const listConsumers = fc.record({ channel: anyChannel, isPeer: anyStore }).map((
       .map(([key, after]) => [...key.split(' '), after] as [string, string, number])
       .filter(([, name]) => parseChannel(name, true).channel === end)
       .map(([clientId, name, after]) => {
-        const ahead = model.events(model.prefix + name).filter(({ id }) => id > after);
-        return { clientId, channel: model.prefix + name, after, lag: ahead.length };
+        const { length: lag } = model.after(model.prefix + name, after);
+        return { clientId, channel: model.prefix + name, after, lag };
       })
       .sort((a, b) => (`${a.clientId} ${a.channel}` < `${b.clientId} ${b.channel}` ? -1 : 1));
     expect(await store.consumers(channel, { limit: 9 })).toMatchObject(expected);
