@@ -341,7 +341,9 @@ export function describeIndices(open: OpenStore): void {
           await expect(writer.createIndex(other)).rejects.toMatchObject({
             name: 'EventsError',
             code: 'Conflict',
-            message: expect.stringContaining(JSON.stringify(other.field)),
+            message: expect.stringContaining(
+              JSON.stringify(other.channel === channel ? other.field : other.channel),
+            ),
           });
         }
       }
