@@ -78,7 +78,9 @@ describe('the OpenAPI document', () => {
 it('the AsyncAPI document is valid, by its parser, and of the schemas of the OpenAPI document', async () => {
   const text = await documentOf('asyncapi.json');
   const { document, diagnostics } = await new Parser().parse(text);
-  expect(diagnostics.map(({ code, path, message }) => [code, path.join('/'), message])).toEqual([]);
+  // Of 3.1 it needs nothing, and many tools know no more than 3.0.
+  const problems = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version');
+  expect(problems.map(({ code, path, message }) => [code, path.join('/'), message])).toEqual([]);
   const operations = document?.operations().all() ?? [];
   expect(operations.map((each) => [each.id(), each.action(), each.channels().all()[0]?.address()])).toEqual([
     ['publish', 'receive', '/events/v1/events'],

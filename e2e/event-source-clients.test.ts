@@ -62,7 +62,7 @@ it.each(Object.keys(CLIENTS))('%s loses and repeats no event', async (name) => {
     ids.push((JSON.parse(data) as { id: number }).id),
   );
   try {
-    for (const [round, signal] of (['SIGTERM', 'SIGKILL', 'SIGTERM'] as const).entries()) {
+    for (const [round, signal] of (['SIGTERM', 'SIGKILL'] as const).entries()) {
       await until('the stream has begun', () => ids.length > round * 200);
       // Some of them are on their way when it ends, or wait until it is back.
       const publishing = publish(200);
@@ -71,10 +71,10 @@ it.each(Object.keys(CLIENTS))('%s loses and repeats no event', async (name) => {
       await server.start();
       await publishing;
     }
-    await until('all have come', () => ids.length >= 610, 60_000);
+    await until('all have come', () => ids.length >= 410, 60_000);
   } finally {
     stop();
     await client.close();
   }
-  expect(ids).toEqual(Array.from({ length: 610 }, (_, i) => i + 1));
+  expect(ids).toEqual(Array.from({ length: 410 }, (_, i) => i + 1));
 });

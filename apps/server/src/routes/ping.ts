@@ -5,16 +5,22 @@ const Token = Type.Object({ token: Type.String({ title: 'token', description: 'a
 
 /** `GET` and `HEAD /ping/:token` */
 export const ping: FastifyPluginAsyncTypebox = async (fastify) => {
-  fastify.route({
-    method: ['GET', 'HEAD'],
-    url: '/ping/:token',
-    config: { access: 'open' },
-    schema: {
-      summary: 'Is the server there?',
-      tags: ['server'],
-      params: Token,
-      response: { 200: Type.String() },
-    },
-    handler: async (request, reply) => sendJson(reply, JSON.stringify(`pong/${request.params.token}`)),
-  });
+  for (const [method, operationId] of [
+    ['GET', 'ping'],
+    ['HEAD', 'pingHead'],
+  ] as const) {
+    fastify.route({
+      method,
+      url: '/ping/:token',
+      config: { access: 'open' },
+      schema: {
+        operationId,
+        summary: 'Is the server there?',
+        tags: ['server'],
+        params: Token,
+        response: { 200: Type.String() },
+      },
+      handler: async (request, reply) => sendJson(reply, JSON.stringify(`pong/${request.params.token}`)),
+    });
+  }
 };
