@@ -21,6 +21,8 @@ export async function startOriginal({
   readonly redis: RedisServer;
 }): Promise<Process> {
   const server = new Process(node, [program], {
+    // Signals go to its workers too: they would outlive the one that has started them.
+    terminal: true,
     env: {
       API_SECRET: secret,
       HOST: '127.0.0.1',
