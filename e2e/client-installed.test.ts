@@ -7,12 +7,8 @@ import { join } from 'node:path';
 import { run, TemporaryFolder } from '@ganomede/events-testing';
 import { expect, it } from 'vitest';
 import { pnpm } from '../scripts/pnpm.mjs';
-import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';
-
-const env = Object.fromEntries(
-  Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
-);
+import { toolEnv } from './support/tool-env.js';
 
 it('is two packages and 700 kB', { timeout: 300_000 }, async () => {
   const readme = readFileSync(join(root, 'packages/client/README.md'), 'utf8');
@@ -25,10 +21,10 @@ it('is two packages and 700 kB', { timeout: 300_000 }, async () => {
   const tarballs: string[] = [];
   for (const name of ['protocol', 'client']) {
     const [command = '', ...args] = pnpm('pack', '--json', '--pack-destination', folder.path);
-    const { stdout } = await run(command, args, { cwd: join(root, 'packages', name), env });
+    const { stdout } = await run(command, args, { cwd: join(root, 'packages', name), env: toolEnv });
     tarballs.push((JSON.parse(stdout) as { filename: string }).filename);
   }
-  await run('npm', ['install', '--no-audit', '--no-fund', ...tarballs], { cwd: app, env });
+  await run('npm', ['install', '--no-audit', '--no-fund', ...tarballs], { cwd: app, env: toolEnv });
 
   const lock = JSON.parse(readFileSync(join(app, 'node_modules/.package-lock.json'), 'utf8'));
   expect(Object.keys(lock.packages).sort()).toEqual([

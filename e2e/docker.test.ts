@@ -7,8 +7,8 @@ import { freePort, Process, RedisServer, run, TemporaryFolder } from '@ganomede/
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { SETTINGS } from '../apps/server/src/process/config.js';
-import { toolEnvironment } from '../scripts/run.mjs';
 import { root } from '../scripts/workspace.mjs';
+import { toolEnv } from './support/tool-env.js';
 
 const SECRET = 'a secret of the end-to-end tests';
 const DEPLOYED = '/srv/events';
@@ -44,9 +44,6 @@ const environment = Object.fromEntries(
     .flatMap((value) => value.split(' '))
     .map((pair) => pair.split('=') as [string, string]),
 );
-const tools = Object.fromEntries(
-  Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
-);
 
 describe('the Dockerfile', () => {
   let folder: TemporaryFolder;
@@ -63,7 +60,7 @@ describe('the Dockerfile', () => {
     const paths = stdout.split('\0').filter((path) => path !== '' && existsSync(join(root, path)));
     for (const path of paths) await cp(join(root, path), join(source, path));
     for (const command of valuesOf(build, 'RUN')) {
-      await run('sh', ['-c', command.replaceAll(DEPLOYED, deployed)], { cwd: source, env: tools });
+      await run('sh', ['-c', command.replaceAll(DEPLOYED, deployed)], { cwd: source, env: toolEnv });
     }
     // The second stage has nothing but what was deployed.
     await rm(source, { recursive: true });

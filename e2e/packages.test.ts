@@ -6,9 +6,9 @@ import { join, relative } from 'node:path';
 import { run, TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pnpm } from '../scripts/pnpm.mjs';
-import { toolEnvironment } from '../scripts/run.mjs';
 import { publishedPackages, root } from '../scripts/workspace.mjs';
 import { Server } from './support/server.js';
+import { toolEnv } from './support/tool-env.js';
 
 const packages = publishedPackages();
 /** Those that programs import; others are only run. */
@@ -17,11 +17,8 @@ const libraries = packages.filter(({ manifest }) => manifest.main !== undefined)
 const PACKED =
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|dist\/page\/.+\.(html|js|css|svg|md)|src\/scripts\/.+\.lua|docs\/.+\.md)$/;
 
-const env = Object.fromEntries(
-  Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
-);
 const tool = (path: string, ...args: string[]) =>
-  run(process.execPath, [join(root, 'node_modules', path), ...args], { env });
+  run(process.execPath, [join(root, 'node_modules', path), ...args], { env: toolEnv });
 
 let folder: TemporaryFolder;
 /** The tarball of each package. */
@@ -35,13 +32,13 @@ beforeAll(async () => {
   await Promise.all(
     packages.map(async ({ name, folder: cwd }) => {
       const [command = '', ...args] = pnpm('pack', '--json', '--pack-destination', folder.path);
-      const { stdout } = await run(command, args, { cwd, env });
+      const { stdout } = await run(command, args, { cwd, env: toolEnv });
       tarballs.set(name, (JSON.parse(stdout) as { filename: string }).filename);
     }),
   );
   await writeFile(join(app, 'package.json'), JSON.stringify({ private: true }));
   const quiet = ['--no-audit', '--no-fund'];
-  await run('npm', ['install', ...quiet, ...tarballs.values()], { cwd: app, env });
+  await run('npm', ['install', ...quiet, ...tarballs.values()], { cwd: app, env: toolEnv });
 }, 300_000);
 
 afterAll(() => folder.remove());
@@ -119,7 +116,7 @@ describe('the command line', () => {
     const app = join(folder.path, 'app');
     const { stdout } = await run(join(app, 'node_modules', '.bin', 'ganomede-events'), ['--help'], {
       cwd: app,
-      env,
+      env: toolEnv,
     });
     expect(stdout).toMatch(/^Usage: ganomede-events/);
   });

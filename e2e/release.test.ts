@@ -4,14 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Process, run, TemporaryFolder } from '@ganomede/events-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { toolEnvironment } from '../scripts/run.mjs';
 import { publishedPackages, root } from '../scripts/workspace.mjs';
 import { NpmRegistry } from './support/npm-registry.js';
 import { SECRET } from './support/server.js';
+import { toolEnv } from './support/tool-env.js';
 
-const inherited = Object.fromEntries(
-  Object.entries(toolEnvironment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
-);
 const publish = () =>
   run(
     process.execPath,
@@ -25,7 +22,7 @@ let folder: TemporaryFolder;
 let published: string[];
 
 beforeAll(async () => {
-  registry = await NpmRegistry.start(inherited);
+  registry = await NpmRegistry.start(toolEnv);
   folder = new TemporaryFolder();
   const { stderr } = await publish();
   published = [...stderr.matchAll(/^\+ (@ganomede\/[a-z-]+)@/gm)].map(([, name = '']) => name);
