@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -44,6 +45,8 @@ const project = (
 
 export default defineConfig({
   test: {
+    // Most tests wait for other processes. Vitest would leave one core free, which on two cores is half of the machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       project('protocol', 'packages/protocol/test'),
       project('store', 'packages/store/test'),
