@@ -24,7 +24,8 @@ import { startRedis } from './harness/redis.mjs';
  */
 
 const CONCURRENCY = 64;
-const PER_SECOND = 250;
+/** Events a second. */
+const RATES = [50, 250];
 
 /** @type {import('./harness/measure.mjs').Scenario} */
 export default {
@@ -116,7 +117,15 @@ async function shared(processes, { count, ...options }) {
 
 /** @param {PeerContender[]} contenders @param {Settings} settings @returns {Promise<Row[]>} */
 async function latencies(contenders, { quick, rounds }) {
-  const [warmUp, count] = quick ? [50, 100] : [PER_SECOND, 6 * PER_SECOND];
+  const measured = [];
+  for (const perSecond of quick ? RATES.slice(1) : RATES)
+    measured.push(...(await latenciesAt(perSecond, contenders, { quick, rounds })));
+  return measured;
+}
+
+/** @param {number} perSecond @param {PeerContender[]} contenders @param {Pick<Settings, 'quick' | 'rounds'>} settings @returns {Promise<Row[]>} */
+async function latenciesAt(perSecond, contenders, { quick, rounds }) {
+  const [warmUp, count] = quick ? [50, 100] : [perSecond, 6 * perSecond];
   const ways = contenders.flatMap((contender) => [
     ...(contender.peer === 'ours' ? [{ ...contender, name: `${contender.name}, on` }] : []),
     { ...contender, name: `${contender.name}, work`, concurrency: CONCURRENCY },
@@ -126,11 +135,11 @@ async function latencies(contenders, { quick, rounds }) {
     const concurrency = 'concurrency' in way ? way.concurrency : undefined;
     const consumer = startLoad('consume', { ...both, concurrency, warmUp, count, withinS: 60 });
     await consumer.told;
-    await load('produce', { ...both, perSecond: PER_SECOND, count: warmUp + count });
+    await load('produce', { ...both, perSecond, count: warmUp + count });
     return /** @type {Promise<Times>} */ (consumer.done);
   });
   return ways.map(({ name, ...way }) => {
-    const what = `send to handler, ${PER_SECOND}/s: ${name}`;
+    const what = `send to handler, ${perSecond}/s: ${name}`;
     const p50 = medianOf(results, name, (times) => times.p50);
     if (p50 === undefined) return row(what, missing(results, name));
     const figure = `p50 ${ms(p50)}, p99 ${ms(medianOf(results, name, (times) => times.p99) ?? 0)}`;

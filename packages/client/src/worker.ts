@@ -58,6 +58,8 @@ const MAX_PREFETCHED = 100;
 const MAX_WAIT_MS = 1_000;
 /** How much the time of the last handler counts in the mean. */
 const WEIGHT = 0.1;
+/** So long may a request wait for events that tells what was acknowledged: what has come of that is known then. Milliseconds. */
+const MAX_TELLING_MS = 1_000;
 /** The answer to a request that is so young may be under way, with events in it, when the worker closes. Milliseconds. */
 const CLOSE_GRACE_MS = 200;
 
@@ -186,7 +188,10 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     return Math.min(Math.floor(begun), Math.max(MAX_PREFETCHED, this.#concurrency));
   }
 
-  /** Asks for events, and tells on the way what is to be told. With that it does not wait: the answer is wanted. */
+  /**
+   * Asks for events, and tells on the way what is to be told: the server does that first. It waits little then, and not at all if
+   * something else than acknowledgements is told: what comes of that is wanted.
+   */
   async #receive(): Promise<void> {
     const startedAt = performance.now();
     this.#receivingSince = startedAt;
@@ -196,7 +201,7 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
       const { isRefused, pauseMs } = this.#settlements;
       if (!isRefused && pauseMs <= 0) taken = this.#settlements.take();
       const { clientId, options } = this.#host;
-      const waitMs = taken.length > 0 ? 0 : options.pollTimeoutMs;
+      const waitMs = Math.min(options.pollTimeoutMs, longestWaitMs(taken));
       const { events, settled } = await receive(options, {
         channel: this.channel,
         group: this.group,
@@ -394,6 +399,12 @@ export class Worker<E = AnyEvent & EventHeader> extends EventEmitter {
     if (this.#settlements.isEmpty || this.#endTelling.signal.aborted) this.#whenIdle?.();
     else this.#pause = setTimeout(() => this.#proceed(), Math.max(0, this.#settlements.pauseMs));
   }
+}
+
+/** How long a request may wait for events that tells these. */
+function longestWaitMs(told: readonly Pending[]): number {
+  if (told.length === 0) return Number.POSITIVE_INFINITY;
+  return told.every(({ settlement }) => settlement.kind === 'acknowledge') ? MAX_TELLING_MS : 0;
 }
 
 /** When it is given back if it still waits for a handler. */

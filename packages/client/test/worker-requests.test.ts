@@ -92,7 +92,7 @@ const startWorker = (
   return { worker, failures, dead, errors };
 };
 
-it('says with the next request for events what it has finished, and does not wait with that', async () => {
+it('says with the next request for events what it has finished, and lets that wait little', async () => {
   const server = await startServer();
   server.script(handsOut([1, 2]), handsOut([]));
   startWorker(server, () => {}, { concurrency: 2 });
@@ -100,7 +100,7 @@ it('says with the next request for events what it has finished, and does not wai
   const acknowledge = [1, 2].map((id) => ({ id, token: `t${id}` }));
   expect(bodies(server.requests)).toEqual([
     ['receive', { limit: 2, timeout: 30_000 }],
-    ['receive', { limit: expect.any(Number), timeout: 0, settle: { acknowledge } }],
+    ['receive', { limit: expect.any(Number), timeout: 1_000, settle: { acknowledge } }],
     ['receive', { limit: expect.any(Number), timeout: 30_000 }],
   ]);
   expect(JSON.parse(server.requests[0]?.body ?? '')).toMatchObject({
@@ -162,6 +162,7 @@ it('gives back what fails, with the reason, and says what has failed', async () 
   expect(bodies(server.requests)[1]).toMatchObject([
     'receive',
     {
+      timeout: 0,
       settle: {
         acknowledge: [{ id: 3, token: 't3' }],
         release: [
