@@ -37,6 +37,7 @@ export { type Redaction, redactedHead, redactedText } from './forgetting/redacti
 export type { KeptEvents, TrimPoint } from './forgetting/trim-channel.js';
 export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
 export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
+export { type EndedDelivery, MAX_KEPT_DELIVERIES, MAX_KEPT_REASON } from './groups/ended-delivery.js';
 export type {
   EntryRecord,
   GroupOrder,

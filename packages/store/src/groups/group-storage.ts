@@ -1,3 +1,5 @@
+import type { EndedDelivery } from './ended-delivery.js';
+
 /** A group on a channel name. Its state lies with the channel. */
 export interface GroupScope {
   readonly channel: string;
@@ -168,6 +170,8 @@ export interface DyingEvent {
   readonly endedAt: number;
   /** The worker that had it last. */
   readonly clientId: string;
+  /** How the last ones of these deliveries ended, as far as is known, the latest last. At most `MAX_KEPT_DELIVERIES`. */
+  readonly deliveries: readonly EndedDelivery[];
 }
 
 export interface BuriedEvent {
