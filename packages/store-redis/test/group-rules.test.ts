@@ -216,7 +216,7 @@ function comparable(answer: unknown, stepAt: (time: number) => number): unknown 
       ...one,
       firstDeliveredAt: time(one.firstDeliveredAt),
       endedAt: time(one.endedAt),
-      deliveries: one.deliveries.map((delivery) => ({
+      deliveries: one.deliveries?.map((delivery) => ({
         ...delivery,
         deliveredAt: time(delivery.deliveredAt),
         endedAt: time(delivery.endedAt),

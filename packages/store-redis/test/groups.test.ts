@@ -97,7 +97,13 @@ describe('a server of a version that keeps no history of deliveries', () => {
       /^(\w) (\d+) \d+ \d+ (\d+) (\d+) (\d+) (\d+) (.*)$/s.exec(text) ?? [];
     const from = Number(token) + Number(client);
     return {
-      ...{ state, count, ended, token: rest.slice(0, Number(token)), clientId: rest.slice(Number(token), from) },
+      ...{
+        state,
+        count,
+        ended,
+        token: rest.slice(0, Number(token)),
+        clientId: rest.slice(Number(token), from),
+      },
       ...{ value: rest.slice(from, from + Number(value)), reason: rest.slice(from + Number(value)) },
     };
   }
@@ -113,7 +119,13 @@ describe('a server of a version that keeps no history of deliveries', () => {
     expect(await entry(1)).toMatchObject({ ...known, state: 'L', count: '1', token: 'token', reason: '' });
     // Of one that is out it does not read the reason, and writes it back as it was.
     const history = expect.stringMatching(/^\[\d+,\d+,"worker","released",""]$/);
-    expect(await entry(3)).toMatchObject({ ...known, state: 'L', count: '2', token: 'token', reason: history });
+    expect(await entry(3)).toMatchObject({
+      ...known,
+      state: 'L',
+      count: '2',
+      token: 'token',
+      reason: history,
+    });
     // The token of one that is dying fits none of a worker.
     const token = expect.stringMatching(/^\[.*\n\[.*,"rejected","bad"]$/);
     expect(await entry(2)).toMatchObject({ ...known, state: 'X', count: '2', token, reason: 'bad' });
@@ -138,7 +150,12 @@ describe('a server of a version that keeps no history of deliveries', () => {
     await redis.admin.zadd('events:{orders}:group-dead:mailer', ended, fieldOf(4));
     expect(await groups.redrive(SCOPE, { ids: [4], limit: 1 })).toEqual([4]);
     const { taken, dying } = await take(groups, 4, { settle: [reject(1)] });
-    expect(taken).toMatchObject([[{ id: 2, count: 3 }, { id: 4, count: 1 }]]);
+    expect(taken).toMatchObject([
+      [
+        { id: 2, count: 3 },
+        { id: 4, count: 1 },
+      ],
+    ]);
     const rejected = { endedAt: expect.any(Number), clientId: 'worker', outcome: 'rejected', reason: 'bad' };
     expect(dying).toMatchObject([
       { id: 3, clientId: 'old', reason: 'bad', deliveries: [] },
@@ -147,7 +164,10 @@ describe('a server of a version that keeps no history of deliveries', () => {
     expect(dying[1]?.deliveries[0]).not.toHaveProperty('deliveredAt', expect.any(Number));
     const others = await settle(groups, reject(2), reject(4));
     const all = [{ ...rejected, deliveredAt: expect.any(Number) }];
-    expect(others?.dying).toMatchObject([{ id: 2, deliveries: all }, { id: 4, deliveries: all }]);
+    expect(others?.dying).toMatchObject([
+      { id: 2, deliveries: all },
+      { id: 4, deliveries: all },
+    ]);
   });
 });
 

@@ -37,7 +37,6 @@ export { type Redaction, redactedHead, redactedText } from './forgetting/redacti
 export type { KeptEvents, TrimPoint } from './forgetting/trim-channel.js';
 export { DEAD_LETTER_WINDOW_MS, type DeadLetterData } from './groups/dead-letters.js';
 export type { Delivery, ReceivedEvent } from './groups/dispatcher.js';
-export { type EndedDelivery, MAX_KEPT_DELIVERIES, MAX_KEPT_REASON } from './groups/ended-delivery.js';
 export type {
   EntryRecord,
   GroupOrder,
@@ -69,6 +68,7 @@ export {
   BURIAL_MS,
   type BuriedEvent,
   type DyingEvent,
+  type EndedDelivery,
   type FoundEvents,
   type GroupScope,
   type GroupSettings,
@@ -80,6 +80,8 @@ export {
   MAX_DYING,
   MAX_ENDED,
   MAX_HELD_BACK,
+  MAX_KEPT_DELIVERIES,
+  MAX_KEPT_REASON,
   type Settlement,
   type Take,
   type TakenEvent,

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { MAX_KEPT_DELIVERIES, MAX_KEPT_REASON } from '../groups/ended-delivery.js';
 import { DEFAULT_GROUP_SETTINGS } from '../groups/group-settings.js';
 import {
   BURIAL_MS,
@@ -15,6 +14,8 @@ import {
   MAX_DYING,
   MAX_ENDED,
   MAX_HELD_BACK,
+  MAX_KEPT_DELIVERIES,
+  MAX_KEPT_REASON,
   type Settlement,
   type Take,
 } from '../groups/group-storage.js';
@@ -446,7 +447,13 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
   it('tells of what is dying how its deliveries ended, but those that were taken back', async () => {
     const { group } = await openGroup({ backoffMs: [0] });
     await group.append(1);
-    const release: Settlement = { kind: 'release', id: 1, token: 'first', delayMs: 0, reason: 'größe\n"b"\0' };
+    const release: Settlement = {
+      kind: 'release',
+      id: 1,
+      token: 'first',
+      delayMs: 0,
+      reason: 'größe\n"b"\0',
+    };
     await group.take(1, 'first');
     await group.settle(release);
     await group.take(1, 'taken back');
@@ -466,7 +473,7 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       { ...times, clientId: 'slow', outcome: 'lease-ended' },
       { ...times, clientId: 'größe', outcome: 'rejected', reason: 'bad' },
     ]);
-    const all = dead?.deliveries.flatMap(({ deliveredAt = 0, endedAt }) => [deliveredAt, endedAt]) ?? [];
+    const all = dead?.deliveries?.flatMap(({ deliveredAt = 0, endedAt }) => [deliveredAt, endedAt]) ?? [];
     expect(all).toEqual([...all].sort((a, b) => a - b));
     expect([all.at(0), all.at(-1)]).toEqual([dead?.firstDeliveredAt, dead?.endedAt]);
   });

@@ -1,5 +1,4 @@
-import type { EndedDelivery } from './ended-delivery.js';
-import type { GroupSettings } from './group-storage.js';
+import type { EndedDelivery, GroupSettings } from './group-storage.js';
 
 /** What is known of a group beside its events. */
 export interface GroupRecord {

@@ -1,4 +1,4 @@
-import { endDelivery } from './ended-delivery.js';
+import { endDelivery } from './end-delivery.js';
 import type { EntryRecord, GroupOrder, GroupRecord, GroupRecords, OrderedEvent } from './group-records.js';
 import {
   BURIAL_MS,
@@ -304,7 +304,7 @@ class GroupStep {
       const { id } = event;
       const entry = this.#entry(id);
       this.#move(id, entry, { time: now + BURIAL_MS });
-      const { deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, deliveries = [] } = entry;
+      const { deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, deliveries } = entry;
       return { id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, deliveries };
     });
   }
@@ -383,7 +383,10 @@ class GroupStep {
     { delayMs, reason = '', uncounted }: Extract<Settlement, { kind: 'release' }>,
   ): void {
     const { now, date } = this.#clock;
-    if (uncounted) return this.#makeDue(id, { ...entry, count: entry.count - 1 }, now);
+    if (uncounted) {
+      this.#makeDue(id, { ...entry, count: entry.count - 1 }, now);
+      return;
+    }
     const ended = endDelivery(entry, { endedAt: date, outcome: 'released', reason });
     if (entry.count >= this.#group.settings.maxDeliveries) {
       this.#die(id, ended, reason, date);

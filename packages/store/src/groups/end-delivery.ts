@@ -1,22 +1,5 @@
 import type { EntryRecord } from './group-records.js';
-
-/** A delivery of an event that ended without an acknowledgement. */
-export interface EndedDelivery {
-  /** Milliseconds since the Unix epoch; undefined if it is not known, since a version that did not keep it has handed it out. */
-  readonly deliveredAt?: number | undefined;
-  readonly endedAt: number;
-  /** The worker that had it. */
-  readonly clientId: string;
-  readonly outcome: 'lease-ended' | 'released' | 'rejected';
-  /** What its worker said, at most the first `MAX_KEPT_REASON` bytes of it; undefined if it said nothing. */
-  readonly reason?: string | undefined;
-}
-
-/** So many of the deliveries of an event are kept, the last ones: by default it has no more. */
-export const MAX_KEPT_DELIVERIES = 10;
-
-/** Longest reason of a delivery that is kept, bytes. */
-export const MAX_KEPT_REASON = 200;
+import { type EndedDelivery, MAX_KEPT_DELIVERIES, MAX_KEPT_REASON } from './group-storage.js';
 
 /** The event with one more delivery that has ended, its latest. */
 export function endDelivery(
