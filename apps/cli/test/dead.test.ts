@@ -39,6 +39,9 @@ describe('dead', () => {
         event: { id: 2, data: { n: 1 } },
         count: 1,
         reason: expect.stringContaining('no such'),
+        deliveries: [
+          { clientId: 'tests', outcome: 'released', reason: expect.stringContaining('no such address') },
+        ],
       },
     ]);
     const unknown = await cli().run(['dead', 'show', channel, '3']);

@@ -127,7 +127,7 @@ class Steps {
     this.#deliveries = this.#deliveries.filter((delivery) => !said.includes(delivery) || random.chance(30));
     return said.map(({ id, token }): Settlement => {
       const duration = random.of([undefined, ...DURATIONS]);
-      const reason = random.of(['', 'because\nof it', 'größer']);
+      const reason = random.of(['', 'because\nof it', 'größer', 'ü€'.repeat(60)]);
       return random.of<Settlement>([
         { kind: 'acknowledge', id, token },
         { kind: 'missed', id, token },
@@ -185,7 +185,7 @@ class Steps {
     const random = this.#random;
     const settings: GroupSettings = {
       leaseMs: random.of(DURATIONS),
-      maxDeliveries: random.of([1, 2, 3]),
+      maxDeliveries: random.of([1, 2, 3, 15]),
       backoffMs: random.of([[0], [0, 60_000], [60_000, 0]]),
       maxPending: random.of([3, 10, 1_000]),
       order: random.chance(80) ? this.#order : random.of([undefined, 'data.user', '*']),
@@ -216,6 +216,11 @@ function comparable(answer: unknown, stepAt: (time: number) => number): unknown 
       ...one,
       firstDeliveredAt: time(one.firstDeliveredAt),
       endedAt: time(one.endedAt),
+      deliveries: one.deliveries?.map((delivery) => ({
+        ...delivery,
+        deliveredAt: time(delivery.deliveredAt),
+        endedAt: time(delivery.endedAt),
+      })),
     })),
     dueInMs: worked.dueInMs && Math.round(worked.dueInMs / 60_000),
   };

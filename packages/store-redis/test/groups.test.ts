@@ -76,15 +76,99 @@ it('a group that is done with its events has nothing but itself, and one that is
   expect(await redis.admin.keys('events:{*')).toEqual([]);
 });
 
+const GROUP = 'events:{orders}:group:mailer';
+const fieldOf = (id: number) => `${id}`.padStart(16, '0');
+
 it('a group keeps of a dead letter neither the reason nor the worker', async () => {
   const groups = await openGroups({ order: 'data.user' });
   await take(groups, 1, { value: '=alice' });
   await settle(groups, reject(1));
-  const entry = async () =>
-    (await redis.admin.hget('events:{orders}:group:mailer', '0000000000000001')) ?? '';
-  expect(await entry()).toMatch(/ worker=alicebad$/);
+  const entry = async () => (await redis.admin.hget(GROUP, fieldOf(1))) ?? '';
+  expect(await entry()).toMatch(/"rejected","bad"]worker=alicebad$/);
   await groups.bury(SCOPE, [{ id: 1, deadLetterId: 7 }]);
   expect(await entry()).toMatch(/^D .* 0 0 6 =alice$/);
+});
+
+describe('a server of a version that keeps no history of deliveries', () => {
+  /** What it takes an event for. */
+  async function entry(id: number) {
+    const text = (await redis.admin.hget(GROUP, fieldOf(id))) ?? '';
+    const [, state, count, ended, token, client, value, rest = ''] =
+      /^(\w) (\d+) \d+ \d+ (\d+) (\d+) (\d+) (\d+) (.*)$/s.exec(text) ?? [];
+    const from = Number(token) + Number(client);
+    return {
+      ...{
+        state,
+        count,
+        ended,
+        token: rest.slice(0, Number(token)),
+        clientId: rest.slice(Number(token), from),
+      },
+      ...{ value: rest.slice(from, from + Number(value)), reason: rest.slice(from + Number(value)) },
+    };
+  }
+
+  it('finds what it knows of an event where it expects it', async () => {
+    const groups = await openGroups({ maxDeliveries: 3 });
+    const released: Settlement[] = [2, 3].map((id) => ({ ...release(id, false), delayMs: 0 }) as Settlement);
+    await take(groups, 3);
+    await settle(groups, ...released);
+    await take(groups, 3);
+    await settle(groups, reject(2));
+    const known = { clientId: 'worker', value: '' };
+    expect(await entry(1)).toMatchObject({ ...known, state: 'L', count: '1', token: 'token', reason: '' });
+    // Of one that is out it does not read the reason, and writes it back as it was.
+    const history = expect.stringMatching(/^\[\d+,\d+,"worker","released",""]$/);
+    expect(await entry(3)).toMatchObject({
+      ...known,
+      state: 'L',
+      count: '2',
+      token: 'token',
+      reason: history,
+    });
+    // The token of one that is dying fits none of a worker.
+    const token = expect.stringMatching(/^\[.*\n\[.*,"rejected","bad"]$/);
+    expect(await entry(2)).toMatchObject({ ...known, state: 'X', count: '2', token, reason: 'bad' });
+  });
+
+  it('leaves events that go on, with what it has not kept missing', async () => {
+    const groups = await openGroups({ maxDeliveries: 3 });
+    await take(groups, 4);
+    const ended = Date.now() - 1_000;
+    const kept = '[1429084002258,1429084002259,"a","rejected",""]';
+    const left = {
+      1: 'L 1 0 0 0 5 3 0 tokenold',
+      2: 'W 2 0 0 0 0 3 0 old',
+      3: `X 1 0 0 ${ended} 0 3 0 oldbad`,
+      // A history that it has kept, though the turn of the event is over.
+      4: `D 0 0 7 ${ended} ${kept.length} 0 0 ${kept}`,
+    };
+    for (const [id, text] of Object.entries(left)) await redis.admin.hset(GROUP, fieldOf(Number(id)), text);
+    await redis.admin.zrem('events:{orders}:group-due:mailer', fieldOf(3), fieldOf(4));
+    await redis.admin.zadd('events:{orders}:group-due:mailer', 0, fieldOf(2));
+    await redis.admin.zadd('events:{orders}:group-dying:mailer', 0, fieldOf(3));
+    await redis.admin.zadd('events:{orders}:group-dead:mailer', ended, fieldOf(4));
+    expect(await groups.redrive(SCOPE, { ids: [4], limit: 1 })).toEqual([4]);
+    const { taken, dying } = await take(groups, 4, { settle: [reject(1)] });
+    expect(taken).toMatchObject([
+      [
+        { id: 2, count: 3 },
+        { id: 4, count: 1 },
+      ],
+    ]);
+    const rejected = { endedAt: expect.any(Number), clientId: 'worker', outcome: 'rejected', reason: 'bad' };
+    expect(dying).toMatchObject([
+      { id: 3, clientId: 'old', reason: 'bad', deliveries: [] },
+      { id: 1, clientId: 'old', reason: 'bad', deliveries: [{ ...rejected, clientId: 'old' }] },
+    ]);
+    expect(dying[1]?.deliveries[0]).not.toHaveProperty('deliveredAt', expect.any(Number));
+    const others = await settle(groups, reject(2), reject(4));
+    const all = [{ ...rejected, deliveredAt: expect.any(Number) }];
+    expect(others?.dying).toMatchObject([
+      { id: 2, deliveries: all },
+      { id: 4, deliveries: all },
+    ]);
+  });
 });
 
 it.each([

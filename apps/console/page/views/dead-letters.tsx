@@ -26,6 +26,15 @@ interface DeadLetterData {
   readonly firstDeliveredAt?: number;
   readonly endedAt?: number;
   readonly clientId?: string;
+  readonly deliveries?: readonly EndedDelivery[];
+}
+
+interface EndedDelivery {
+  readonly deliveredAt?: number;
+  readonly endedAt: number;
+  readonly clientId: string;
+  readonly outcome: string;
+  readonly reason?: string;
 }
 
 /** An event that was given up, with each time that this happened, the last one first. */
@@ -136,7 +145,7 @@ interface LetterProps {
 
 function Letter({ letter: { id, turns }, place, channel, isChosen, toggle, redriveIt }: LetterProps) {
   const [last, ...before] = turns;
-  const event = last?.event;
+  const { event, deliveries = [] } = last ?? {};
   return (
     <li>
       <div class="letter">
@@ -166,6 +175,9 @@ function Letter({ letter: { id, turns }, place, channel, isChosen, toggle, redri
               </dd>
               <dt>Last worker</dt>
               <dd>{last?.clientId ?? '–'}</dd>
+              {deliveries.map((delivery, i) => (
+                <DeliveryFact number={(last?.count ?? 0) - deliveries.length + i + 1} delivery={delivery} />
+              ))}
               {before.map((turn) => (
                 <>
                   <dt>Before</dt>
@@ -192,6 +204,28 @@ function Letter({ letter: { id, turns }, place, channel, isChosen, toggle, redri
         )}
       </div>
     </li>
+  );
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = { 'lease-ended': 'its lease ended' };
+
+interface DeliveryFactProps {
+  /** Which one of the event it was, from 1. */
+  readonly number: number;
+  readonly delivery: EndedDelivery;
+}
+
+function DeliveryFact({ number, delivery }: DeliveryFactProps) {
+  const { deliveredAt, endedAt, clientId, outcome, reason } = delivery;
+  return (
+    <>
+      <dt>Delivery {number}</dt>
+      <dd>
+        <Ago at={endedAt} />: {OUTCOMES[outcome] ?? outcome} at {clientId}
+        {deliveredAt !== undefined && <> after {formatDuration(endedAt - deliveredAt)}</>}
+        {reason !== undefined && <>: {reason}</>}
+      </dd>
+    </>
   );
 }
 

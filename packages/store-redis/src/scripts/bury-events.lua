@@ -20,7 +20,7 @@ for i, id in ipairs(args.ids) do
       more_forgotten = more_forgotten + 1
     else
       -- The dead letter has them.
-      e.client, e.reason = '', ''
+      e.client, e.reason, e.history = '', '', ''
       e.dead_letter = dead_letter
       move(e, 'D', tonumber(e.ended))
     end

@@ -11,11 +11,15 @@
 --                             D: dead, its dead letter is written
 --                next         of one that is held back: the id of the next one that waits for its value, 0 for none
 --                dead letter  of one that is one, or was handed out again: its id in the channel of dead letters, else 0
---                ended        when its turn ended, milliseconds; before that 0
+--                ended        when its turn ended, milliseconds; before that when it was handed out last, 0 if that is not known
 --                lengths      of token, clientId and value, in bytes, with a space between them
 --                token        of its latest delivery, as long as that may be settled
 --                clientId     the worker that had it last; empty once its dead letter is written
 --                reason       why its turn ended, until its dead letter is written
+--                history      how its last deliveries ended, until its dead letter is written: of each, the latest last, a line of JSON
+--                             [handed out at (0: not known), ended at, clientId, outcome, reason].
+--                             It stands where the token does of one that is dying, and of others where the reason does, which they
+--                             do not have; there a server of a version that knows of no history lets it be
 -- KEYS[3]  zset  ids of those that are leased or wait, by when the lease ends or it is to be delivered
 -- KEYS[4]  zset  ids of those that are dying, by when somebody else may write its dead letter
 -- KEYS[5]  zset  ids of those that are dead, by when their turn ended
@@ -99,10 +103,12 @@ local function parse(text)
   local client_from = token_length + 1
   local value_from = client_from + client_length
   local reason_from = value_from + value_length
+  local token, reason = string.sub(rest, 1, token_length), string.sub(rest, reason_from)
+  local is_over = state == 'X' or state == 'D'
   return {
     state = state, count = tonumber(count), next = next_id, dead_letter = dead_letter, ended = ended,
-    token = string.sub(rest, 1, token_length), client = string.sub(rest, client_from, value_from - 1),
-    value = string.sub(rest, value_from, reason_from - 1), reason = string.sub(rest, reason_from),
+    token = is_over and '' or token, client = string.sub(rest, client_from, value_from - 1),
+    value = string.sub(rest, value_from, reason_from - 1), reason = is_over and reason or '', history = is_over and token or reason,
   }
 end
 
@@ -125,12 +131,15 @@ local told, text = {}, ''
 -- Those that are handed out together are told by the same text.
 local function text_of(e)
   if e.token == told.token and e.count == told.count and e.state == told.state and e.client == told.client and e.value == told.value
-    and e.next == told.next and e.dead_letter == told.dead_letter and e.ended == told.ended and e.reason == told.reason then
+    and e.next == told.next and e.dead_letter == told.dead_letter and e.ended == told.ended and e.reason == told.reason
+    and e.history == told.history then
     return text
   end
   told = e
-  text = string.format('%s %d %s %s %s %d %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, #e.token, #e.client, #e.value)
-    .. e.token .. e.client .. e.value .. e.reason
+  local token, reason = e.token, e.history
+  if e.state == 'X' then token, reason = e.history, e.reason end
+  text = string.format('%s %d %s %s %s %d %d %d ', e.state, e.count, e.next, e.dead_letter, e.ended, #token, #e.client, #e.value)
+    .. token .. e.client .. e.value .. reason
   return text
 end
 
@@ -160,7 +169,7 @@ end
 local function new_entry(id, value, dead_letter)
   local e = {
     id = id, state = 'H', count = 0, next = '0', dead_letter = dead_letter, ended = '0', token = '', client = '', value = value,
-    reason = '',
+    reason = '', history = '',
   }
   entries[id] = e
   change(e)

@@ -1,5 +1,6 @@
 import type { GroupEntry, GroupSnapshot } from '@ganomede/events-store';
 import { groupName, type Keys } from '../keys.js';
+import { historyOf } from './ended-deliveries.js';
 import { groupId } from './group-id.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
@@ -79,8 +80,10 @@ const LETTERS = { delayed: 'W', dying: 'X', 'held back': 'H', dead: 'D' } as con
 
 /** See group-book.lua. */
 function textOf(entry: GroupEntry, nextOf: ReadonlyMap<number, string>): string {
-  const { id, state, count, clientId, value, reason, endedAt, deadLetterId } = entry;
-  const lengths = [0, Buffer.byteLength(clientId), Buffer.byteLength(value)];
+  const { id, state, count, clientId, value, reason, endedAt, deliveries = [], deadLetterId } = entry;
+  const history = historyOf(deliveries);
+  const [token, last] = state === 'dying' ? [history, reason] : ['', history];
+  const lengths = [token, clientId, value].map((each) => Buffer.byteLength(each));
   const head = [LETTERS[state], count, nextOf.get(id) ?? NONE, deadLetterId ?? NONE, endedAt, ...lengths];
-  return `${head.join(' ')} ${clientId}${value}${reason}`;
+  return `${head.join(' ')} ${token}${clientId}${value}${last}`;
 }

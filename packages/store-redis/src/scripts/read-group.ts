@@ -6,6 +6,7 @@ import {
   orderedEntries,
 } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
+import { parseHistory } from './ended-deliveries.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
 
@@ -100,12 +101,17 @@ function parseEntry(
   const [head = '', letter, count, next, deadLetter, ended, token, client, value] =
     /^(\S) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) /.exec(bytes) ?? [];
   const state = letter as keyof typeof STATES;
-  let from = head.length + Number(token);
+  let from = head.length;
   const take = (length: number) => {
     from += length;
     return text.toString('utf8', from - length, from);
   };
+  const inPlaceOfToken = take(Number(token));
   const clientId = take(Number(client));
+  const ownValue = take(Number(value));
+  const last = take(text.length - from);
+  const isOver = state === 'X' || state === 'D';
+  const history = isOver ? inPlaceOfToken : last;
   const entry: GroupEntry = {
     id,
     state: STATES[state],
@@ -113,10 +119,11 @@ function parseEntry(
     // The delivery of a lease is taken back.
     count: state === 'D' ? 0 : Number(count) - (state === 'L' ? 1 : 0),
     clientId,
-    value: take(Number(value)),
+    value: ownValue,
     firstDeliveredAt,
-    endedAt: Number(ended),
-    reason: take(text.length - from),
+    endedAt: isOver ? Number(ended) : 0,
+    reason: isOver ? last : '',
+    deliveries: state === 'D' || history === '' ? undefined : parseHistory(history),
     deadLetterId: Number(deadLetter) || undefined,
   };
   return { entry, next: Number(next) };

@@ -20,7 +20,7 @@ for _, id in ipairs(wanted) do
   local e = entries[id]
   if e and e.state == 'D' and #ids < args.limit then
     ids[#ids + 1] = id
-    e.count, e.ended, e.client, e.reason = 0, '0', '', ''
+    e.count, e.ended, e.client, e.reason, e.history = 0, '0', '', '', ''
     if e.value ~= '' and queue(e.value) then
       behind[#behind + 1] = e
     else

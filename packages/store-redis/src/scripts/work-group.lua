@@ -11,10 +11,12 @@
 --                 most_dying   most events that are told as dying
 --                 burial_ms    how long somebody has to write their dead letters
 --                 lease_ended  the reason of an event whose last lease ended
+--                 most_kept    how many of its deliveries an event keeps
+--                 most_reason  longest reason of one of them, bytes
 -- Reply     { 'no-group' }, or { 'worked', settings, after, milliseconds until something is due (-1: nothing is), 1 if the group is full
 --           else 0, 1 if what was found could be looked at else 0, of each settlement 1 if it held else 0,
 --           of each take { milliseconds, id, deliveries, dead letter, id, … },
---           of each that is dying { id, dead letter, deliveries, reason, first delivered at, ended at, clientId } }
+--           of each that is dying { id, dead letter, deliveries, reason, first delivered at, ended at, clientId, history } }
 --
 -- include group-book
 if not settings then return { 'no-group' } end
@@ -28,11 +30,32 @@ local function die(e, ended, reason)
   move(e, 'X', now)
 end
 
+-- No character of it is cut in two.
+local function cut(reason)
+  if #reason <= args.most_reason then return reason end
+  local last = args.most_reason
+  while string.find(reason, '^[\128-\191]', last + 1) do last = last - 1 end
+  return string.sub(reason, 1, last)
+end
+
+-- The latest delivery of an event has ended. `reason`: what its worker said.
+local function end_delivery(e, at, outcome, reason)
+  local history = e.history
+  -- A worker that is late says it of the delivery whose lease has ended.
+  if e.state == 'W' then history = string.match(history, '^(.*)\n') or '' end
+  local _, breaks = string.gsub(history, '\n', '')
+  if breaks + 1 >= args.most_kept then history = string.sub(history, string.find(history, '\n') + 1) end
+  local told = table.concat({ e.ended, whole(at), cjson.encode(e.client), cjson.encode(outcome), cjson.encode(cut(reason)) }, ',')
+  e.history = (history == '' and '[' or history .. '\n[') .. told .. ']'
+end
+
 local function release(e, ms, reason, uncounted)
   if uncounted then
     e.count = e.count - 1
-    make_due(e, now)
-  elseif e.count >= settings.maxDeliveries then
+    return make_due(e, now)
+  end
+  end_delivery(e, now, 'released', reason)
+  if e.count >= settings.maxDeliveries then
     die(e, now, reason)
   else
     make_due(e, now + (ms < 0 and backoff(e.count) or ms))
@@ -55,6 +78,7 @@ for i, id in ipairs(settle.ids) do
   if not holds then
     -- It is another's by now, or nobody's.
   elseif kind == 'reject' then
+    end_delivery(e, now, 'rejected', settle.reasons[i])
     die(e, now, settle.reasons[i])
   elseif kind == 'release' then
     release(e, settle.ms[i], settle.reasons[i], settle.uncounted[i])
@@ -88,7 +112,7 @@ local function hand_out(e, is_told)
   if e.count == 0 then e.since = true else more_redelivered = more_redelivered + 1 end
   move(e, 'L', now + given[1])
   if is_told then new_times[now + given[1]] = true end
-  e.count, e.token, e.client = e.count + 1, take[4], take[1]
+  e.count, e.token, e.client, e.ended = e.count + 1, take[4], take[1], whole(now)
   more_leases[e.client] = (more_leases[e.client] or 0) + 1
   local n = #given
   given[n + 1], given[n + 2], given[n + 3] = e.id, e.count, e.dead_letter
@@ -109,6 +133,7 @@ while room > 0 and ended < args.most_ended do
       out = out - 1
     elseif e.state == 'L' then
       ended = ended + 1
+      end_delivery(e, time, 'lease-ended', '')
       if e.count >= settings.maxDeliveries then
         die(e, time, args.lease_ended)
       else
@@ -165,7 +190,7 @@ for _, id in ipairs(dying_ids) do
   local e = entries[id]
   if e then
     local since = redis.call('ZSCORE', SINCE, id) or e.ended
-    dying[#dying + 1] = { id, e.dead_letter, e.count, e.reason, since, e.ended, e.client }
+    dying[#dying + 1] = { id, e.dead_letter, e.count, e.reason, since, e.ended, e.client, e.history }
     move(e, 'X', now + args.burial_ms)
   else
     redis.call('ZREM', DYING, id)

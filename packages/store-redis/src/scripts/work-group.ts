@@ -9,9 +9,12 @@ import {
   MAX_DYING,
   MAX_ENDED,
   MAX_HELD_BACK,
+  MAX_KEPT_DELIVERIES,
+  MAX_KEPT_REASON,
   type Settlement,
 } from '@ganomede/events-store';
 import type { Keys } from '../keys.js';
+import { parseHistory } from './ended-deliveries.js';
 import { groupId } from './group-id.js';
 import { groupKeys } from './group-keys.js';
 import type { Script } from './script.js';
@@ -45,6 +48,7 @@ type DyingReply = readonly [
   firstDeliveredAt: string,
   endedAt: string,
   clientId: string,
+  history: string,
 ];
 
 /** Stands for a number that was not told. */
@@ -68,6 +72,8 @@ export const workGroup: Script<WorkGroupArgs, GroupWorked | undefined> = {
         most_dying: MAX_DYING,
         burial_ms: BURIAL_MS,
         lease_ended: LEASE_ENDED,
+        most_kept: MAX_KEPT_DELIVERIES,
+        most_reason: MAX_KEPT_REASON,
       }),
     ],
   }),
@@ -134,7 +140,7 @@ function decodeTaken([leaseMs, ...events]: readonly [
 }
 
 function decodeDying(reply: DyingReply): GroupWorked['dying'][number] {
-  const [id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId] = reply;
+  const [id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, history] = reply;
   return {
     id: Number(id),
     deadLetterId: Number(deadLetterId) || undefined,
@@ -143,5 +149,6 @@ function decodeDying(reply: DyingReply): GroupWorked['dying'][number] {
     firstDeliveredAt: Number(firstDeliveredAt),
     endedAt: Number(endedAt),
     clientId,
+    deliveries: parseHistory(history),
   };
 }

@@ -14,6 +14,8 @@ import {
   MAX_DYING,
   MAX_ENDED,
   MAX_HELD_BACK,
+  MAX_KEPT_DELIVERIES,
+  MAX_KEPT_REASON,
   type Settlement,
   type Take,
 } from '../groups/group-storage.js';
@@ -378,7 +380,10 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
         { kind: 'acknowledge', id: 1, token: 'a' },
       ),
     ).toEqual([false, false, true]);
-    expect((await group.reject('a', 4)).dying).toMatchObject([{ id: 4, reason: 'bad' }]);
+    expect((await group.reject('a', 4)).dying).toMatchObject([
+      // Its delivery ended once.
+      { id: 4, reason: 'bad', deliveries: [{ clientId: 'a', outcome: 'rejected', reason: 'bad' }] },
+    ]);
     expect(await group.state()).toMatchObject({ pending: 2, missed: 1, workers: [] });
   });
 
@@ -413,6 +418,7 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       deadLetterId: undefined,
       firstDeliveredAt: expect.any(Number),
       endedAt: expect.any(Number),
+      deliveries: expect.any(Array),
     };
     expect(first.dying).toEqual([{ ...dead, id: 1, count: 1, reason: 'never', clientId: 'a' }]);
     expect(await group.takeIds(1, 'b')).toEqual([2]);
@@ -436,6 +442,60 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     expect(await group.acknowledge('a', 1)).toEqual([false]);
     expect(await group.acknowledge('c', 3)).toEqual([false]);
     expect(await group.state()).toMatchObject({ pending: 3, deadLetters: 0 });
+  });
+
+  it('tells of what is dying how its deliveries ended, but those that were taken back', async () => {
+    const { group } = await openGroup({ backoffMs: [0] });
+    await group.append(1);
+    const release: Settlement = {
+      kind: 'release',
+      id: 1,
+      token: 'first',
+      delayMs: 0,
+      reason: 'größe\n"b"\0',
+    };
+    await group.take(1, 'first');
+    await group.settle(release);
+    await group.take(1, 'taken back');
+    await group.settle({ kind: 'release', id: 1, token: 'taken back', uncounted: true });
+    await group.take(1, 'silent');
+    await group.settle({ kind: 'release', id: 1, token: 'silent', delayMs: 0 });
+    await group.take(1, 'slow', { leaseMs: 1 });
+    await group.untilDue();
+    // It may take the step that notices the end, and one after the back-off.
+    await expect.poll(() => group.takeIds(1, 'größe')).toEqual([1]);
+    const [dead, ...others] = (await group.reject('größe', 1)).dying;
+    expect(others).toEqual([]);
+    const times = { deliveredAt: expect.any(Number), endedAt: expect.any(Number) };
+    expect(dead?.deliveries).toEqual([
+      { ...times, clientId: 'first', outcome: 'released', reason: 'größe\n"b"\0' },
+      { ...times, clientId: 'silent', outcome: 'released' },
+      { ...times, clientId: 'slow', outcome: 'lease-ended' },
+      { ...times, clientId: 'größe', outcome: 'rejected', reason: 'bad' },
+    ]);
+    const all = dead?.deliveries?.flatMap(({ deliveredAt = 0, endedAt }) => [deliveredAt, endedAt]) ?? [];
+    expect(all).toEqual([...all].sort((a, b) => a - b));
+    expect([all.at(0), all.at(-1)]).toEqual([dead?.firstDeliveredAt, dead?.endedAt]);
+  });
+
+  it(`keeps ${MAX_KEPT_DELIVERIES} deliveries of an event, of each ${MAX_KEPT_REASON} bytes of the reason`, async () => {
+    const { group } = await openGroup({ maxDeliveries: 12 });
+    await group.append(1);
+    const reason = 'ü'.repeat(MAX_KEPT_REASON);
+    let dying: GroupWorked['dying'] = [];
+    for (const n of upTo(12)) {
+      const token = `${n}`;
+      expect(await group.takeIds(1, token)).toEqual([1]);
+      // So that it ends in the middle of a character, or not.
+      const settle: Settlement[] = [{ kind: 'release', id: 1, token, delayMs: 0, reason: `${n}${reason}` }];
+      ({ dying } = await group.work({ settle }));
+    }
+    expect(dying).toMatchObject([{ id: 1, count: 12, reason: `12${reason}` }]);
+    const kept = dying[0]?.deliveries ?? [];
+    expect(kept.map(({ clientId }) => clientId)).toEqual(upTo(12, 3).map(String));
+    const bytes = kept.map((delivery) => Buffer.byteLength(delivery.reason ?? ''));
+    expect(bytes).toEqual([...Array(7).fill(MAX_KEPT_REASON - 1), ...Array(3).fill(MAX_KEPT_REASON)]);
+    for (const each of kept) expect(`${each.clientId}${reason}`).toContain(each.reason);
   });
 
   it('tells many that are dying in several steps', async () => {
@@ -483,7 +543,9 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
       { id: 4, count: 1, deadLetterId: 104 },
     ]);
     const { dying } = await group.reject('b', 2);
-    expect(dying).toMatchObject([{ id: 2, count: 1, deadLetterId: 102 }]);
+    expect(dying).toMatchObject([
+      { id: 2, count: 1, deadLetterId: 102, deliveries: [{ clientId: 'b', outcome: 'rejected' }] },
+    ]);
     await groups.bury(scope, [{ id: 2, deadLetterId: 102 }]);
     expect(await group.state(), 'of its turn before').toMatchObject({ deadLetters: 2, pending: 2 });
     await groups.bury(scope, [{ id: 2, deadLetterId: 202 }]);

@@ -639,6 +639,7 @@ export function describeGroups(open: OpenStore): void {
         await store.settle(channel, 'g', [release(again, { reason: 'no such user' })]);
         const [letter, ...others] = await deadLettersIn(store, `${channel}.dead-letters`);
         expect(others).toEqual([]);
+        const times = { deliveredAt: expect.any(Number), endedAt: expect.any(Number) };
         expect(letter).toEqual({
           id: 1,
           timestamp: expect.any(Number),
@@ -653,6 +654,10 @@ export function describeGroups(open: OpenStore): void {
             firstDeliveredAt: expect.any(Number),
             endedAt: expect.any(Number),
             clientId: 'last',
+            deliveries: [
+              { ...times, clientId: expect.any(String), outcome: 'released' },
+              { ...times, clientId: 'last', outcome: 'released', reason: 'no such user' },
+            ],
           },
         });
         const { firstDeliveredAt = 0, endedAt = 0 } = letter?.data ?? {};

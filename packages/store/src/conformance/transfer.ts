@@ -311,12 +311,12 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
     it('come with all that they are not done with, and go on', async () => {
       const { storage, transfer, scope, settings, work } = await openGroup();
       expect((await work(scope, { take: 20, to: 20 }))?.taken[0]?.length, 'three are held back').toBe(17);
-      const rejected: Settlement[] = [
+      const rejections: Settlement[] = [
         { kind: 'reject', id: 2, token: 'token', reason: 'größe' },
         { kind: 'reject', id: 3, token: 'token', reason: 'dies' },
         { kind: 'reject', id: 4, token: 'token', reason: 'counted' },
       ];
-      await work(scope, { settle: [...rejected, ...settlement('release', 6, 7)] });
+      await work(scope, { settle: [...rejections, ...settlement('release', 6, 7)] });
       await storage.groups.bury(scope, [
         { id: 2, deadLetterId: 102 },
         { id: 4, deadLetterId: undefined },
@@ -326,13 +326,16 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
       const group = await transfer.readGroup(scope);
       expect(group).toMatchObject({ scope, settings, after: 20, missed: 0, forgotten: 1 });
       const { entries = [] } = group ?? {};
+      const times = { deliveredAt: expect.any(Number), endedAt: expect.any(Number) };
+      const rejected = { ...times, clientId: 'worker', outcome: 'rejected', reason: 'dies' };
+      const released = { ...times, clientId: 'worker', outcome: 'released' };
       const out = { clientId: 'worker', firstDeliveredAt: expect.any(Number), value: '', dueAt: 0 };
       expect(entries.map(({ id }) => id)).toEqual([2, 3, 5, 6, 7, 19, 10, 15, 20]);
       expect(entries).toMatchObject([
         { id: 2, state: 'dead', deadLetterId: 102, endedAt: expect.any(Number), count: 0 },
-        { ...out, id: 3, state: 'dying', reason: 'dies', count: 1 },
-        { ...out, id: 5, state: 'delayed', count: 0, value: '=größe' },
-        { ...out, id: 6, state: 'delayed', count: 1, dueAt: expect.any(Number) },
+        { ...out, id: 3, state: 'dying', reason: 'dies', count: 1, deliveries: [rejected] },
+        { ...out, id: 5, state: 'delayed', count: 0, value: '=größe', endedAt: 0 },
+        { ...out, id: 6, state: 'delayed', count: 1, dueAt: expect.any(Number), deliveries: [released] },
         { ...out, id: 7, state: 'delayed', count: 1, dueAt: expect.any(Number) },
         { ...out, id: 19, state: 'delayed', count: 0 },
         { id: 10, state: 'held back', value: '=größe', count: 0, firstDeliveredAt: 0 },
@@ -360,7 +363,9 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
         { id: 5, count: 1 },
         { id: 19, count: 1 },
       ]);
-      expect(given?.dying).toMatchObject([{ id: 3, reason: 'dies', clientId: 'worker', count: 1 }]);
+      expect(given?.dying).toMatchObject([
+        { id: 3, reason: 'dies', clientId: 'worker', count: 1, deliveries: [rejected] },
+      ]);
       const orders: (number | undefined)[] = [];
       for (const id of [5, 10, 15, 20]) {
         const { taken } = (await work(copy, { settle: settlement('acknowledge', id), take: 1 })) ?? {};

@@ -6,7 +6,7 @@ import { isRedacted } from '../forgetting/redaction.js';
 import type { RetentionRules } from '../retention/retention-rules.js';
 import type { AppendOutcome, Storage } from '../storage.js';
 import { deadLettersOf } from './group-settings.js';
-import type { BuriedEvent, DyingEvent, GroupScope, GroupSettings } from './group-storage.js';
+import type { BuriedEvent, DyingEvent, EndedDelivery, GroupScope, GroupSettings } from './group-storage.js';
 
 /**
  * How long the append of a dead letter is known again, milliseconds: whoever comes next after a crash between it and the
@@ -30,6 +30,8 @@ export type DeadLetterData = {
   readonly endedAt: number;
   /** The worker that had it last. */
   readonly clientId: string;
+  /** As in `DyingEvent`. */
+  readonly deliveries: readonly EndedDelivery[];
 };
 
 /** Type of a dead letter whose event is gone. */
@@ -129,7 +131,7 @@ function eventIn(letter: Buffer | undefined, group: string, id: number): Buffer 
 
 function deadLetter(
   { channel, type, group }: GroupScope,
-  { id, count, reason, firstDeliveredAt, endedAt, clientId }: DyingEvent,
+  { id, count, reason, firstDeliveredAt, endedAt, clientId, deliveries = [] }: DyingEvent,
   text: Buffer | undefined,
 ): EventInput {
   const event = text ? (JSON.parse(text.toString()) as Event) : { id };
@@ -142,6 +144,7 @@ function deadLetter(
     firstDeliveredAt,
     endedAt,
     clientId,
+    deliveries,
   };
   return { from: group, type: 'type' in event ? event.type : TYPE_IF_GONE, data };
 }

@@ -1,4 +1,4 @@
-import type { GroupSettings } from './group-storage.js';
+import type { EndedDelivery, GroupSettings } from './group-storage.js';
 
 /** What is known of a group beside its events. */
 export interface GroupRecord {
@@ -34,6 +34,10 @@ export interface EntryRecord {
   readonly firstDeliveredAt: number;
   readonly endedAt: number;
   readonly reason: string;
+  /** When it was handed out last, milliseconds since the Unix epoch, if that was not its first delivery. */
+  readonly deliveredAt?: number | undefined;
+  /** How its deliveries have ended, until its dead letter is written, see `endDelivery`. Absent: none has. */
+  readonly deliveries?: readonly EndedDelivery[] | undefined;
   /** Of one that is held back: the next one of its value. */
   readonly next?: number | undefined;
   /** If it is a dead letter, or was one: the id of that in the channel of dead letters. */

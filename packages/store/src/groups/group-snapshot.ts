@@ -44,8 +44,11 @@ export function orderedEntries(
 }
 
 function entryOf(id: number, entry: EntryRecord, { now, date }: GroupClock): GroupEntry {
-  const { state, time, value, count, clientId, firstDeliveredAt, endedAt, reason, deadLetterId } = entry;
-  const told = { id, dueAt: 0, value, count, clientId, firstDeliveredAt, endedAt, reason, deadLetterId };
+  const { state, time, value, count, clientId, firstDeliveredAt, endedAt, reason, deliveries, deadLetterId } =
+    entry;
+  const told = {
+    ...{ id, dueAt: 0, value, count, clientId, firstDeliveredAt, endedAt, reason, deliveries, deadLetterId },
+  };
   switch (state) {
     case 'leased':
       return { ...told, state: 'delayed', count: count - 1 };

@@ -1,3 +1,4 @@
+import { endDelivery } from './end-delivery.js';
 import type { EntryRecord, GroupOrder, GroupRecord, GroupRecords, OrderedEvent } from './group-records.js';
 import {
   BURIAL_MS,
@@ -234,9 +235,11 @@ class GroupStep {
         this.#finish(id, entry);
         this.#count({ missed: 1 });
         return true;
-      case 'reject':
-        this.#die(id, entry, settlement.reason, date);
+      case 'reject': {
+        const { reason } = settlement;
+        this.#die(id, endDelivery(entry, { endedAt: date, outcome: 'rejected', reason }), reason, date);
         return true;
+      }
       case 'extend': {
         if (!isLeased(entry, now)) return false;
         const time = now + (settlement.leaseMs ?? this.#group.settings.leaseMs);
@@ -301,8 +304,8 @@ class GroupStep {
       const { id } = event;
       const entry = this.#entry(id);
       this.#move(id, entry, { time: now + BURIAL_MS });
-      const { deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId } = entry;
-      return { id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId };
+      const { deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, deliveries } = entry;
+      return { id, deadLetterId, count, reason, firstDeliveredAt, endedAt, clientId, deliveries };
     });
   }
 
@@ -354,9 +357,10 @@ class GroupStep {
     const { now, date } = this.#clock;
     const count = entry.count + 1;
     const firstDeliveredAt = entry.firstDeliveredAt || date;
-    if (entry.firstDeliveredAt === 0) this.#records.enter('out', { time: firstDeliveredAt, id });
+    const deliveredAt = entry.firstDeliveredAt === 0 ? undefined : date;
+    if (deliveredAt === undefined) this.#records.enter('out', { time: firstDeliveredAt, id });
     const time = now + leaseMs;
-    this.#move(id, entry, { state: 'leased', time, count, token, clientId, firstDeliveredAt });
+    this.#move(id, entry, { state: 'leased', time, count, token, clientId, firstDeliveredAt, deliveredAt });
     if (count > 1) this.#count({ redelivered: 1 });
     handing.give({ id, count, leaseMs, deadLetterId: entry.deadLetterId });
     return time;
@@ -364,10 +368,12 @@ class GroupStep {
 
   #endLease(id: number, entry: EntryRecord): void {
     const { now, date } = this.#clock;
+    const endedAt = date - (now - entry.time);
+    const ended = endDelivery(entry, { endedAt, outcome: 'lease-ended' });
     if (entry.count >= this.#group.settings.maxDeliveries) {
-      this.#die(id, entry, LEASE_ENDED, date - (now - entry.time));
+      this.#die(id, ended, LEASE_ENDED, endedAt);
     } else {
-      this.#move(id, entry, { state: 'delayed', time: entry.time + this.#backoffMs(entry.count) });
+      this.#move(id, ended, { state: 'delayed', time: entry.time + this.#backoffMs(entry.count) });
     }
   }
 
@@ -379,10 +385,13 @@ class GroupStep {
     const { now, date } = this.#clock;
     if (uncounted) {
       this.#makeDue(id, { ...entry, count: entry.count - 1 }, now);
-    } else if (entry.count >= this.#group.settings.maxDeliveries) {
-      this.#die(id, entry, reason, date);
+      return;
+    }
+    const ended = endDelivery(entry, { endedAt: date, outcome: 'released', reason });
+    if (entry.count >= this.#group.settings.maxDeliveries) {
+      this.#die(id, ended, reason, date);
     } else {
-      this.#makeDue(id, entry, now + (delayMs ?? this.#backoffMs(entry.count)));
+      this.#makeDue(id, ended, now + (delayMs ?? this.#backoffMs(entry.count)));
     }
   }
 

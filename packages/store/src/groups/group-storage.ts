@@ -168,6 +168,20 @@ export interface DyingEvent {
   readonly endedAt: number;
   /** The worker that had it last. */
   readonly clientId: string;
+  /** How the last ones of these deliveries ended, as far as is known, the latest last. At most `MAX_KEPT_DELIVERIES`. */
+  readonly deliveries?: readonly EndedDelivery[] | undefined;
+}
+
+/** A delivery of an event that ended without an acknowledgement. */
+export interface EndedDelivery {
+  /** Milliseconds since the Unix epoch; undefined if it is not known, since a version that did not keep it has handed it out. */
+  readonly deliveredAt?: number | undefined;
+  readonly endedAt: number;
+  /** The worker that had it. */
+  readonly clientId: string;
+  readonly outcome: 'lease-ended' | 'released' | 'rejected';
+  /** What its worker said, at most the first `MAX_KEPT_REASON` bytes of it; undefined if it said nothing. */
+  readonly reason?: string | undefined;
 }
 
 export interface BuriedEvent {
@@ -207,6 +221,12 @@ export const MAX_DYING = 100;
 
 /** Most leases that have ended and are looked at in one step; of the others `dueInMs` tells. */
 export const MAX_ENDED = 1_000;
+
+/** So many of the deliveries of an event are kept, the last ones: by default it has no more. */
+export const MAX_KEPT_DELIVERIES = 10;
+
+/** Longest reason of a delivery that is kept, bytes. */
+export const MAX_KEPT_REASON = 200;
 
 /** What is told of an event whose last lease ended. */
 export const LEASE_ENDED = 'The lease ended';

@@ -6,8 +6,8 @@ const MODULUS = 1n << 256n;
 
 /**
  * What two stores have in common if they hold the same: of each channel, and of all, 64 hexadecimal digits. Which engine a store
- * is on, in which epochs its ids were given and when a delayed event is due makes no difference; in which order channels come
- * neither.
+ * is on, in which epochs its ids were given, when a delayed event is due and how its deliveries have ended (which not every version
+ * keeps) makes no difference; in which order channels come neither.
  */
 export class ContentDigest {
   #channel = '';

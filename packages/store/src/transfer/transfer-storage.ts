@@ -1,6 +1,6 @@
 import type { ListedCursor } from '../consumers/saved-cursor.js';
 import type { Epochs } from '../events/epochs.js';
-import type { GroupScope, GroupSettings } from '../groups/group-storage.js';
+import type { EndedDelivery, GroupScope, GroupSettings } from '../groups/group-storage.js';
 
 /** Most ids in a row that an import may leave out between the events of a channel: an engine may keep something for each of them. */
 export const MAX_GAP = 10_000_000;
@@ -111,5 +111,6 @@ export interface GroupEntry {
   readonly firstDeliveredAt: number;
   readonly endedAt: number;
   readonly reason: string;
+  readonly deliveries?: readonly EndedDelivery[] | undefined;
   readonly deadLetterId: number | undefined;
 }
