@@ -7,7 +7,7 @@ import {
   type MigrationReport,
   migrateOriginal,
 } from '@ganomede/events-store-redis';
-import { RedisServer } from '@ganomede/events-testing';
+import { LossyProxy, RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { MigrationTarget, MigrationTransfer } from '../../src/original/channel-copy.js';
 import { RedisStorage } from '../../src/redis-storage.js';
@@ -138,6 +138,21 @@ describe('a Redis of the original', () => {
     const [first, second] = [await migrate(storage), await migrate(storage)];
     expect(second.channels).toEqual(first.channels);
     expect((await read(store, 'long')).ids).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
+  });
+
+  it('may be brought again if the connection was lost within a step', async () => {
+    await data.publishMany('long', 1_000);
+    await using proxy = await LossyProxy.start(redis.port);
+    const cut = await RedisStorage.open({ url: `redis://127.0.0.1:${proxy.port}` });
+    // Of the first of several scripts.
+    proxy.loseReplyTo('"id":1,');
+    await expect(migrate(cut)).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    await cut.close();
+    expect(proxy.lost).toBe(1);
+    const { storage, store } = await openTarget(redis);
+    expect((await read(store, 'long')).lastId, 'some of them').toBeLessThan(1_000);
+    await migrate(storage);
+    expect((await read(store, 'long')).ids).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
   });
 
   it('of version 1.0 has its counter elsewhere', async () => {
