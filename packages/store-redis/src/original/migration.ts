@@ -138,7 +138,7 @@ export class Migration {
       this.#added(found.events.length);
       isEnd = found.isEnd;
     }
-    await copy.verify();
+    await this.#check({ reader, copy });
   }
 
   async #follow(until: AbortSignal): Promise<void> {
@@ -168,8 +168,7 @@ export class Migration {
         await copy.add(events, reader.upTo);
         this.#added(events.length);
       }
-      await copy.verify();
-      await this.#assertComplete(reader);
+      await this.#check({ reader, copy });
     }
     const moved = new Map<string, MovedCursors>();
     const cursors = byChannel(survey.cursors);
@@ -187,6 +186,12 @@ export class Migration {
       for (const { reader } of merging) await this.#assertComplete(reader);
     }
     return moved;
+  }
+
+  /** Nobody is to find out at the switch only. */
+  async #check({ reader, copy }: Followed): Promise<void> {
+    await copy.verify();
+    await this.#assertComplete(reader);
   }
 
   async #assertComplete(reader: ChannelReader): Promise<void> {

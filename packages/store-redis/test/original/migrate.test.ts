@@ -251,6 +251,21 @@ describe('an original that goes on', () => {
     expect(await store.loadCursor('c', 'a')).toMatchObject({ after: 4 });
   });
 
+  it('is left with an error, before the switch, if an event comes later than it may', async () => {
+    await data.publish('a');
+    const late = await data.count('a');
+    await data.publish('a');
+    const { storage } = await openTarget(redis);
+    const progress = progressing();
+    const { signal } = new AbortController();
+    const running = migrate(storage, { followUntil: signal, onProgress: progress.onProgress });
+    const left = expect(running).rejects.toMatchObject({ code: 'Conflict' });
+    await progress.until('following', 2);
+    await data.store('a', late, originalEvent(late));
+    await data.publish('a');
+    await left;
+  });
+
   it('is left with an error if it begins to use names that somebody has to decide on', async () => {
     await data.publish('a');
     const { storage } = await openTarget(redis);
