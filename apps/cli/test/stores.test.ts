@@ -113,6 +113,8 @@ describe('migrate', () => {
 
     const args = ['migrate', '--from', server.url, '--to', to, '--follow', '--json'];
     await using following = cli().begin(args, { keepInputOpen: true });
+    // Nobody has asked yet: it says nothing.
+    following.write('\n');
     await following.until(() => following.stderr.includes('press Enter'));
     await publish(redis, 'orders');
     following.write('\n');

@@ -24,6 +24,11 @@ export interface ChannelRecord {
 /** Of records from before they had a checksum, and from before there were epochs. */
 const FORMER = /^\d{1,16} \d{1,16} \d{1,16}(?: [0-9a-z-]*)?$/;
 
+/** Whether something was ever appended to the channel. */
+export function isChannel(database: Database, name: string): boolean {
+  return [channelNumberKey(name), deletedChannelKey(name)].some((key) => database.peek(key) !== undefined);
+}
+
 /**
  * Undefined if nothing was ever appended to the channel.
  *

@@ -7,6 +7,7 @@ import {
   type ListedCursor,
   type SavedCursor,
 } from '@ganomede/events-store';
+import { isChannel } from './channel-record.js';
 import { decodeChecked, encodeChecked } from './checked-text.js';
 import type { CommitQueue } from './commit-queue.js';
 import type { Database } from './database.js';
@@ -142,8 +143,9 @@ export class Cursors implements CursorStorage {
       const name = String(next?.[1]);
       if (next === undefined || !name.startsWith(`${channel}:`)) return;
       from = cursorsEnd(name);
-      // Not one that only ends with a colon, which is a channel of its own.
-      if (name.length > channel.length + 1) yield { channel, type: name.slice(channel.length + 1) };
+      // Not a channel of its own: without typed channels, or one that only ends with a colon.
+      const isType = name.length > channel.length + 1 && !isChannel(this.#database, name);
+      if (isType) yield { channel, type: name.slice(channel.length + 1) };
     }
   }
 

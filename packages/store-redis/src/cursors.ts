@@ -10,24 +10,23 @@ import {
 } from '@ganomede/events-store';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
-import { type NewCursor, parseCursor, saveCursors } from './scripts/save-cursors.js';
+import { type CursorSave, parseCursor, saveCursors } from './scripts/save-cursors.js';
 
-/** Most cursors that are saved by one command. */
+/** Saves after which a command takes no more: it has twice as many at most, which is as many values as Lua passes to a function. */
 const MAX_TOGETHER = 1_000;
 
 interface Save {
-  readonly consumer: ConsumerScope;
-  readonly cursor: NewCursor;
+  readonly scope: ChannelScope;
+  readonly save: CursorSave;
   readonly bytes: 0;
   readonly resolve: (before: SavedCursor | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Cursors that share a command. */
+/** What shares a command. */
 interface Together {
-  /** By clientId. */
-  readonly cursors: Map<string, NewCursor>;
-  readonly before: Promise<ReadonlyMap<string, SavedCursor | undefined>>;
+  readonly saves: CursorSave[];
+  readonly before: Promise<readonly (SavedCursor | undefined)[]>;
 }
 
 /**
@@ -38,8 +37,8 @@ export class Cursors implements CursorStorage {
   readonly #connection: Connection;
   readonly #keys: Keys;
   /** By the key of the hash and the consumer. */
-  readonly #saves = new Batchers<Save>((_consumer, saves) => this.#saveLast(saves), {
-    items: Number.POSITIVE_INFINITY,
+  readonly #saves = new Batchers<Save>((_consumer, saves) => this.#saveAll(saves), {
+    items: MAX_TOGETHER,
     bytes: Number.POSITIVE_INFINITY,
   });
   /** By the key of the hash. */
@@ -57,29 +56,35 @@ export class Cursors implements CursorStorage {
     return parseCursor(saved ?? '');
   }
 
-  save(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor | undefined> {
-    return this.#save(consumer, { after, epoch });
+  save(
+    { clientId, ...scope }: ConsumerScope,
+    after: number,
+    epoch: string | undefined,
+  ): Promise<SavedCursor | undefined> {
+    return this.#save(scope, { clientId, after, epoch });
   }
 
   /** By itself: it changes nothing that is being saved. */
-  async create(consumer: ConsumerScope, after: number, epoch: string | undefined): Promise<SavedCursor> {
-    const { clientId, channel, type } = consumer;
+  async create(
+    { clientId, channel, type }: ConsumerScope,
+    after: number,
+    epoch: string | undefined,
+  ): Promise<SavedCursor> {
     const subject = `save the first cursor of ${JSON.stringify(clientId)} in ${this.#keys.cursors(channel, type)}`;
-    const cursors = new Map([[clientId, { after, epoch, only: 'new' as const }]]);
-    const args = { keys: this.#keys, channel, type, cursors };
-    const before = await this.#connection.script(subject, saveCursors, args);
-    return before.get(clientId) ?? { after, epoch, savedAt: undefined };
+    const saves = [{ clientId, after, epoch, only: 'new' as const }];
+    const args = { keys: this.#keys, channel, type, saves };
+    const [before] = await this.#connection.script(subject, saveCursors, args);
+    return before ?? { after, epoch, savedAt: undefined };
   }
 
-  async setEpoch(consumer: ConsumerScope, after: number, epoch: string): Promise<void> {
-    await this.#save(consumer, { after, epoch, only: 'epoch' });
+  async setEpoch({ clientId, ...scope }: ConsumerScope, after: number, epoch: string): Promise<void> {
+    await this.#save(scope, { clientId, after, epoch, only: 'epoch' });
   }
 
-  #save(consumer: ConsumerScope, cursor: NewCursor): Promise<SavedCursor | undefined> {
-    const { clientId, channel, type } = consumer;
-    const name = JSON.stringify([this.#keys.cursors(channel, type), clientId]);
+  #save(scope: ChannelScope, save: CursorSave): Promise<SavedCursor | undefined> {
+    const name = JSON.stringify([this.#keys.cursors(scope.channel, scope.type), save.clientId]);
     return new Promise((resolve, reject) => {
-      this.#saves.push(name, { consumer, cursor, bytes: 0, resolve, reject });
+      this.#saves.push(name, { scope, save, bytes: 0, resolve, reject });
     });
   }
 
@@ -144,54 +149,44 @@ export class Cursors implements CursorStorage {
     return this.#saves.idle();
   }
 
-  /** Several for the same consumer are one. */
-  async #saveLast(saves: readonly Save[]): Promise<void> {
+  /** Those of one consumer. */
+  async #saveAll(saves: readonly Save[]): Promise<void> {
     try {
-      const [{ consumer }] = saves as [Save];
-      let known = await this.#saveTogether(consumer, saves.map(({ cursor }) => cursor).reduce(combined));
-      for (const { cursor, resolve } of saves) {
-        resolve(known);
-        known = changed(known, cursor);
-      }
+      const [{ scope }] = saves as [Save];
+      const before = await this.#saveTogether(
+        scope,
+        saves.map(({ save }) => save),
+      );
+      for (const [i, { resolve }] of saves.entries()) resolve(before[i]);
     } catch (error) {
       for (const { reject } of saves) reject(error);
     }
   }
 
-  /** Resolves with the cursor that there was. */
-  async #saveTogether(consumer: ConsumerScope, cursor: NewCursor): Promise<SavedCursor | undefined> {
-    const { clientId, channel, type } = consumer;
-    const key = this.#keys.cursors(channel, type);
+  /** Resolves with what there was before each. */
+  async #saveTogether(
+    scope: ChannelScope,
+    saves: readonly CursorSave[],
+  ): Promise<readonly (SavedCursor | undefined)[]> {
+    const key = this.#keys.cursors(scope.channel, scope.type);
     let together = this.#gathering.get(key);
-    if (together === undefined || together.cursors.size >= MAX_TOGETHER) {
-      const cursors = new Map<string, NewCursor>();
-      together = { cursors, before: this.#write(key, consumer, cursors) };
+    if (together === undefined || together.saves.length >= MAX_TOGETHER) {
+      const all: CursorSave[] = [];
+      together = { saves: all, before: this.#write(key, scope, all) };
       this.#gathering.set(key, together);
     }
-    together.cursors.set(clientId, cursor);
-    return (await together.before).get(clientId);
+    const end = together.saves.push(...saves);
+    return (await together.before).slice(end - saves.length, end);
   }
 
   async #write(
     key: string,
-    { channel, type }: ConsumerScope,
-    cursors: ReadonlyMap<string, NewCursor>,
-  ): Promise<ReadonlyMap<string, SavedCursor | undefined>> {
+    { channel, type }: ChannelScope,
+    saves: readonly CursorSave[],
+  ): Promise<readonly (SavedCursor | undefined)[]> {
     await setImmediate();
-    if (this.#gathering.get(key)?.cursors === cursors) this.#gathering.delete(key);
-    const subject = `save ${cursors.size} cursor(s) in ${key}`;
-    return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, cursors });
+    if (this.#gathering.get(key)?.saves === saves) this.#gathering.delete(key);
+    const subject = `save ${saves.length} cursor(s) in ${key}`;
+    return this.#connection.script(subject, saveCursors, { keys: this.#keys, channel, type, saves });
   }
-}
-
-/** What two saves come to, one after the other. */
-function combined(first: NewCursor, second: NewCursor): NewCursor {
-  if (!second.only) return { ...second, epoch: second.epoch ?? (first.only ? undefined : first.epoch) };
-  return second.after === first.after ? { ...first, epoch: second.epoch } : first;
-}
-
-/** What a saved cursor is after a save. */
-function changed(known: SavedCursor | undefined, { after, epoch, only }: NewCursor): SavedCursor | undefined {
-  if (only === 'epoch') return known?.after === after ? { ...known, epoch } : known;
-  return { after, epoch: epoch ?? known?.epoch, savedAt: undefined };
 }

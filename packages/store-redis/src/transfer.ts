@@ -62,7 +62,8 @@ export class Transfer implements TransferStorage {
     else await this.#list.addNow(channel);
     let expectedLastId = ends.lastId;
     for (const step of stepsOf(events, ends, part.lastId)) {
-      const epochs = step.lastId === part.lastId ? part.epochs : undefined;
+      // It may be the last one.
+      const epochs = step.lastId < part.lastId ? part.epochs.brokenOffAt(step.lastId) : part.epochs;
       const { timestamp } = part;
       const args = { keys: this.#keys, channel, expectedLastId, ...step, timestamp, epochs, isDeleted };
       if (!(await this.#connection.script(subject, importEvents, args))) {

@@ -226,6 +226,29 @@ describe('A backup', () => {
     expect(told.at(-1)).toBeLessThan(1);
   });
 
+  it('tells each channel once, and its groups, whatever is deleted or used first meanwhile', async () => {
+    const storage = await filled();
+    const store = await openEventStore(() => storage);
+    let hasBegun = false;
+    const changing = new Proxy(storage, {
+      get(target, name) {
+        if (name !== 'scan') return Reflect.get(target, name);
+        return async (scan: Parameters<Storage['scan']>[0]) => {
+          if (scan.channel === 'users' && 'after' in scan && !hasBegun) {
+            hasBegun = true;
+            await store.deleteChannel('orders');
+            await store.append('nothing yet', [{ from: 'test', type: 'add' }]);
+          }
+          return storage.scan(scan);
+        };
+      },
+    });
+    const copy = new MemoryStorage();
+    const result = await importStore(copy, sourceOf(await textOf(changing)));
+    expect(result.total).toMatchObject({ channels: 6, groups: 2 });
+    expect(await digestStore(copy)).toBe(result.content);
+  });
+
   it('is not made of a store that came back older meanwhile', async () => {
     const storage = await filled();
     const older = new MemoryStorage();

@@ -62,6 +62,13 @@ describe('Epochs', () => {
     ]);
   });
 
+  it('of an import that is broken off end where that has got to', () => {
+    const upTo = { firstId: 1, lastId: 9, term: 'import', now: 9 * HOUR_MS };
+    const whole = importedEpochs(epochs, upTo);
+    expect(whole.brokenOffAt(6)).toEqual(importedEpochs(epochs, { ...upTo, lastId: 6 }));
+    expect(importedEpochs(whole.brokenOffAt(6), upTo).commonWith(b, 1), 'and it goes on').toBe(6);
+  });
+
   it('find what a lost one has in common by the one before it', () => {
     // Lost with a backup that knows `b`: it began at 6, or at 12 behind `c`.
     const lost = begun([1, 'a'], [4, 'b'], [6, 'x']).current;

@@ -81,7 +81,10 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
       settleMs: settle,
       signal: end,
       onWarning,
-      onProgress: (progress) => shown.show(progress),
+      onProgress: (progress) => {
+        if (progress.phase === 'following') switching?.ask();
+        shown.show(progress);
+      },
     });
     shown.end();
     await tell(terminal, report);
@@ -153,13 +156,14 @@ class ShownProgress {
   }
 }
 
-/** Waits for a line of standard input, which says that the original is stopped. */
+/** Waits for a line of standard input, which says that the original is stopped; one that comes before that is asked for says nothing. */
 class Switching {
   /** Aborts then. */
   readonly signal: AbortSignal;
   /** Aborts if it cannot come any more, and when the command is to end. */
   readonly impossible: AbortSignal;
   readonly #lines: ReturnType<typeof createInterface>;
+  #isAsked = false;
 
   constructor({ stdin, signal }: Terminal) {
     const now = new AbortController();
@@ -168,13 +172,19 @@ class Switching {
     this.impossible = never.signal;
     signal.addEventListener('abort', () => never.abort(signal.reason));
     this.#lines = createInterface({ input: stdin });
-    this.#lines.once('line', () => now.abort());
+    this.#lines.on('line', () => {
+      if (this.#isAsked) now.abort();
+    });
     this.#lines.once('close', () => {
       if (!now.signal.aborted)
         never.abort(
           wrongUsage('Standard input has ended, so that nobody can say when the original is stopped.'),
         );
     });
+  }
+
+  ask(): void {
+    this.#isAsked = true;
   }
 
   close(): void {

@@ -55,7 +55,9 @@ export function planOf(names: readonly string[], typedNames: TypedNames | undefi
   const plan = new Map<string, PlannedSource[]>();
   for (const name of names) {
     const { channel, type } = parseChannel(name, typedNames === 'merge');
-    plan.set(channel, [...(plan.get(channel) ?? []), { name, type }]);
+    const others = plan.get(channel);
+    if (others) others.push({ name, type });
+    else plan.set(channel, [{ name, type }]);
   }
   return [...plan]
     .map(([channel, sources]) => ({ channel, sources }))

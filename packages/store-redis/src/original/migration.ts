@@ -14,7 +14,7 @@ import {
   undecidedNames,
 } from './migration-report.js';
 import type { OriginalRedis } from './original-redis.js';
-import { type MigrationProblem, type OriginalSurvey, surveyOriginal } from './survey.js';
+import { type MigrationProblem, type OriginalCursor, type OriginalSurvey, surveyOriginal } from './survey.js';
 
 /** How often it is looked for what was published meanwhile, milliseconds. */
 const FOLLOW_EVERY_MS = 200;
@@ -138,7 +138,7 @@ export class Migration {
       this.#added(found.events.length);
       isEnd = found.isEnd;
     }
-    await copy.verify();
+    await this.#check({ reader, copy });
   }
 
   async #follow(until: AbortSignal): Promise<void> {
@@ -168,15 +168,15 @@ export class Migration {
         await copy.add(events, reader.upTo);
         this.#added(events.length);
       }
-      await copy.verify();
-      await this.#assertComplete(reader);
+      await this.#check({ reader, copy });
     }
     const moved = new Map<string, MovedCursors>();
+    const cursors = byChannel(survey.cursors);
     for (const [{ sources }, copy] of this.#merged) {
       const merging = sources.map(({ name }) => ({
         reader: this.#reader(name),
         lastId: newest.get(name) ?? 0,
-        cursors: survey.cursors.flatMap(({ channel, after }) => (channel === name ? [after] : [])),
+        cursors: (cursors.get(name) ?? []).map(({ after }) => after),
       }));
       const now = performance.now();
       for (const { reader, lastId } of merging) reader.settling.saw(lastId, now);
@@ -188,6 +188,12 @@ export class Migration {
     return moved;
   }
 
+  /** Nobody is to find out at the switch only. */
+  async #check({ reader, copy }: Followed): Promise<void> {
+    await copy.verify();
+    await this.#assertComplete(reader);
+  }
+
   async #assertComplete(reader: ChannelReader): Promise<void> {
     if (await reader.isComplete()) return;
     throw new EventsError(
@@ -197,22 +203,18 @@ export class Migration {
   }
 
   async #bringCursors(survey: OriginalSurvey, moved: ReadonlyMap<string, MovedCursors>): Promise<void> {
+    const found = byChannel(survey.cursors);
     for (const { channel, sources } of this.#plan(survey)) {
-      const types = new Map(sources.map(({ name, type }) => [name, type]));
-      const cursors = survey.cursors.flatMap((cursor): ListedCursor[] => {
-        if (!types.has(cursor.channel)) return [];
-        const after = moved.get(cursor.channel)?.get(cursor.after) ?? cursor.after;
-        // So whoever has seen more than was brought goes back to the end of that.
-        return [
-          {
-            clientId: cursor.clientId,
-            type: types.get(cursor.channel),
-            after,
-            savedAt: undefined,
+      const cursors = sources.flatMap(({ name, type }) =>
+        (found.get(name) ?? []).map(
+          ({ clientId, after }): ListedCursor => ({
+            ...{ clientId, type, savedAt: undefined },
+            after: moved.get(name)?.get(after) ?? after,
+            // So whoever has seen more than was brought goes back to the end of that.
             epoch: UNNOTED,
-          },
-        ];
-      });
+          }),
+        ),
+      );
       for (let from = 0; from < cursors.length; from += IMPORT_STEP) {
         await this.#transfer.importCursors(channel, cursors.slice(from, from + IMPORT_STEP));
       }
@@ -261,4 +263,14 @@ export class Migration {
     });
     return { ...report, channels, problems: [...report.problems, ...this.#problems], isDone: true };
   }
+}
+
+function byChannel(cursors: readonly OriginalCursor[]): ReadonlyMap<string, readonly OriginalCursor[]> {
+  const found = new Map<string, OriginalCursor[]>();
+  for (const cursor of cursors) {
+    const others = found.get(cursor.channel);
+    if (others) others.push(cursor);
+    else found.set(cursor.channel, [cursor]);
+  }
+  return found;
 }

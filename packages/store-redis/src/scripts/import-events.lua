@@ -9,7 +9,7 @@
 -- ARGV[1]   JSON: expected  the newest id that there is to be, 0 for none
 --                 last      the newest id then
 --                 time      the newest timestamp given up to there, milliseconds; as a string
---                 epoch, epochs  those of the channel then; missing: they stay
+--                 epoch, epochs  those of the channel then
 --                 deleted   whether the channel is to be as one that was deleted, if it keeps nothing
 --                 types     those that the events are filed under
 --                 ids       of the events, ascending
@@ -17,7 +17,8 @@
 -- ARGV[2…]  their JSON texts
 -- Reply     1, or 0 if the newest id is another: nothing is stored
 --
--- If an event was stored it is notified on KEYS[1] and ':new', on one line: "<first kept> imported".
+-- It is notified on KEYS[1] and ':new', on one line: "<first kept> imported". Without an event too: what servers know of the last id and
+-- the epochs is no longer so.
 local args = cjson.decode(ARGV[1])
 local channel, events, types, gaps = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
@@ -76,12 +77,9 @@ for t, ids in pairs(filed) do
   push(KEYS[4 + t], ids)
   redis.call('SADD', types, args.types[t])
 end
-redis.call('HSET', channel, 'first', whole(first), 'last', whole(last))
+redis.call('HSET', channel, 'first', whole(first), 'last', whole(last), 'epoch', args.epoch)
+if args.epochs == '' then redis.call('HDEL', channel, 'epochs') else redis.call('HSET', channel, 'epochs', args.epochs) end
 if not known[3] or tonumber(args.time) > tonumber(known[3]) then redis.call('HSET', channel, 'time', args.time) end
-if args.epoch then
-  redis.call('HSET', channel, 'epoch', args.epoch)
-  if args.epochs == '' then redis.call('HDEL', channel, 'epochs') else redis.call('HSET', channel, 'epochs', args.epochs) end
-end
 if first > last and args.deleted then
   redis.call('HSET', channel, 'deleted', '1')
 elseif known[4] then

@@ -13,13 +13,13 @@ export interface ImportEventsArgs {
   readonly lastId: number;
   /** The newest timestamp given up to there. */
   readonly timestamp: number;
-  /** Undefined: they stay what they are. */
-  readonly epochs: Epochs | undefined;
+  /** Those of the channel then. */
+  readonly epochs: Epochs;
   /** Whether the channel is to be as one that was deleted, if it keeps nothing. */
   readonly isDeleted: boolean;
 }
 
-/** False if the newest id was another: nothing was stored. Notifies what it has stored. */
+/** False if the newest id was another: nothing was stored. */
 export const importEvents: Script<ImportEventsArgs, boolean> = {
   name: 'import-events',
 
@@ -32,8 +32,8 @@ export const importEvents: Script<ImportEventsArgs, boolean> = {
       expected: expectedLastId,
       last: lastId,
       time: String(timestamp),
-      epoch: epochs?.current,
-      epochs: epochs?.earlier,
+      epoch: epochs.current,
+      epochs: epochs.earlier,
       deleted: isDeleted,
       types,
       ids: events.map(({ id }) => id),

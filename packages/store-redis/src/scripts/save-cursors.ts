@@ -6,11 +6,12 @@ export interface SaveCursorsArgs {
   readonly keys: Keys;
   readonly channel: string;
   readonly type: string | undefined;
-  /** By clientId. */
-  readonly cursors: ReadonlyMap<string, NewCursor>;
+  /** Made one after the other. */
+  readonly saves: readonly CursorSave[];
 }
 
-export interface NewCursor {
+export interface CursorSave {
+  readonly clientId: string;
   /** The last event that it has seen. */
   readonly after: number;
   /** Undefined: the one that it has. */
@@ -19,27 +20,26 @@ export interface NewCursor {
   readonly only?: 'epoch' | 'new';
 }
 
-/** What each was before, by clientId; undefined if there was none. */
-export const saveCursors: Script<SaveCursorsArgs, ReadonlyMap<string, SavedCursor | undefined>> = {
+/** Of each save what the cursor was before it; undefined if there was none. */
+export const saveCursors: Script<SaveCursorsArgs, (SavedCursor | undefined)[]> = {
   name: 'save-cursors',
   numberOfKeys: 2,
 
-  encode: ({ keys, channel, type, cursors }) => ({
+  encode: ({ keys, channel, type, saves }) => ({
     keys: [keys.cursors(channel, type), keys.consumerTypes(channel)],
     args: [
       JSON.stringify({
         type: type ?? '',
-        clients: [...cursors.keys()],
+        clients: saves.map(({ clientId }) => clientId),
         // Redis compares them with what it has, which is text.
-        afters: [...cursors.values()].map(({ after }) => String(after)),
-        epochs: [...cursors.values()].map(({ epoch }) => epoch ?? ''),
-        only: [...cursors.values()].map(({ only }) => only ?? ''),
+        afters: saves.map(({ after }) => String(after)),
+        epochs: saves.map(({ epoch }) => epoch ?? ''),
+        only: saves.map(({ only }) => only ?? ''),
       }),
     ],
   }),
 
-  decode: (reply: readonly string[], { cursors }) =>
-    new Map([...cursors.keys()].map((clientId, i) => [clientId, parseCursor(reply[i] ?? '')])),
+  decode: (reply: readonly string[]) => reply.map(parseCursor),
 };
 
 /** `<id> <milliseconds> <epoch>`; servers of versions before save the id alone, or no epoch. Undefined: there is none. */

@@ -7,7 +7,7 @@ import {
   type MigrationReport,
   migrateOriginal,
 } from '@ganomede/events-store-redis';
-import { RedisServer } from '@ganomede/events-testing';
+import { LossyProxy, RedisServer } from '@ganomede/events-testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { MigrationTarget, MigrationTransfer } from '../../src/original/channel-copy.js';
 import { RedisStorage } from '../../src/redis-storage.js';
@@ -140,6 +140,21 @@ describe('a Redis of the original', () => {
     expect((await read(store, 'long')).ids).toEqual(Array.from({ length: 2_500 }, (_, i) => i + 1));
   });
 
+  it('may be brought again if the connection was lost within a step', async () => {
+    await data.publishMany('long', 1_000);
+    await using proxy = await LossyProxy.start(redis.port);
+    const cut = await RedisStorage.open({ url: `redis://127.0.0.1:${proxy.port}` });
+    // Of the first of several scripts.
+    proxy.loseReplyTo('"id":1,');
+    await expect(migrate(cut)).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    await cut.close();
+    expect(proxy.lost).toBe(1);
+    const { storage, store } = await openTarget(redis);
+    expect((await read(store, 'long')).lastId, 'some of them').toBeLessThan(1_000);
+    await migrate(storage);
+    expect((await read(store, 'long')).ids).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
+  });
+
   it('of version 1.0 has its counter elsewhere', async () => {
     await data.publishMany('old', 2);
     await redis.admin.rename('indices:old', 'old:indices');
@@ -234,6 +249,21 @@ describe('an original that goes on', () => {
     expect((await read(store, 'a')).ids).toEqual([1, 2, 3, 4, 5, 6]);
     expect((await read(store, 'b')).ids).toEqual([1, 2]);
     expect(await store.loadCursor('c', 'a')).toMatchObject({ after: 4 });
+  });
+
+  it('is left with an error, before the switch, if an event comes later than it may', async () => {
+    await data.publish('a');
+    const late = await data.count('a');
+    await data.publish('a');
+    const { storage } = await openTarget(redis);
+    const progress = progressing();
+    const { signal } = new AbortController();
+    const running = migrate(storage, { followUntil: signal, onProgress: progress.onProgress });
+    const left = expect(running).rejects.toMatchObject({ code: 'Conflict' });
+    await progress.until('following', 2);
+    await data.store('a', late, originalEvent(late));
+    await data.publish('a');
+    await left;
   });
 
   it('is left with an error if it begins to use names that somebody has to decide on', async () => {

@@ -270,6 +270,26 @@ export function describeForgetting(open: OpenStore): void {
       expect(await find(store, index, 'bob')).toEqual([1_501]);
     });
 
+    it('takes nothing of one that is called as a type of it would be, where typed channels are off', async () => {
+      const { store, peer } = await open({ typedChannels: false });
+      const channel = newChannel();
+      const other = `${channel}:add`;
+      for (const name of [channel, other]) {
+        await store.append(name, [about(SECRET)]);
+        await store.saveCursor('c', name, 1);
+        await store.saveGroup(name, 'g');
+      }
+      const index = await newIndex(store, other, 'data.name');
+      expect(await find(store, index, SECRET)).toEqual([1]);
+      await store.deleteChannel(channel);
+      for (const reader of [store, peer]) {
+        expect(await reader.loadCursor('c', other)).toMatchObject({ after: 1 });
+        expect(await reader.groups(other)).toHaveLength(1);
+        expect(await find(reader, index, SECRET)).toEqual([1]);
+        expect(await reader.consumers(channel, { limit: 9 })).toEqual([]);
+      }
+    });
+
     it('loses nothing that is appended afterwards, however often it is deleted', async () => {
       const { store, peer } = await open();
       const channel = newChannel();

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Append, Storage } from '../storage.js';
+import type { Append, ConsumerScope, Storage } from '../storage.js';
 import { describeGroupFailures } from './group-failures.js';
 import { describeGroupStorage } from './group-storage.js';
 import { newChannel, upTo } from './store-under-test.js';
@@ -127,6 +128,36 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         storage.cursors.setEpoch(other, 2, 'e'),
       ]);
       expect(await storage.cursors.load(other)).toMatchObject({ after: 3, epoch: 'a' });
+    });
+
+    it('saves what comes at once for one consumer as if it came one after the other', async () => {
+      const { storage } = await openForTest();
+      const channel = newChannel();
+      const after = fc.integer({ min: 1, max: 2 });
+      const save = fc.record({ after, epoch: fc.constantFrom(undefined, 'a', 'b'), only: fc.constant('') });
+      const setEpoch = fc.record({ after, epoch: fc.constantFrom('c', 'd'), only: fc.constant('epoch') });
+      let tried = 0;
+      const anySaves = fc.array(fc.oneof(save, setEpoch), { minLength: 2, maxLength: 6 });
+      const asOneAfterTheOther = fc.asyncProperty(anySaves, async (saves) => {
+        tried++;
+        const apart = { clientId: `apart ${tried}`, channel, type: undefined };
+        const atOnce = { clientId: `at once ${tried}`, channel, type: undefined };
+        const make = async (consumer: ConsumerScope, { after, epoch, only }: (typeof saves)[number]) => {
+          if (only && epoch) return storage.cursors.setEpoch(consumer, after, epoch);
+          const before = await storage.cursors.save(consumer, after, epoch);
+          return before && { ...before, savedAt: typeof before.savedAt };
+        };
+        // Both have something saved, or nothing.
+        const first = tried % 2 ? saves.slice(0, 1) : [];
+        for (const each of first) for (const of of [apart, atOnce]) await make(of, each);
+        const before: unknown[] = [];
+        for (const each of saves) before.push(await make(apart, each));
+        expect(await Promise.all(saves.map((each) => make(atOnce, each)))).toEqual(before);
+        const { savedAt, ...saved } = (await storage.cursors.load(apart)) ?? {};
+        const found = await storage.cursors.load(atOnce);
+        expect(found ?? {}).toEqual({ ...saved, ...(savedAt && { savedAt: expect.any(Number) }) });
+      });
+      await fc.assert(asOneAfterTheOther, { numRuns: 60 });
     });
 
     it('keeps one epoch while it is sure of itself, and tells it with its pages', async () => {

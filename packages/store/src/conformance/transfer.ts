@@ -281,6 +281,19 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
     expect(await storage.cursors.save(typed, 4, undefined)).toMatchObject({ after: 4, epoch: '1-1-a-0-0' });
   });
 
+  it('tells the cursors of a channel that is called as a type would be with that only', async () => {
+    const { storage, transfer, channel } = await openForTest();
+    const other = `${channel}:add`;
+    for (const name of [channel, other]) await transfer.importEvents(name, part([imported(1)]));
+    const cursor: ListedCursor = {
+      ...{ clientId: 'a', type: undefined, after: 1, savedAt: TIME, epoch: undefined },
+    };
+    await transfer.importCursors(other, [cursor]);
+    const range = { types: true, after: '', limit: 9 };
+    expect(await storage.cursors.list({ channel: other, type: undefined }, range)).toEqual([cursor]);
+    expect(await storage.cursors.list({ channel, type: undefined }, range)).toEqual([]);
+  });
+
   describe('groups', () => {
     const openGroup = async () => {
       const { storage, transfer, channel } = await openForTest();

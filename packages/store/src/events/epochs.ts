@@ -111,6 +111,15 @@ export class Epochs {
     return new Epochs(current, texts.join(' '));
   }
 
+  /**
+   * Those of an import (see `importedEpochs`) that has got to this id only: the one that no event is of begins there. Another import
+   * goes on from that.
+   */
+  brokenOffAt(lastId: number): Epochs {
+    const { term, startedAt } = parse(this.current) as Note;
+    return this.upTo(lastId).begin({ term, firstId: 0, lastId, now: startedAt });
+  }
+
   /** Whether the current epoch is one that an engine with this term has begun. */
   isOf(term: string): boolean {
     return parse(this.current)?.term === term;

@@ -82,14 +82,19 @@ export function transferOf({ transfer }: Storage): TransferStorage {
 }
 
 async function* channelsOf({ channels }: Storage, transfer: TransferStorage): AsyncIterable<string> {
+  // They come first: one that is used, or deleted, meanwhile is neither told twice nor, with its groups, not at all.
+  const unlisted = new Set<string>();
+  for await (const name of transfer.unlistedChannels()) {
+    unlisted.add(name);
+    yield name;
+  }
   let after = '';
   for (;;) {
     const names = await channels.list({ prefix: '', after, limit: CHANNELS_AT_ONCE });
-    yield* names;
-    if (names.length < CHANNELS_AT_ONCE) break;
+    for (const name of names) if (!unlisted.has(name)) yield name;
+    if (names.length < CHANNELS_AT_ONCE) return;
     after = names.at(-1) as string;
   }
-  yield* transfer.unlistedChannels();
 }
 
 async function* cursorsOf(
