@@ -81,18 +81,19 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
       settleMs: settle,
       signal: end,
       onWarning,
-      onProgress: (progress) => shown.show(progress),
+      onProgress: (progress) => {
+        shown.show(progress);
+        if (progress.phase === 'following') switching?.begin();
+      },
     });
     shown.end();
     await tell(terminal, report);
     const late = report.problems.find(({ kind }) => kind === 'published-after-switch');
     if (late !== undefined) throw new CliError(printable(late.message));
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    // It has to be decided, and by whom this is told.
-    throw wrongUsage(
-      `${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`,
-    );
+    const undecided = error instanceof RangeError && /^Invalid typedNames: (.*)$/s.exec(error.message)?.[1];
+    if (!undecided) throw error;
+    throw wrongUsage(`${printable(undecided)} Say which with --typed-channels.`);
   } finally {
     shown.end();
     switching?.close();
@@ -153,28 +154,38 @@ class ShownProgress {
   }
 }
 
-/** Waits for a line of standard input, which says that the original is stopped. */
+/** Waits for a line of standard input, which says that the original is stopped; one that comes before it was asked for counts for nothing. */
 class Switching {
   /** Aborts then. */
   readonly signal: AbortSignal;
   /** Aborts if it cannot come any more, and when the command is to end. */
   readonly impossible: AbortSignal;
   readonly #lines: ReturnType<typeof createInterface>;
+  #hasBegun = false;
 
-  constructor({ stdin, signal }: Terminal) {
+  constructor(terminal: Terminal) {
+    const { stdin, signal } = terminal;
     const now = new AbortController();
     const never = new AbortController();
     this.signal = now.signal;
     this.impossible = never.signal;
     signal.addEventListener('abort', () => never.abort(signal.reason));
     this.#lines = createInterface({ input: stdin });
-    this.#lines.once('line', () => now.abort());
+    this.#lines.on('line', () => {
+      if (this.#hasBegun) now.abort();
+      else terminal.say('Not yet: what there is is still being brought. Press Enter once you are asked to.');
+    });
     this.#lines.once('close', () => {
       if (!now.signal.aborted)
         never.abort(
           wrongUsage('Standard input has ended, so that nobody can say when the original is stopped.'),
         );
     });
+  }
+
+  /** It was asked for. */
+  begin(): void {
+    this.#hasBegun = true;
   }
 
   close(): void {

@@ -32,7 +32,8 @@ export async function openStorage(
       onWarning,
     });
   }
-  if (address.includes('://')) throw wrongUsage(`The store cannot be used: expected ${ADDRESS_RULE}.`);
+  if (address === '' || address.includes('://'))
+    throw wrongUsage(`The store cannot be used: expected ${ADDRESS_RULE}.`);
   if (!mayCreate && !existsSync(address)) throw wrongUsage(`There is no folder ${address}.`);
   const { openLmdbStorage } = await import('@ganomede/events-store-lmdb');
   return openLmdbStorage({ dataDir: address });

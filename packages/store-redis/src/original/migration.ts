@@ -83,6 +83,7 @@ export class Migration {
     const moved = await this.#finish(survey);
     await this.#bringCursors(survey, moved);
     await this.#bringIndices(survey);
+    for (const copy of this.#copies()) await copy.assertWhole();
     await this.#lookAgain(survey);
     return this.#report(survey);
   }
@@ -251,10 +252,13 @@ export class Migration {
     this.#settings.onProgress?.({ phase: this.#phase, events, total });
   }
 
+  #copies(): ChannelCopy[] {
+    return [...[...this.#followed.values()].map(({ copy }) => copy), ...this.#merged.values()];
+  }
+
   #report(survey: OriginalSurvey): MigrationReport {
     const report = reportOf(survey, this.#settings.typedNames);
-    const copies = [...[...this.#followed.values()].map(({ copy }) => copy), ...this.#merged.values()];
-    const byChannel = new Map(copies.map((copy) => [copy.channel, copy]));
+    const byChannel = new Map(this.#copies().map((copy) => [copy.channel, copy]));
     const channels = report.channels.map((planned): MigratedChannel => {
       const { count, lastId, sha256 } = byChannel.get(planned.channel) as ChannelCopy;
       return { ...planned, events: count, lastId, sha256 };
