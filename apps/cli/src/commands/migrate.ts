@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { parseChannel } from '@ganomede/events-protocol';
 import type { MigrationProgress, MigrationReport, TypedNames } from '@ganomede/events-store-redis';
 import { type Command, Option } from 'commander';
 import { ADDRESS_RULE, openStorage, redisAddress } from '../connection/open-storage.js';
@@ -88,6 +89,8 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
     });
     shown.end();
     await tell(terminal, report);
+    if (typedChannels === 'keep' && report.channels.some(({ channel }) => isTyped(channel)))
+      terminal.say('Servers on it need TYPED_CHANNELS=off: there are channels with names like users/v1:add.');
     const late = report.problems.find(({ kind }) => kind === 'published-after-switch');
     if (late !== undefined) throw new CliError(printable(late.message));
   } catch (error) {
@@ -125,6 +128,8 @@ async function tell(terminal: Terminal, report: MigrationReport): Promise<void> 
   const all = `${counted(events, 'event')} of ${counted(channels.length, 'channel')}, ${counted(cursors, 'cursor')} and ${counted(indices, 'index definition')}`;
   await terminal.line(isDone ? `${all} brought, and compared.` : `${all} would be brought.`);
 }
+
+const isTyped = (channel: string) => parseChannel(channel, true).type !== undefined;
 
 /** One bar after the other. */
 class ShownProgress {
