@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
@@ -59,6 +59,14 @@ describe('backup and restore', () => {
     expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/will be replaced.*--yes/)]);
     const failed = await cli().run(['backup', file, '--from', join(folder.path, 'no such'), '--yes']);
     expect([failed.code, failed.stderr]).toEqual([2, expect.stringMatching(/^There is no folder/)]);
+    const empty = join(folder.path, 'empty');
+    mkdirSync(empty);
+    const nothing = await cli().run(['backup', file, '--from', empty, '--yes']);
+    expect([nothing.code, nothing.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^There is no store in the folder/),
+    ]);
+    expect(readdirSync(empty)).toEqual([]);
     expect(readFileSync(file, 'utf8')).toBe('what is there');
     await cli().json(['backup', file, '--from', from, '--yes']);
     expect(readFileSync(file, 'utf8')).toMatch(/^\{"format":/);
