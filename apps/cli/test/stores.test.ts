@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
@@ -58,6 +59,14 @@ describe('backup and restore', () => {
     expect([asked.code, asked.stderr]).toEqual([2, expect.stringMatching(/will be replaced.*--yes/)]);
     const failed = await cli().run(['backup', file, '--from', join(folder.path, 'no such'), '--yes']);
     expect([failed.code, failed.stderr]).toEqual([2, expect.stringMatching(/^There is no folder/)]);
+    const empty = join(folder.path, 'empty');
+    mkdirSync(empty);
+    const nothing = await cli().run(['backup', file, '--from', empty, '--yes']);
+    expect([nothing.code, nothing.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^There is no store in the folder/),
+    ]);
+    expect(readdirSync(empty)).toEqual([]);
     expect(readFileSync(file, 'utf8')).toBe('what is there');
     await cli().json(['backup', file, '--from', from, '--yes']);
     expect(readFileSync(file, 'utf8')).toMatch(/^\{"format":/);
@@ -77,6 +86,30 @@ describe('backup and restore', () => {
     writeFileSync(file, text);
     const { code, stderr } = await cli().run(['restore', file, '--to', join(folder.path, 'none')]);
     expect([code, stderr]).toEqual([expected, expect.stringMatching(message)]);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('take what is no file for none, and leave it as it is', async () => {
+    const from = await storeWith(1);
+    const pipe = join(folder.path, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const written = await cli().run(['backup', pipe, '--from', from, '--yes']);
+    expect([written.code, written.stderr]).toEqual([2, expect.stringMatching(/^Expected a file/)]);
+    expect(statSync(pipe).isFIFO()).toBe(true);
+    const to = join(folder.path, 'never made');
+    const read = await cli().run(['restore', pipe, '--to', to]);
+    expect([read.code, read.stderr]).toEqual([2, expect.stringMatching(/^Expected a file.*twice/)]);
+    const missing = await cli().run(['restore', join(folder.path, 'no such'), '--to', to]);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/^ENOENT/)]);
+    expect(existsSync(to)).toBe(false);
+  });
+
+  it.each([
+    ['redis://', /^Invalid Redis address: expected redis:/],
+    ['', /^The store cannot be used: expected a folder/],
+  ])('say what they take instead of %j', async (address, message) => {
+    const { code, stderr } = await cli().run(['backup', join(folder.path, 'nothing'), '--from', address]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
@@ -113,9 +146,10 @@ describe('migrate', () => {
 
     const args = ['migrate', '--from', server.url, '--to', to, '--follow', '--json'];
     await using following = cli().begin(args, { keepInputOpen: true });
-    // Nobody has asked yet: it says nothing.
+    // Of somebody who cannot wait.
     following.write('\n');
     await following.until(() => following.stderr.includes('press Enter'));
+    expect(following.stderr).toContain('Not yet');
     await publish(redis, 'orders');
     following.write('\n');
     expect(await following.exited()).toBe(0);
@@ -163,6 +197,11 @@ describe('migrate', () => {
   it('says what to say', async () => {
     const { code, stderr } = await cli().run(['migrate', '--from', 'redis://127.0.0.1:1']);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--to, or only look: --dry-run/)]);
+    const nowhere = await cli().run(['migrate', '--from', 'redis://', '--dry-run']);
+    expect([nowhere.code, nowhere.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^Invalid Redis address: [^-]*$/),
+    ]);
     const folderFrom = await cli().run(['migrate', '--from', folder.path, '--dry-run']);
     expect([folderFrom.code, folderFrom.stderr]).toEqual([2, expect.stringMatching(/address of a Redis/)]);
   });

@@ -101,6 +101,12 @@ export class Connection {
         throw final;
       }
     }
+    try {
+      await connection.#selectDatabase();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
     connection.#watch();
     return connection;
   }
@@ -251,6 +257,13 @@ export class Connection {
     this.#breaker.close();
     for (const watch of this.#stallWatches) watch.stop();
     this.client.disconnect();
+  }
+
+  /** ioredis has done so already, but goes on in database 0 if there is none of that number. */
+  async #selectDatabase(): Promise<void> {
+    const { client } = this;
+    const { db = 0 } = isCluster(client) ? {} : client.options;
+    if (db > 0) await this.run('', `use database ${db}`, () => (client as Redis).select(db));
   }
 
   #ready(timeoutMs: number): Promise<void> {

@@ -33,11 +33,12 @@ export function parseAddress(text: string): ParsedAddress {
     url === undefined ||
     !/^rediss?:$/.test(url.protocol) ||
     url.hostname === '' ||
+    !/^\/?\d*$/.test(url.pathname) ||
     username === undefined ||
     password === undefined
   ) {
     throw new RangeError(
-      'Invalid Redis address: expected redis://[user:password@]host[:port] or rediss://…, or redis+sentinel://host:port,host:port/<name of the master>',
+      'Invalid Redis address: expected redis://[user:password@]host[:port][/database] or rediss://…, or redis+sentinel://host:port,host:port/<name of the master>',
     );
   }
   return {

@@ -46,7 +46,13 @@ export function unavailable(subject: string, address: string, cause: unknown): E
   const failure = failureOf(cause);
   const { message } = cause as Error;
   const doubt = failure === 'away' || failure === 'refused' ? '' : ', and it may have been done';
-  const reason = message.includes('enableOfflineQueue') ? 'the connection is down' : message;
+  // ioredis names its options.
+  const isDown = message.includes('enableOfflineQueue');
+  const reason = isDown
+    ? 'the connection is down'
+    : message.includes('maxRetriesPerRequest')
+      ? 'the connection was lost'
+      : message;
   const text = `Cannot ${subject} on Redis at ${address}: ${reason}${doubt}`;
   return new EventsError('ServiceUnavailable', text, { cause });
 }

@@ -84,6 +84,30 @@ describe('keys', () => {
   });
 });
 
+describe('the database of an address', () => {
+  it('is used', async () => {
+    const store = await openStore({ url: `${redis.url}/1` });
+    await store.append('database', [event(1)]);
+    const admin = redis.admin.duplicate({ db: 1 });
+    expect(await admin.exists('events:{database}')).toBe(1);
+    expect(await redis.admin.exists('events:{database}')).toBe(0);
+    admin.disconnect();
+  });
+
+  it('is no other one, if there is none of its number', async () => {
+    const { error } = await failure(openStore({ url: `${redis.url}/99` }));
+    expect(error).toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.stringContaining('Cannot use database 99 on Redis at 127.0.0.1'),
+    });
+  });
+
+  it('is a number', async () => {
+    const { error } = await failure(openStore({ url: `${redis.url}/events` }));
+    expect(error).toBeInstanceOf(RangeError);
+  });
+});
+
 describe('a client of the caller', () => {
   it('is left as it is, whatever its options', async () => {
     const client = new Redis(redis.url, { keyPrefix: 'mine:', stringNumbers: true, replyMapping: 'resp3' });

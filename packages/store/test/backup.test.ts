@@ -158,7 +158,7 @@ describe('A backup', () => {
     await expect(importStore(copy, sourceOf(text))).rejects.toMatchObject({
       code: 'Conflict',
       message:
-        'Cannot import channel "orders": expected event 1 to be as it is there, or not to be there, got another',
+        'Cannot import channel "orders": expected event 1 of the store to be the one that is brought, got another, or none though its id was given',
     });
   });
 

@@ -1,9 +1,10 @@
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { ADDRESS_RULE, openStorage } from '../connection/open-storage.js';
+import { wrongUsage } from '../terminal/cli-error.js';
 import { Progress } from '../terminal/progress.js';
 import { counted } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
@@ -35,7 +36,10 @@ async function backup(
   file: string,
   { from, keyPrefix, yes = false }: BackupOptions,
 ): Promise<void> {
-  if (existsSync(file)) await terminal.confirm(`${file} is there and will be replaced.`, yes);
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there?.isFile() === false)
+    throw wrongUsage(`Expected a file, or the name of a new one; ${file} is none.`);
+  if (there) await terminal.confirm(`${file} is there and will be replaced.`, yes);
   const { exportStore } = await import('@ganomede/events-store');
   const storage = await openStorage(from, {
     keyPrefix,

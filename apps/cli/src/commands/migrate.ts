@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { parseChannel } from '@ganomede/events-protocol';
 import type { MigrationProgress, MigrationReport, TypedNames } from '@ganomede/events-store-redis';
 import { type Command, Option } from 'commander';
 import { ADDRESS_RULE, openStorage, redisAddress } from '../connection/open-storage.js';
@@ -82,20 +83,20 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
       signal: end,
       onWarning,
       onProgress: (progress) => {
-        if (progress.phase === 'following') switching?.ask();
+        if (progress.phase === 'following') switching?.begin();
         shown.show(progress);
       },
     });
     shown.end();
     await tell(terminal, report);
+    if (typedChannels === 'keep' && report.channels.some(({ channel }) => isTyped(channel)))
+      terminal.say('Servers on it need TYPED_CHANNELS=off: there are channels with names like users/v1:add.');
     const late = report.problems.find(({ kind }) => kind === 'published-after-switch');
     if (late !== undefined) throw new CliError(printable(late.message));
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    // It has to be decided, and by whom this is told.
-    throw wrongUsage(
-      `${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`,
-    );
+    const undecided = error instanceof RangeError && /^Invalid typedNames: (.*)$/s.exec(error.message)?.[1];
+    if (!undecided) throw error;
+    throw wrongUsage(`${printable(undecided)} Say which with --typed-channels.`);
   } finally {
     shown.end();
     switching?.close();
@@ -128,6 +129,8 @@ async function tell(terminal: Terminal, report: MigrationReport): Promise<void> 
   await terminal.line(isDone ? `${all} brought, and compared.` : `${all} would be brought.`);
 }
 
+const isTyped = (channel: string) => parseChannel(channel, true).type !== undefined;
+
 /** One bar after the other. */
 class ShownProgress {
   readonly #terminal: Terminal;
@@ -156,16 +159,17 @@ class ShownProgress {
   }
 }
 
-/** Waits for a line of standard input, which says that the original is stopped; one that comes before that is asked for says nothing. */
+/** Waits for a line of standard input, which says that the original is stopped; one that comes before it was asked for counts for nothing. */
 class Switching {
   /** Aborts then. */
   readonly signal: AbortSignal;
   /** Aborts if it cannot come any more, and when the command is to end. */
   readonly impossible: AbortSignal;
   readonly #lines: ReturnType<typeof createInterface>;
-  #isAsked = false;
+  #hasBegun = false;
 
-  constructor({ stdin, signal }: Terminal) {
+  constructor(terminal: Terminal) {
+    const { stdin, signal } = terminal;
     const now = new AbortController();
     const never = new AbortController();
     this.signal = now.signal;
@@ -173,7 +177,8 @@ class Switching {
     signal.addEventListener('abort', () => never.abort(signal.reason));
     this.#lines = createInterface({ input: stdin });
     this.#lines.on('line', () => {
-      if (this.#isAsked) now.abort();
+      if (this.#hasBegun) now.abort();
+      else terminal.say('Not yet: what there is is still being brought. Press Enter once you are asked to.');
     });
     this.#lines.once('close', () => {
       if (!now.signal.aborted)
@@ -183,8 +188,9 @@ class Switching {
     });
   }
 
-  ask(): void {
-    this.#isAsked = true;
+  /** It was asked for. */
+  begin(): void {
+    this.#hasBegun = true;
   }
 
   close(): void {

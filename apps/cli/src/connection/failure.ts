@@ -16,6 +16,9 @@ export function failureOf(
     const isAway = error.code === 'ServiceUnavailable';
     return { message: sentence(printable(error.message)), exitCode: isAway ? EXIT.unavailable : EXIT.failed };
   }
+  // An address or a prefix of a store; those of JavaScript expect nothing.
+  if (error instanceof RangeError && /^Invalid [\w ]+: expected /.test(error.message))
+    return { message: sentence(printable(error.message)), exitCode: EXIT.usage };
   // What the client refuses to send, and what the system does not let us do with a file.
   if (error instanceof TypeError && /^Invalid \w/.test(error.message))
     return { message: `${error.message}.`, exitCode: EXIT.usage };

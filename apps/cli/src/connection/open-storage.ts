@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Storage } from '@ganomede/events-store';
 import type { RedisAddress } from '@ganomede/events-store-redis';
 import { wrongUsage } from '../terminal/cli-error.js';
@@ -7,10 +8,13 @@ import { wrongUsage } from '../terminal/cli-error.js';
 export const ADDRESS_RULE =
   'a folder, redis://host:6379, redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port';
 
+/** What a folder that holds a store has. */
+const STORE_FILE = 'events.mdb';
+
 export interface OpenStorageOptions {
   /** Of the keys in Redis; undefined: the default of the store. */
   readonly keyPrefix?: string | undefined;
-  /** Whether a folder that is not there is made. */
+  /** Whether a folder, or a store in it, that is not there is made. */
   readonly mayCreate: boolean;
   readonly onWarning: (text: string) => void;
 }
@@ -32,8 +36,14 @@ export async function openStorage(
       onWarning,
     });
   }
-  if (address.includes('://')) throw wrongUsage(`The store cannot be used: expected ${ADDRESS_RULE}.`);
-  if (!mayCreate && !existsSync(address)) throw wrongUsage(`There is no folder ${address}.`);
+  if (address === '' || address.includes('://'))
+    throw wrongUsage(`The store cannot be used: expected ${ADDRESS_RULE}.`);
+  if (!mayCreate) {
+    if (!existsSync(address)) throw wrongUsage(`There is no folder ${address}.`);
+    // It would be made, and be empty.
+    if (!existsSync(join(address, STORE_FILE)))
+      throw wrongUsage(`There is no store in the folder ${address}: expected a file ${STORE_FILE}.`);
+  }
   const { openLmdbStorage } = await import('@ganomede/events-store-lmdb');
   return openLmdbStorage({ dataDir: address });
 }

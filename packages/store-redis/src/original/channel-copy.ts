@@ -77,6 +77,14 @@ export class ChannelCopy {
 
   /** Adds events behind those that were added; `upTo`: the newest id that was given up to there. */
   async add(events: readonly OriginalEvent[], upTo: number): Promise<void> {
+    const [first, ...others] = events;
+    if (this.#firstId > 0 || first === undefined) return this.#add(events, upTo);
+    // By itself, which is one step: with more an engine may be broken off before it says that a migration has filled the channel.
+    await this.#add([first], first.id);
+    await this.#add(others, upTo);
+  }
+
+  async #add(events: readonly OriginalEvent[], upTo: number): Promise<void> {
     if (events.length === 0 && upTo === this.#lastId) return;
     // It begins with its first event.
     if (this.#firstId === 0) this.#firstId = events[0]?.id ?? upTo + 1;
@@ -108,18 +116,34 @@ export class ChannelCopy {
     while (this.#foundUpTo < this.#lastId) {
       const scan = { channel: this.channel, type: undefined, after: this.#foundUpTo, limit: IMPORT_STEP };
       const { texts } = await this.#target.scan(scan);
-      for (const text of texts) {
-        this.#found.update(text);
-        this.#foundUpTo = headerOf(text).id;
-      }
-      this.#foundCount += texts.length;
-      if (texts.length === 0) this.#foundUpTo = this.#lastId;
+      // An earlier run may have come further.
+      const found = texts.filter((text) => headerOf(text).id <= this.#lastId);
+      for (const text of found) this.#found.update(text);
+      this.#foundCount += found.length;
+      const last = found.length === texts.length ? found.at(-1) : undefined;
+      this.#foundUpTo = last === undefined ? this.#lastId : headerOf(last).id;
     }
     const found = this.#found.copy().digest('hex');
     if (this.#foundCount === this.#count && found === this.sha256) return;
     throw new EventsError(
       'Conflict',
       `Channel ${JSON.stringify(this.channel)} of the target is not as it was brought: expected ${this.#count} events with SHA-256 ${this.sha256}, got ${this.#foundCount} with ${found}`,
+    );
+  }
+
+  /**
+   * Looks once more whether all of it is there, which a target that came back older, or that somebody else uses, may not have.
+   *
+   * @throws EventsError `Conflict` if not
+   */
+  async assertWhole(): Promise<void> {
+    const { channels } = this.#target;
+    const [end] = await channels.ends([this.channel]);
+    const [seen] = await channels.unseen(this.channel, [{ type: undefined, after: 0 }]);
+    if (end?.lastId === this.#lastId && seen?.count === this.#count) return;
+    throw new EventsError(
+      'Conflict',
+      `Channel ${JSON.stringify(this.channel)} of the target is not as it was brought any more: expected ${this.#count} events up to id ${this.#lastId}, got ${seen?.count} up to id ${end?.lastId}. Has it lost data, or does somebody else use it?`,
     );
   }
 

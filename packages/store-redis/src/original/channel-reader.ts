@@ -42,17 +42,19 @@ export class ChannelReader {
     signal?.throwIfAborted();
     const settled = this.settling.upTo(performance.now());
     const { texts, isLast } = await original.events(name, this.#upTo);
-    const ids = texts.map(({ id }) => id);
-    const { count, upTo } = reliable(ids, this.#upTo, settled, isLast);
+    // What has no id that the original gives is left out.
+    const ids = texts.flatMap(({ id, key }) => (key === `${name}:${id}` && Number.isInteger(id) ? [id] : []));
+    const { upTo } = reliable(ids, this.#upTo, settled, isLast);
+    const passed = texts.filter(({ id }) => id <= upTo);
     const events: OriginalEvent[] = [];
-    for (const stored of texts.slice(0, count)) {
+    for (const stored of passed) {
       const event = parseOriginalEvent(stored, name, typedChannels);
       if (typeof event !== 'string') events.push(event);
       else onProblem({ kind: 'damaged-event', subject: stored.key, message: `Left out: ${event}.` });
     }
     this.#upTo = upTo;
-    this.#read += count;
-    return { events, isEnd: isLast || count < texts.length };
+    this.#read += passed.length;
+    return { events, isEnd: isLast || passed.length < texts.length };
   }
 
   /** The next events, until all up to an id were read, for which gaps are waited for until they are settled. */

@@ -16,6 +16,9 @@ import {
 import type { OriginalRedis } from './original-redis.js';
 import { type MigrationProblem, type OriginalCursor, type OriginalSurvey, surveyOriginal } from './survey.js';
 
+/** Channels that are looked at together. */
+const CHANNELS_AT_ONCE = 100;
+
 /** How often it is looked for what was published meanwhile, milliseconds. */
 const FOLLOW_EVERY_MS = 200;
 
@@ -83,6 +86,10 @@ export class Migration {
     const moved = await this.#finish(survey);
     await this.#bringCursors(survey, moved);
     await this.#bringIndices(survey);
+    const copies = this.#copies();
+    for (let from = 0; from < copies.length; from += CHANNELS_AT_ONCE) {
+      await Promise.all(copies.slice(from, from + CHANNELS_AT_ONCE).map((copy) => copy.assertWhole()));
+    }
     await this.#lookAgain(survey);
     return this.#report(survey);
   }
@@ -253,10 +260,13 @@ export class Migration {
     this.#settings.onProgress?.({ phase: this.#phase, events, total });
   }
 
+  #copies(): ChannelCopy[] {
+    return [...[...this.#followed.values()].map(({ copy }) => copy), ...this.#merged.values()];
+  }
+
   #report(survey: OriginalSurvey): MigrationReport {
     const report = reportOf(survey, this.#settings.typedNames);
-    const copies = [...[...this.#followed.values()].map(({ copy }) => copy), ...this.#merged.values()];
-    const byChannel = new Map(copies.map((copy) => [copy.channel, copy]));
+    const byChannel = new Map(this.#copies().map((copy) => [copy.channel, copy]));
     const channels = report.channels.map((planned): MigratedChannel => {
       const { count, lastId, sha256 } = byChannel.get(planned.channel) as ChannelCopy;
       return { ...planned, events: count, lastId, sha256 };

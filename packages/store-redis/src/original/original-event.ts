@@ -18,10 +18,12 @@ export interface OriginalEvent {
  * @returns the event, or why it is none, in words
  */
 export function parseOriginalEvent(
-  { id, text }: StoredText,
+  { id, key, text }: StoredText,
   name: string,
   typedChannels: boolean,
 ): OriginalEvent | string {
+  if (!Number.isInteger(id)) return `expected an integer as its id, got ${id}`;
+  if (key !== `${name}:${id}`) return `expected the key ${JSON.stringify(`${name}:${id}`)}`;
   if (text === null) return 'nothing is stored there';
   const event = parse(text);
   if (event === undefined) return 'expected an event as JSON text';

@@ -6,6 +6,10 @@ import { Connection } from '../connection.js';
 import type { RedisAddress } from '../options.js';
 import { counterKey, eventKeysKey, formerCounterKey, parseId } from './original-keys.js';
 
+/** Of the ids that an event can have. */
+const LEAST_ID = 1;
+const MOST_ID = Number.MAX_SAFE_INTEGER;
+
 /** Keys that are asked for by one command. */
 const AT_ONCE = 1_000;
 
@@ -23,10 +27,16 @@ export interface StoredTexts {
   readonly isLast: boolean;
 }
 
-/** What events a channel has. */
+/** What is at the key of the events of a channel. */
 export interface Extent {
+  /** How many events have ids that can be. */
   readonly events: number;
+  /** Of those; 0 if there is none. */
   readonly newestId: number;
+  /** How many have others. */
+  readonly others: number;
+  /** Whether an original has written it, to judge by the first one. */
+  readonly isOfOriginal: boolean;
 }
 
 export interface OriginalRedisOptions {
@@ -91,19 +101,34 @@ export class OriginalRedis {
     );
   }
 
-  /** Of each channel what events it has; undefined if what is there is no list of its events. */
+  /** Of each channel what events it has; undefined if what is there is no sorted set. */
   async extents(channels: readonly string[]): Promise<(Extent | undefined)[]> {
     const lists = channels.map(eventKeysKey);
-    const ends = (at: '0' | '-1') => (pipeline: ChainableCommander, key: string) =>
-      pipeline.zrange(key, at, at, 'WITHSCORES');
-    const firsts = await this.#each(lists, ends('0'), parseMember);
-    const lasts = await this.#each(lists, ends('-1'), parseMember);
-    const counts = await this.#each(lists, (pipeline, key) => pipeline.zcard(key), Number);
-    return channels.map((channel, i) => {
-      const [first, last] = [firsts[i], lasts[i]];
-      if (first === undefined || last === undefined || first.member !== `${channel}:${first.id}`)
-        return undefined;
-      return { events: counts[i] ?? 0, newestId: last.id };
+    const firsts = await this.#each(
+      lists,
+      (pipeline, key) => pipeline.zrange(key, '0', '0', 'WITHSCORES'),
+      parseMember,
+    );
+    const lasts = await this.#each(
+      lists,
+      (pipeline, key) => pipeline.zrevrangebyscore(key, MOST_ID, LEAST_ID, 'WITHSCORES', 'LIMIT', 0, 1),
+      parseMember,
+    );
+    const counts = await this.#each(
+      lists,
+      (pipeline, key) => pipeline.zcount(key, LEAST_ID, MOST_ID),
+      Number,
+    );
+    const all = await this.#each(lists, (pipeline, key) => pipeline.zcard(key), Number);
+    return channels.map((channel, i): Extent | undefined => {
+      const [first, last, events, total] = [firsts[i], lasts[i], counts[i], all[i]];
+      if (events === undefined || total === undefined) return undefined;
+      return {
+        events,
+        newestId: Math.floor(last?.id ?? 0),
+        others: Math.max(total - events, 0),
+        isOfOriginal: first !== undefined && first.member === `${channel}:${first.id}`,
+      };
     });
   }
 
@@ -119,7 +144,7 @@ export class OriginalRedis {
   async events(channel: string, after: number): Promise<StoredTexts> {
     const list = eventKeysKey(channel);
     const found = await this.#run(`read ${list}`, () =>
-      this.#client.zrangebyscore(list, `(${after}`, '+inf', 'WITHSCORES', 'LIMIT', 0, IMPORT_STEP),
+      this.#client.zrangebyscore(list, `(${after}`, MOST_ID, 'WITHSCORES', 'LIMIT', 0, IMPORT_STEP),
     );
     const count = found.length / 2;
     const texts: StoredText[] = [];

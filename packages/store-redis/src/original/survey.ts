@@ -107,7 +107,7 @@ export async function surveyOriginal(original: OriginalRedis, signal?: AbortSign
   for await (const keys of original.keys(signal)) for (const key of keys) candidates.add(key);
   const problems: MigrationProblem[] = [];
   const { counters, indices } = await readCounters(original, candidates, problems);
-  const channels = await findChannels(original, candidates, counters);
+  const channels = await findChannels(original, candidates, counters, problems);
   const isChannel = (name: string) => channels.has(name);
   const cursors = await readCursors(original, candidates, isChannel, problems);
   const legal = [...channels.values()].filter(({ name }) => isLegal(name, eventKeysKey(name), problems));
@@ -173,6 +173,7 @@ async function findChannels(
   original: OriginalRedis,
   candidates: Candidates,
   counters: ReadonlyMap<string, number>,
+  problems: MigrationProblem[],
 ): Promise<Map<string, OriginalChannel>> {
   const names = [...candidates.channels];
   const extents = await original.extents(names);
@@ -180,19 +181,37 @@ async function findChannels(
   const formerTexts = await original.texts(former.map(formerCounterKey));
   const formerIds = new Map(former.map((name, i) => [name, parseId(formerTexts[i]) ?? 0]));
   const channels = new Map<string, OriginalChannel>();
+  const unreadable = new Set<string>();
   for (const [i, name] of names.entries()) {
     const extent = extents[i];
-    if (extent === undefined) {
-      candidates.addOther(eventKeysKey(name));
+    const subject = eventKeysKey(name);
+    if (extent?.isOfOriginal !== true && !counters.has(name)) {
+      candidates.addOther(subject);
       continue;
     }
-    const { events, newestId } = extent;
+    if (extent === undefined) {
+      unreadable.add(name);
+      problems.push({
+        kind: 'not-understood',
+        subject,
+        message: 'Expected a sorted set with the keys of the events of a channel; the channel is left out.',
+      });
+      continue;
+    }
+    const { events, newestId, others } = extent;
+    if (others > 0) {
+      problems.push({
+        kind: 'not-understood',
+        subject,
+        message: `Expected ids from 1 to ${Number.MAX_SAFE_INTEGER}; ${others} with others are left out.`,
+      });
+    }
     // A counter that is gone, or was put back, is no reason to give ids again.
     const lastId = Math.max(counters.get(name) ?? 0, formerIds.get(name) ?? 0, newestId);
     channels.set(name, { name, events, lastId });
   }
   for (const [name, lastId] of counters) {
-    if (!channels.has(name)) channels.set(name, { name, events: 0, lastId });
+    if (!channels.has(name) && !unreadable.has(name)) channels.set(name, { name, events: 0, lastId });
   }
   return channels;
 }
@@ -263,11 +282,11 @@ function isLegalCursor(
 }
 
 function isLegal(name: string, subject: string, problems: MigrationProblem[]): boolean {
-  if (name.length <= MAX_NAME_LENGTH && NAME_PATTERN.test(name)) return true;
+  if (name !== '' && name.length <= MAX_NAME_LENGTH && NAME_PATTERN.test(name)) return true;
   problems.push({
     kind: 'illegal-name',
     subject,
-    message: `Expected names of at most ${MAX_NAME_LENGTH} characters, none of them a control character, got ${JSON.stringify(name)}; it is left out.`,
+    message: `Expected names of 1 to ${MAX_NAME_LENGTH} characters, none of them a control character, got ${JSON.stringify(name)}; it is left out.`,
   });
   return false;
 }

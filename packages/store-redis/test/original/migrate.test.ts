@@ -155,6 +155,39 @@ describe('a Redis of the original', () => {
     expect((await read(store, 'long')).ids).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 1));
   });
 
+  it('that has gaps may be brought again, since an earlier run has passed over them', async () => {
+    await writeAll();
+    const { storage } = await openTarget(redis);
+    const first = await migrate(storage);
+    expect((await migrate(storage)).channels).toEqual(first.channels);
+  });
+
+  it('may be brought again if a target has failed in the middle of the first events of a channel', async () => {
+    await data.publishMany('a', 500);
+    await redis.admin.set(
+      'a:400',
+      JSON.stringify({ id: 400, ...originalEvent(400, { data: 'x'.repeat(2 ** 20) }) }),
+    );
+    const { storage, store } = await openTarget(redis);
+    const [, limit = ''] = (await redis.admin.config('GET', 'proto-max-bulk-len')) as string[];
+    await redis.admin.config('SET', 'proto-max-bulk-len', 2 ** 20);
+    await expect(migrate(storage)).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    await redis.admin.config('SET', 'proto-max-bulk-len', limit);
+    await expect
+      .poll(() =>
+        read(store, 'a').then(
+          ({ lastId }) => lastId,
+          () => undefined,
+        ),
+      )
+      .toBeDefined();
+    const { lastId } = await read(store, 'a');
+    expect(lastId).toBeGreaterThan(1);
+    expect(lastId).toBeLessThan(400);
+    await migrate(storage);
+    expect((await read(store, 'a')).ids).toHaveLength(500);
+  });
+
   it('of version 1.0 has its counter elsewhere', async () => {
     await data.publishMany('old', 2);
     await redis.admin.rename('indices:old', 'old:indices');
@@ -276,6 +309,31 @@ describe('an original that goes on', () => {
     await data.publish('a:add');
     switched.abort();
     await expect(running).rejects.toThrow(/Invalid typedNames: .*"a:add"/);
+  });
+});
+
+describe('a target that has not got all of it', () => {
+  it.each([
+    ['lost it while nothing came', 0],
+    ['lost the middle of it', 2],
+  ])('since it %s is told of', async (_, more) => {
+    await data.publishMany('a', 3);
+    const { storage } = await openTarget(redis);
+    const progress = progressing();
+    const switched = new AbortController();
+    const running = migrate(storage, { followUntil: switched.signal, onProgress: progress.onProgress });
+    await progress.until('following', 3);
+    // As a Redis that is started again, and persists nothing.
+    await redis.admin.del('events:{a}', 'events:{a}:events');
+    await data.publishMany('a', more);
+    await progress.until('following', 3 + more);
+    switched.abort();
+    await expect(running).rejects.toMatchObject({
+      code: 'Conflict',
+      message: expect.stringContaining(
+        `expected ${3 + more} events up to id ${3 + more}, got ${more} up to id`,
+      ),
+    });
   });
 });
 
@@ -413,6 +471,35 @@ describe('what is not brought as it is', () => {
     expect(report.problems.find(({ kind }) => kind === 'ambiguous-cursor')?.message).toBe(
       'Taken as that of "a" on "b:c"; it may be that of "a:b" on "c".',
     );
+  });
+
+  it('is what has another type, an id that cannot be, or no name', async () => {
+    await data.publishMany('a', 3);
+    await redis.admin.set('b:keys', 'no sorted set');
+    await data.count('b');
+    await data.cursor('c', 'b', 1);
+    await data.count('');
+    for (const [score, key] of [
+      [2, 'a:2 again'],
+      [2.5, 'a:2.5'],
+      [Number.MAX_SAFE_INTEGER + 1, 'a:9007199254740992'],
+      ['+inf', 'a:inf'],
+    ] as const) {
+      await redis.admin.zadd('a:keys', String(score), key);
+      await redis.admin.set(key, JSON.stringify({ id: score, ...originalEvent(2) }));
+    }
+    const { storage, store } = await openTarget(redis);
+    const report = await migrate(storage);
+    expect(kinds(report).sort()).toEqual([
+      ['damaged-event', 'a:2 again'],
+      ['damaged-event', 'a:2.5'],
+      ['illegal-name', ':keys'],
+      ['not-understood', 'a:keys'],
+      ['not-understood', 'b:keys'],
+      ['unknown-channel', 'last-fetched:c:b'],
+    ]);
+    expect(report.channels).toMatchObject([{ channel: 'a', events: 3, lastId: 3 }]);
+    expect((await read(store, 'a')).ids).toEqual([1, 2, 3]);
   });
 
   it('is an event that cannot be read, whose id becomes a gap', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseOriginalEvent } from '../../src/original/original-event.js';
 
-const stored = (text: string | null, id = 7) => ({ id, key: `users/v1:${id}`, text });
+const stored = (text: string | null, key = 'users/v1:7') => ({ id: 7, key, text });
 const parse = (event: object) => parseOriginalEvent(stored(JSON.stringify(event)), 'users/v1', true);
 const event = { id: 7, timestamp: 1_429_084_002_258, type: 'add', from: 'test' };
 
@@ -18,9 +18,10 @@ describe('an event of the original', () => {
   });
 
   it('is filed under the type in the name of its channel', () => {
-    const text = stored(JSON.stringify(event));
-    expect(parseOriginalEvent(text, 'users/v1:created', true)).toMatchObject({ filed: 'created' });
-    expect(parseOriginalEvent(text, 'users/v1', false)).toMatchObject({ filed: undefined });
+    const text = JSON.stringify(event);
+    const typed = stored(text, 'users/v1:created:7');
+    expect(parseOriginalEvent(typed, 'users/v1:created', true)).toMatchObject({ filed: 'created' });
+    expect(parseOriginalEvent(stored(text), 'users/v1', false)).toMatchObject({ filed: undefined });
   });
 
   it.each([
@@ -33,5 +34,12 @@ describe('an event of the original', () => {
     ['expected from and type, non-empty strings', JSON.stringify({ ...event, from: '' })],
   ])('%s', (reason, text) => {
     expect(parseOriginalEvent(stored(text), 'users/v1', true)).toBe(reason);
+  });
+
+  it('is none under another key, or with an id that no event has', () => {
+    const text = JSON.stringify(event);
+    const reasonOf = (id: number, key: string) => parseOriginalEvent({ id, key, text }, 'users/v1', true);
+    expect(reasonOf(7, 'users:7')).toBe('expected the key "users/v1:7"');
+    expect(reasonOf(7.5, 'users/v1:7.5')).toBe('expected an integer as its id, got 7.5');
   });
 });

@@ -49,7 +49,7 @@ export function newOfPart(
 function another(channel: string, id: number): EventsError {
   return new EventsError(
     'Conflict',
-    `Cannot import channel ${JSON.stringify(channel)}: expected event ${id} to be as it is there, or not to be there, got another`,
+    `Cannot import channel ${JSON.stringify(channel)}: expected event ${id} of the store to be the one that is brought, got another, or none though its id was given`,
   );
 }
 
