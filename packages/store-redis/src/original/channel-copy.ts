@@ -77,14 +77,6 @@ export class ChannelCopy {
 
   /** Adds events behind those that were added; `upTo`: the newest id that was given up to there. */
   async add(events: readonly OriginalEvent[], upTo: number): Promise<void> {
-    const [first, ...others] = events;
-    if (this.#firstId > 0 || first === undefined) return this.#add(events, upTo);
-    // By itself, which is one step: with more an engine may be broken off before it says that a migration has filled the channel.
-    await this.#add([first], first.id);
-    await this.#add(others, upTo);
-  }
-
-  async #add(events: readonly OriginalEvent[], upTo: number): Promise<void> {
     if (events.length === 0 && upTo === this.#lastId) return;
     // It begins with its first event.
     if (this.#firstId === 0) this.#firstId = events[0]?.id ?? upTo + 1;
