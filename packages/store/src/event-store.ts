@@ -698,7 +698,9 @@ function checkedSettlement(settlement: WorkerSettlement): WorkerSettlement {
   if (settlement.kind === 'extend') assertLeaseMs(settlement.leaseMs);
   if (settlement.kind === 'release') assertDelayMs(settlement.delayMs);
   if (!('reason' in settlement) || settlement.reason === undefined) return settlement;
-  return { ...settlement, reason: settlement.reason.slice(0, MAX_REASON_LENGTH) };
+  // Half of a surrogate pair, which a cut leaves too, is no text for an engine.
+  const reason = Buffer.from(settlement.reason.slice(0, MAX_REASON_LENGTH)).toString();
+  return { ...settlement, reason };
 }
 
 /** In the order of their UTF-16 code units. */

@@ -45,8 +45,8 @@ local function end_delivery(e, at, outcome, reason)
   if e.state == 'W' then history = string.match(history, '^(.*)\n') or '' end
   local _, breaks = string.gsub(history, '\n', '')
   if breaks + 1 >= args.most_kept then history = string.sub(history, string.find(history, '\n') + 1) end
-  local told = table.concat({ e.ended, whole(at), cjson.encode(e.client), cjson.encode(outcome), cjson.encode(cut(reason)) }, ',')
-  e.history = (history == '' and '[' or history .. '\n[') .. told .. ']'
+  local line = '[' .. e.ended .. ',' .. whole(at) .. ',' .. cjson.encode(e.client) .. ',"' .. outcome .. '",' .. cjson.encode(cut(reason)) .. ']'
+  e.history = history == '' and line or history .. '\n' .. line
 end
 
 local function release(e, ms, reason, uncounted)

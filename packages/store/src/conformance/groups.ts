@@ -667,6 +667,25 @@ export function describeGroups(open: OpenStore): void {
         expect(idsOf(await receive(store, channel))).toEqual([2]);
       });
 
+      it('tell any reason, also one that is cut within a character', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(2));
+        const { events: received } = await receive(store, channel);
+        const reasons = [`${'a'.repeat(999)}😀`, '\udc00"\0\ud83d'];
+        const settle = received.map((one, i) => reject(one, reasons[i]));
+        expect(await store.settle(channel, 'g', settle)).toEqual([true, true]);
+        const letters = await deadLettersIn(store, `${channel}.dead-letters`);
+        const told = letters.map(({ data }) => [data.reason, ...data.deliveries.map(({ reason }) => reason)]);
+        const [cut, halves] = [`${'a'.repeat(999)}\ufffd`, '\ufffd"\0\ufffd'];
+        expect(told.sort()).toEqual(
+          [
+            [halves, halves],
+            [cut, 'a'.repeat(200)],
+          ].sort(),
+        );
+      });
+
       it('go where the group says, as its own type', async () => {
         const { store } = await open();
         const channel = newChannel();
