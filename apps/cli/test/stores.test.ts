@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
@@ -78,6 +78,13 @@ describe('backup and restore', () => {
     const { code, stderr } = await cli().run(['restore', file, '--to', join(folder.path, 'none')]);
     expect([code, stderr]).toEqual([expected, expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('say that there is no such file, and make no folder for it', async () => {
+    const to = join(folder.path, 'not made');
+    const { code, stderr } = await cli().run(['restore', join(folder.path, 'no such'), '--to', to]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^There is no file .*no such\.$/m)]);
+    expect(existsSync(to)).toBe(false);
   });
 
   it('say that a Redis is away', async () => {
@@ -165,5 +172,8 @@ describe('migrate', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--to, or only look: --dry-run/)]);
     const folderFrom = await cli().run(['migrate', '--from', folder.path, '--dry-run']);
     expect([folderFrom.code, folderFrom.stderr]).toEqual([2, expect.stringMatching(/address of a Redis/)]);
+    const noPort = await cli().run(['migrate', '--from', 'redis://127.0.0.1:99999', '--dry-run']);
+    expect([noPort.code, noPort.stderr]).toEqual([2, expect.stringMatching(/^Invalid Redis address/)]);
+    expect(noPort.stderr).not.toContain('--typed-channels');
   });
 });

@@ -93,9 +93,8 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     // It has to be decided, and by whom this is told.
-    throw wrongUsage(
-      `${printable(error.message.replace(/^Invalid \w+: /, ''))} Say which with --typed-channels.`,
-    );
+    const undecided = /^Invalid typedNames: (.*)/s;
+    throw wrongUsage(printable(error.message.replace(undecided, '$1 Say which with --typed-channels.')));
   } finally {
     shown.end();
     switching?.close();
