@@ -99,8 +99,6 @@ describe('backup and restore', () => {
     const to = join(folder.path, 'never made');
     const read = await cli().run(['restore', pipe, '--to', to]);
     expect([read.code, read.stderr]).toEqual([2, expect.stringMatching(/^Expected a file.*twice/)]);
-    const missing = await cli().run(['restore', join(folder.path, 'no such'), '--to', to]);
-    expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/^ENOENT/)]);
     expect(existsSync(to)).toBe(false);
   });
 
@@ -111,6 +109,13 @@ describe('backup and restore', () => {
     const { code, stderr } = await cli().run(['backup', join(folder.path, 'nothing'), '--from', address]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('say that there is no such file, and make no folder for it', async () => {
+    const to = join(folder.path, 'not made');
+    const { code, stderr } = await cli().run(['restore', join(folder.path, 'no such'), '--to', to]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^There is no file .*no such\.$/m)]);
+    expect(existsSync(to)).toBe(false);
   });
 
   it('say that a Redis is away', async () => {
@@ -204,5 +209,8 @@ describe('migrate', () => {
     ]);
     const folderFrom = await cli().run(['migrate', '--from', folder.path, '--dry-run']);
     expect([folderFrom.code, folderFrom.stderr]).toEqual([2, expect.stringMatching(/address of a Redis/)]);
+    const noPort = await cli().run(['migrate', '--from', 'redis://127.0.0.1:99999', '--dry-run']);
+    expect([noPort.code, noPort.stderr]).toEqual([2, expect.stringMatching(/^Invalid Redis address/)]);
+    expect(noPort.stderr).not.toContain('--typed-channels');
   });
 });

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type EventsError, parseChannel } from '@ganomede/events-protocol';
+import { EventsError, parseChannel } from '@ganomede/events-protocol';
 import {
   type GroupScope,
   type GroupSnapshot,
@@ -68,7 +68,7 @@ export class Transfer implements TransferStorage {
         try {
           return this.#planImport(draft, channel, part);
         } catch (error) {
-          if ((error as Partial<EventsError>).code === 'Conflict') return error as EventsError;
+          if (error instanceof EventsError) return error;
           throw error;
         }
       },

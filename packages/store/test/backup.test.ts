@@ -7,6 +7,7 @@ import {
   importStore,
   openEventStore,
   type Storage,
+  type TransferStorage,
 } from '@ganomede/events-store';
 import { describe, expect, it } from 'vitest';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
@@ -120,6 +121,22 @@ describe('A backup', () => {
       knownGroups: 2,
     });
     expect(await digestStore(copy)).toBe(some.content);
+  });
+
+  it('is not brought on into a store that has lost what was brought of it, but from its beginning', async () => {
+    const text = await textOf(await filled());
+    const [copy, older] = [new MemoryStorage(), new MemoryStorage()];
+    let parts = 0;
+    // As if a replica that lagged took over.
+    const importEvents: TransferStorage['importEvents'] = (channel, part) =>
+      (channel === 'users' && ++parts > 1 ? older : copy).transfer.importEvents(channel, part);
+    const changing = { ...copy.transfer, importEvents };
+    const storage = new Proxy(copy, {
+      get: (target, name) => (name === 'transfer' ? changing : Reflect.get(target, name)),
+    });
+    await expect(importStore(storage, sourceOf(text))).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    expect(await older.channels.count()).toBe(0);
+    expect(await importStore(older, sourceOf(text))).toMatchObject({ stored: 2_512 });
   });
 
   it('goes on with what was appended after another backup', async () => {

@@ -94,9 +94,10 @@ async function migrate(context: Context, options: MigrateOptions): Promise<void>
     const late = report.problems.find(({ kind }) => kind === 'published-after-switch');
     if (late !== undefined) throw new CliError(printable(late.message));
   } catch (error) {
-    const undecided = error instanceof RangeError && /^Invalid typedNames: (.*)$/s.exec(error.message)?.[1];
-    if (!undecided) throw error;
-    throw wrongUsage(`${printable(undecided)} Say which with --typed-channels.`);
+    if (!(error instanceof RangeError)) throw error;
+    // It has to be decided, and by whom this is told.
+    const undecided = /^Invalid typedNames: (.*)/s;
+    throw wrongUsage(printable(error.message.replace(undecided, '$1 Say which with --typed-channels.')));
   } finally {
     shown.end();
     switching?.close();

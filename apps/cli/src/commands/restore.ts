@@ -36,7 +36,9 @@ async function restore(
   file: string,
   { to, keyPrefix, verify = false }: RestoreOptions,
 ): Promise<void> {
-  if (!statSync(file).isFile()) throw wrongUsage(`Expected a file, which is read twice; ${file} is none.`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw wrongUsage(`There is no file ${file}.`);
+  if (!found.isFile()) throw wrongUsage(`Expected a file, which is read twice; ${file} is none.`);
   const { digestStore, importStore } = await import('@ganomede/events-store');
   const storage = await openStorage(to, {
     keyPrefix,

@@ -89,6 +89,7 @@ export class ChannelCopy {
     const bounds = { firstId: this.#firstId, lastId: upTo, term: this.#term, now: Date.now() };
     await this.#transfer.importEvents(this.channel, {
       after: Math.max(this.#lastId, this.#firstId - 1),
+      continues: this.#lastId > 0,
       events: imported,
       lastId: upTo,
       timestamp: this.#timestamp,

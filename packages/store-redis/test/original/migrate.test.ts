@@ -299,6 +299,26 @@ describe('an original that goes on', () => {
     await left;
   });
 
+  it('may be brought again if the target came back older meanwhile', async () => {
+    await data.publishMany('a', 3);
+    const { storage, store } = await openTarget(redis);
+    const importEvents: MigrationTransfer['importEvents'] = async (channel, part) => {
+      // All that it has of it, as if it came back empty.
+      if (part.after === 3) await redis.admin.del(await redis.admin.keys('events:{a}*'));
+      return storage.transfer.importEvents(channel, part);
+    };
+    const progress = progressing();
+    const followUntil = new AbortController().signal;
+    const target = withSteps(storage, { importEvents });
+    const running = migrate(target, { followUntil, onProgress: progress.onProgress });
+    const failed = expect(running).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+    await progress.until('following', 3);
+    await data.publishMany('a', 2);
+    await failed;
+    await migrate(storage);
+    expect((await read(store, 'a')).ids).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it('is left with an error if it begins to use names that somebody has to decide on', async () => {
     await data.publish('a');
     const { storage } = await openTarget(redis);

@@ -212,6 +212,19 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
     expect(await idsOf(storage, channel, { after: 0 })).toEqual([6, 11]);
   });
 
+  it('goes on only if it still has what was brought before', async () => {
+    const { storage, transfer, channel } = await openForTest();
+    await transfer.importEvents(channel, part([imported(1), imported(2)]));
+    const next = part([imported(5)], 5, { after: 3, continues: true });
+    await expect(transfer.importEvents(channel, next)).rejects.toMatchObject({
+      code: 'ServiceUnavailable',
+      message: expect.stringMatching(/ids up to 3, .* up to 2: the store came back older/),
+    });
+    expect(await storage.channels.ends([channel])).toMatchObject([{ lastId: 2 }]);
+    await transfer.importEvents(channel, part([imported(3)], 3, { after: 2, continues: true }));
+    expect(await transfer.importEvents(channel, next)).toEqual({ stored: 1, known: 0 });
+  });
+
   it('drops old events around ids that none has', async () => {
     const { storage, transfer, channel } = await openForTest();
     const events = [imported(2, 'add'), imported(5, 'add'), imported(9, 'add'), imported(10, 'add')];

@@ -118,6 +118,7 @@ class ChannelImport {
   #after: number | undefined;
   /** The first id of the channel. */
   #firstId: number | undefined;
+  #hasBegun = false;
 
   constructor(transfer: TransferStorage, channel: string, term: string) {
     this.#transfer = transfer;
@@ -154,6 +155,7 @@ class ChannelImport {
     const upTo = { firstId, lastId, term: this.#term, now: Date.now() };
     const { stored, known } = await this.#transfer.importEvents(this.#channel, {
       after: this.#after ?? lastId,
+      continues: this.#hasBegun,
       events,
       lastId,
       timestamp,
@@ -166,6 +168,7 @@ class ChannelImport {
     this.#events = [];
     this.#bytes = 0;
     this.#after = lastId;
+    this.#hasBegun = true;
   }
 
   get #known(): ReadBounds {

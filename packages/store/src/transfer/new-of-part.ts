@@ -16,7 +16,7 @@ export interface NewOfPart extends Pick<ImportedCounts, 'known'> {
 /**
  * What of a part is new to a channel. `kept`: the events that the channel has with `after` < id ≤ `lastId` of the part, ascending.
  *
- * @throws EventsError `Conflict`, see `TransferStorage.importEvents`
+ * @throws EventsError `Conflict` or `ServiceUnavailable`, see `TransferStorage.importEvents`
  */
 export function newOfPart(
   channel: string,
@@ -24,6 +24,7 @@ export function newOfPart(
   { firstId, lastId }: Ends,
   kept: Iterable<Buffer>,
 ): NewOfPart {
+  if (part.continues && lastId < part.after) throw cameBackOlder(channel, part.after, lastId);
   const old = part.events.filter(({ id }) => id >= firstId && id <= lastId);
   let known = 0;
   for (const text of kept) {
@@ -44,6 +45,13 @@ export function newOfPart(
     last = Math.max(last, id);
   }
   return { events, known };
+}
+
+function cameBackOlder(channel: string, after: number, lastId: number): EventsError {
+  return new EventsError(
+    'ServiceUnavailable',
+    `Cannot import channel ${JSON.stringify(channel)}: expected the ids up to ${after}, which were brought, got those up to ${lastId}: the store came back older meanwhile`,
+  );
 }
 
 function another(channel: string, id: number): EventsError {

@@ -18,6 +18,7 @@ export interface TransferStorage {
    *
    * @throws EventsError `Conflict` that names channel and id if the channel has another event there, or none; nothing of the part is
    * stored then. Likewise if more than `MAX_GAP` ids in a row are left out behind an event that is kept.
+   * @throws EventsError `ServiceUnavailable` if the part `continues` another one that the channel has lost: the store came back older
    */
   importEvents(channel: string, part: ImportedPart): Promise<ImportedCounts>;
 
@@ -51,6 +52,8 @@ export interface TransferStorage {
 export interface ImportedPart {
   /** Ids up to here are none of this part: they came before, or were dropped. */
   readonly after: number;
+  /** Whether all up to `after` was brought by the same import. */
+  readonly continues?: boolean | undefined;
   /** Ascending by id, `after` < id ≤ `lastId`. About `IMPORT_STEP` at most, for memory and the time of one step. May be none. */
   readonly events: readonly ImportedEvent[];
   /** The newest id given, at least once the part is there: the next append goes on behind it. */
