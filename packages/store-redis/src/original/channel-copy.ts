@@ -17,6 +17,9 @@ export interface MigrationTarget extends Pick<Storage, 'scan' | 'cursors' | 'ind
 }
 export type MigrationTransfer = Pick<TransferStorage, 'importEvents' | 'importCursors'>;
 
+/** Consumers whose cursors are read at a time: an engine that has them in no order walks over all of a channel each time. */
+const CONSUMERS_AT_ONCE = 100_000;
+
 /** What the terms of the epochs of all migrations begin with; no engine has such a one. */
 const TERM = 'migration';
 
@@ -145,7 +148,7 @@ export class ChannelCopy {
     let after = '';
     for (;;) {
       const scope = { channel: this.channel, type: undefined };
-      const page = await this.#target.cursors.list(scope, { types: true, after, limit: IMPORT_STEP });
+      const page = await this.#target.cursors.list(scope, { types: true, after, limit: CONSUMERS_AT_ONCE });
       if (page.some(({ savedAt }) => savedAt !== undefined)) return true;
       const last = page.at(-1);
       if (last === undefined) return false;

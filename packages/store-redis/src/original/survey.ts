@@ -14,6 +14,8 @@ import type { OriginalRedis } from './original-redis.js';
 /** Most examples of keys that nobody knows. */
 const MOST_EXAMPLES = 10;
 
+type Surveyed = Pick<OriginalRedis, 'keys' | 'texts' | 'extents'>;
+
 /** What an original has in its Redis. */
 export interface OriginalSurvey {
   /** Sorted by name. */
@@ -102,14 +104,16 @@ class Candidates {
  *
  * @throws EventsError `ServiceUnavailable` (as a rejection) if Redis cannot be reached
  */
-export async function surveyOriginal(original: OriginalRedis, signal?: AbortSignal): Promise<OriginalSurvey> {
+export async function surveyOriginal(original: Surveyed, signal?: AbortSignal): Promise<OriginalSurvey> {
   const candidates = new Candidates();
   for await (const keys of original.keys(signal)) for (const key of keys) candidates.add(key);
   const problems: MigrationProblem[] = [];
+  // First: those of consumers that go on would else be beyond the counters.
+  const savedCursors = await original.texts([...candidates.cursors].map(cursorKey));
   const { counters, indices } = await readCounters(original, candidates, problems);
   const channels = await findChannels(original, candidates, counters, problems);
   const isChannel = (name: string) => channels.has(name);
-  const cursors = await readCursors(original, candidates, isChannel, problems);
+  const cursors = readCursors(candidates, savedCursors, isChannel, problems);
   const legal = [...channels.values()].filter(({ name }) => isLegal(name, eventKeysKey(name), problems));
   return {
     channels: legal.sort((a, b) => compare(a.name, b.name)),
@@ -127,7 +131,7 @@ export async function surveyOriginal(original: OriginalRedis, signal?: AbortSign
 
 /** Counters and indices have the same prefix, and are told apart by what they hold. */
 async function readCounters(
-  original: OriginalRedis,
+  original: Surveyed,
   candidates: Candidates,
   problems: MigrationProblem[],
 ): Promise<{ counters: Map<string, number>; indices: IndexDefinition[] }> {
@@ -170,7 +174,7 @@ function parseIndex(text: string): IndexDefinition | undefined {
 }
 
 async function findChannels(
-  original: OriginalRedis,
+  original: Surveyed,
   candidates: Candidates,
   counters: ReadonlyMap<string, number>,
   problems: MigrationProblem[],
@@ -216,18 +220,16 @@ async function findChannels(
   return channels;
 }
 
-async function readCursors(
-  original: OriginalRedis,
+/** `texts`: what is saved, in the order of the candidates. */
+function readCursors(
   candidates: Candidates,
+  texts: readonly (string | undefined)[],
   isChannel: (name: string) => boolean,
   problems: MigrationProblem[],
-): Promise<OriginalCursor[]> {
-  const names = [...candidates.cursors];
-  const keys = names.map(cursorKey);
-  const texts = await original.texts(keys);
+): OriginalCursor[] {
   const cursors: OriginalCursor[] = [];
-  for (const [i, name] of names.entries()) {
-    const subject = keys[i] as string;
+  for (const [i, name] of [...candidates.cursors].entries()) {
+    const subject = cursorKey(name);
     const after = parseId(texts[i]);
     if (after === undefined) {
       // A channel may be called so.

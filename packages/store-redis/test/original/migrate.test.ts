@@ -8,8 +8,10 @@ import {
   migrateOriginal,
 } from '@ganomede/events-store-redis';
 import { LossyProxy, RedisServer } from '@ganomede/events-testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { MigrationTarget, MigrationTransfer } from '../../src/original/channel-copy.js';
+import { OriginalRedis } from '../../src/original/original-redis.js';
+import { surveyOriginal } from '../../src/original/survey.js';
 import { RedisStorage } from '../../src/redis-storage.js';
 import { openTarget } from '../support/moved-store.js';
 import { OriginalData, originalEvent } from '../support/original-data.js';
@@ -317,6 +319,27 @@ describe('an original that goes on', () => {
     await failed;
     await migrate(storage);
     expect((await read(store, 'a')).ids).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('has no cursor ahead of its channel for being looked at meanwhile', async () => {
+    await data.publish('a');
+    await data.cursor('c', 'a', 1);
+    const original = await OriginalRedis.open({ url: redis.url });
+    onTestFinished(() => original.close());
+    const survey = await surveyOriginal({
+      keys: () => original.keys(),
+      extents: (channels) => original.extents(channels),
+      texts: async (keys) => {
+        if (keys.some((key) => key.startsWith('last-fetched:')))
+          await data.cursor('c', 'a', await data.publish('a'));
+        return original.texts(keys);
+      },
+    });
+    expect(survey).toMatchObject({
+      channels: [{ name: 'a', lastId: 2 }],
+      cursors: [{ after: 2 }],
+      problems: [],
+    });
   });
 
   it('is left with an error if it begins to use names that somebody has to decide on', async () => {

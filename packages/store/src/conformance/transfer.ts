@@ -176,6 +176,21 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
     expect(await storage.channels.ends([channel])).toMatchObject([{ firstId: far, lastId: far }]);
   });
 
+  it('refuses new ids that do not ascend, or lie beyond the last, and stores none of them', async () => {
+    const { storage, transfer, channel } = await openForTest();
+    const [one, two, three] = [imported(1), imported(2), imported(3)];
+    const parts = [part([one, two, two, three]), part([one, three, two], 3), part([one, two, three], 2)];
+    for (const each of parts) {
+      await expect(transfer.importEvents(channel, each)).rejects.toMatchObject({
+        code: 'Conflict',
+        message: expect.stringContaining(`${JSON.stringify(channel)}: expected ids that ascend`),
+      });
+    }
+    expect(await idsOf(storage, channel, { after: 0 })).toEqual([]);
+    await transfer.importEvents(channel, part([one, two, three]));
+    expect(await idsOf(storage, channel, { after: 0 })).toEqual([1, 2, 3]);
+  });
+
   it('passes over what it has, and refuses what it has otherwise', async () => {
     const { storage, transfer, channel } = await openForTest();
     const events = [imported(2, 'add'), imported(3), imported(6)];

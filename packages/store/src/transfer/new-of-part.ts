@@ -40,9 +40,10 @@ export function newOfPart(
   const events = part.events.filter(({ id }) => id > lastId);
   // A channel that keeps nothing begins at the first one.
   let last = firstId > lastId ? (events[0]?.id ?? part.lastId + 1) - 1 : lastId;
-  for (const id of [...events.map((event) => event.id), part.lastId + 1]) {
+  for (const id of [...events.map((event) => event.id), Math.max(part.lastId, lastId) + 1]) {
+    if (id <= last) throw notAscending(channel, last, part.lastId);
     if (id - last - 1 > MAX_GAP) throw tooFarApart(channel, last, id);
-    last = Math.max(last, id);
+    last = id;
   }
   return { events, known };
 }
@@ -58,6 +59,13 @@ function another(channel: string, id: number): EventsError {
   return new EventsError(
     'Conflict',
     `Cannot import channel ${JSON.stringify(channel)}: expected event ${id} of the store to be the one that is brought, got another, or none though its id was given`,
+  );
+}
+
+function notAscending(channel: string, id: number, lastId: number): EventsError {
+  return new EventsError(
+    'Conflict',
+    `Cannot import channel ${JSON.stringify(channel)}: expected ids that ascend, up to ${lastId}, got one behind event ${id} that does not`,
   );
 }
 

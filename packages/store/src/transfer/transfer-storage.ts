@@ -17,7 +17,7 @@ export interface TransferStorage {
    * there already is passed over, so that an import that was broken off can be made again from its beginning. Readers are told.
    *
    * @throws EventsError `Conflict` that names channel and id if the channel has another event there, or none; nothing of the part is
-   * stored then. Likewise if more than `MAX_GAP` ids in a row are left out behind an event that is kept.
+   * stored then. Likewise if more than `MAX_GAP` ids in a row are left out behind an event that is kept, or if new ids do not ascend.
    * @throws EventsError `ServiceUnavailable` if the part `continues` another one that the channel has lost: the store came back older
    */
   importEvents(channel: string, part: ImportedPart): Promise<ImportedCounts>;
