@@ -25,6 +25,9 @@ const EXPECTED = {
   requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'],
 };
 
+const pemOf = ({ privateKey }: { privateKey: KeyObject }) =>
+  String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
 const env = () => ({ HOME: cli().home.path, TOKEN_SECRET: SECRET });
 
 describe('token', () => {
@@ -64,6 +67,7 @@ describe('token', () => {
     const args = ['token', '--actions', 'read', '--channels', 'orders'];
     for (const [variables, issuer, audience] of [
       [{}, 'ganomede-events', 'ganomede-events'],
+      [{ TOKEN_ISSUER: '', TOKEN_AUDIENCE: '' }, 'ganomede-events', 'ganomede-events'],
       [{ TOKEN_ISSUER: 'shop', TOKEN_AUDIENCE: 'events' }, 'shop', 'events'],
     ] as const) {
       const { stdout } = await cli().run(args, { env: { ...env(), ...variables } });
@@ -104,11 +108,45 @@ describe('token', () => {
     ['an unknown action', [...RIGHTS, '--actions', 'write'], { TOKEN_SECRET: SECRET }, /no action "write"/],
     ['a key that is none', [...RIGHTS, '--key', BIN], {}, /expected a private key/],
     ['a key that is not there', [...RIGHTS, '--key', '/no/such'], {}, /ENOENT/],
+    ['an issuer that is empty', [...RIGHTS, '--issuer', ''], { TOKEN_SECRET: SECRET }, /not empty/],
   ])('refuses %s', async (_what, args, variables, message) => {
     const { code, stdout, stderr } = await cli().run(['token', ...args], {
       env: { HOME: cli().home.path, ...variables },
     });
     expect([code === 0, stdout, stderr]).toEqual([false, '', expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it.each<[string, () => string, RegExp]>([
+    [
+      'an RSA key that is too short',
+      () => pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 })),
+      /key cannot be used: expected an RSA key of at least 2048 bits, got 1024\.\n$/,
+    ],
+    [
+      'a key of another curve',
+      () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' })),
+      /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
+    ],
+    [
+      'a key for RSA-PSS alone',
+      () => pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 })),
+      /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
+    ],
+    [
+      'a key whose halves do not belong together',
+      () => {
+        const [one, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+        return JSON.stringify({ ...one?.export({ format: 'jwk' }), d: other?.export({ format: 'jwk' }).d });
+      },
+      /key cannot be used: expected a key for ES256\.\n$/,
+    ],
+  ])('refuses %s', async (_what, generate, message) => {
+    using folder = new TemporaryFolder();
+    const file = join(folder.path, 'key');
+    writeFileSync(file, generate());
+    const { code, stdout, stderr } = await cli().run(['token', ...RIGHTS, '--key', file], { env: env() });
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)]);
+    expect(stderr.split('\n')).toHaveLength(2);
   });
 });
