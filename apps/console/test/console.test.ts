@@ -72,7 +72,10 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
     await page.getByText('550 5.1.1 no such mailbox').first().waitFor();
     expect(await page.getByText('2 deliveries').count()).toBe(0);
     await page.locator('.letter summary').first().click();
-    await page.getByText(/: rejected at mailer-1 after .*: (550|connect|the template)/).first().waitFor();
+    await page
+      .getByText(/: rejected at mailer-1 after .*: (550|connect|the template)/)
+      .first()
+      .waitFor();
 
     await page.getByRole('button', { name: 'Redrive …' }).first().click();
     await page.getByRole('dialog').getByRole('button', { name: 'Redrive 1 dead letter' }).click();
