@@ -20,13 +20,26 @@ const event = { id: 1, json: Buffer.from('{"id":1}'), filed: 't' };
 const index = { id: 'i', channel: 'a', field: 'f' };
 
 /** Each kind of thing that a record tells, otherwise in one point. */
-const cursors = [{ clientId: 'd' }, { type: undefined }, { after: 2 }, { savedAt: undefined }, { epoch: undefined }];
+const cursors = [
+  { clientId: 'd' },
+  { type: undefined },
+  { after: 2 },
+  { savedAt: undefined },
+  { epoch: undefined },
+];
 const scopes = [{ type: undefined }, { group: 'h' }];
 const settings = [
   ...[{ leaseMs: 1 }, { maxDeliveries: 1 }, { backoffMs: [1] }, { maxPending: 1 }],
   ...[{ order: undefined }, { deadLetters: undefined }],
 ];
-const groups = [{ after: 9 }, { redelivered: 9 }, { missed: 9 }, { createdAt: 9 }, { forgotten: 9 }, { entries: [] }];
+const groups = [
+  { after: 9 },
+  { redelivered: 9 },
+  { missed: 9 },
+  { createdAt: 9 },
+  { forgotten: 9 },
+  { entries: [] },
+];
 const entries: Partial<GroupEntry>[] = [
   ...[{ id: 9 }, { state: 'delayed' as const }, { value: 'w' }, { count: 9 }, { clientId: 'd' }],
   ...[{ firstDeliveredAt: 9 }, { endedAt: 9 }, { reason: 's' }, { deadLetterId: undefined }],
@@ -79,7 +92,19 @@ it('is the same whatever the order of channels, the epochs of ids and when a del
   expect(digestOf(by, ...two, ...one)).toBe(digestOf(...one, ...two, by));
   const begun = Epochs.NONE.begin({ term: 'a', firstId: 1, lastId: 0, now: 5 });
   const later = { ...group, entries: [{ ...entry, dueAt: 9 }] };
-  expect(digestOf(...told([{ kind: 'group', group: later }, { kind: 'bounds', bounds: { ...bounds, epochs: begun } }]))).toBe(
-    digestOf(...told([{ kind: 'group', group }, { kind: 'bounds', bounds }])),
+  expect(
+    digestOf(
+      ...told([
+        { kind: 'group', group: later },
+        { kind: 'bounds', bounds: { ...bounds, epochs: begun } },
+      ]),
+    ),
+  ).toBe(
+    digestOf(
+      ...told([
+        { kind: 'group', group },
+        { kind: 'bounds', bounds },
+      ]),
+    ),
   );
 });

@@ -12,7 +12,9 @@ it('are sorted by their names and types, whatever the order in which they come',
     for (const type of ['y', undefined, 'x']) first.add(cursor(clientId, type));
   }
   const types = [undefined, 'x', 'y'];
-  expect(first.cursors).toEqual(['b', 'c'].flatMap((clientId) => types.map((type) => cursor(clientId, type))));
+  expect(first.cursors).toEqual(
+    ['b', 'c'].flatMap((clientId) => types.map((type) => cursor(clientId, type))),
+  );
 });
 
 it('have each cursor once, as it was added last', () => {

@@ -52,34 +52,41 @@ function current<Part extends object>(part: () => Part, own: Partial<Part> = {})
   });
 }
 
-it.each([1, 2, 3])('a group that waits goes on if its store comes back older without a word, %i behind', async (count) => {
-  let storage = new MemoryStorage();
-  let listener: StorageListener | undefined;
-  const store = await openEventStore(() =>
-    current<Storage>(() => storage, {
-      groups: current(() => storage.groups),
-      listen: (to) => {
-        listener = to;
-        storage.listen(to);
-      },
-    }),
-  );
-  const receive = (timeoutMs: number) => store.receive('a', 'g', { clientId: 'c', limit: 9, timeoutMs });
-  const work = async () => {
-    const { events } = await receive(0);
-    const settle = events.map(({ id, delivery: { token } }) => ({ kind: 'acknowledge' as const, id, token }));
-    await store.settle('a', 'g', settle);
-  };
-  await store.append('a', Array(3).fill(event('x')));
-  await work();
-  const backup = new MemoryStorage(storage);
-  await store.append('a', Array(2).fill(event('lost')));
-  await work();
-  const waiting = receive(10_000);
-  while (store.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
-  storage = new MemoryStorage(backup);
-  storage.listen(listener as StorageListener);
-  await store.append('a', Array(count).fill(event('new')));
-  expect((await waiting).events.map(({ id }) => id)).toEqual([4, 5, 6].slice(0, count));
-  await store.close();
-});
+it.each([1, 2, 3])(
+  'a group that waits goes on if its store comes back older without a word, %i behind',
+  async (count) => {
+    let storage = new MemoryStorage();
+    let listener: StorageListener | undefined;
+    const store = await openEventStore(() =>
+      current<Storage>(() => storage, {
+        groups: current(() => storage.groups),
+        listen: (to) => {
+          listener = to;
+          storage.listen(to);
+        },
+      }),
+    );
+    const receive = (timeoutMs: number) => store.receive('a', 'g', { clientId: 'c', limit: 9, timeoutMs });
+    const work = async () => {
+      const { events } = await receive(0);
+      const settle = events.map(({ id, delivery: { token } }) => ({
+        kind: 'acknowledge' as const,
+        id,
+        token,
+      }));
+      await store.settle('a', 'g', settle);
+    };
+    await store.append('a', Array(3).fill(event('x')));
+    await work();
+    const backup = new MemoryStorage(storage);
+    await store.append('a', Array(2).fill(event('lost')));
+    await work();
+    const waiting = receive(10_000);
+    while (store.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    storage = new MemoryStorage(backup);
+    storage.listen(listener as StorageListener);
+    await store.append('a', Array(count).fill(event('new')));
+    expect((await waiting).events.map(({ id }) => id)).toEqual([4, 5, 6].slice(0, count));
+    await store.close();
+  },
+);
