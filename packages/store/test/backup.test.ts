@@ -7,6 +7,7 @@ import {
   importStore,
   openEventStore,
   type Storage,
+  type TransferProgress,
   type TransferStorage,
 } from '@ganomede/events-store';
 import { describe, expect, it } from 'vitest';
@@ -137,6 +138,93 @@ describe('A backup', () => {
     await expect(importStore(storage, sourceOf(text))).rejects.toMatchObject({ code: 'ServiceUnavailable' });
     expect(await older.channels.count()).toBe(0);
     expect(await importStore(older, sourceOf(text))).toMatchObject({ stored: 2_512 });
+  });
+
+  it('brings more channels than are listed at a time', { timeout: 60_000 }, async () => {
+    const storage = new MemoryStorage();
+    const store = await openEventStore(() => storage);
+    for (let n = 0; n < 1_001; n++) await store.append(`c${n}`, [{ from: 'test', type: 'add' }]);
+    const copy = new MemoryStorage();
+    const told: TransferProgress[] = [];
+    const onProgress = (progress: TransferProgress) => void told.push(progress);
+    const { total, content } = await importStore(copy, sourceOf(await textOf(storage)), { onProgress });
+    expect(total).toMatchObject({ channels: 1_001, events: 1_001 });
+    expect(await digestStore(copy, { onProgress })).toBe(content);
+    const end = { channel: 'c999', channels: 1_001, events: 1_001, totalEvents: 1_001 };
+    expect([told.find(({ channels }) => channels === 1_001), told.at(-1)]).toEqual([end, end]);
+  });
+
+  it('brings a group and consumers that more than one line tells of', { timeout: 60_000 }, async () => {
+    const storage = new MemoryStorage();
+    const store = await openEventStore(() => storage);
+    const same = { from: 'test', type: 'add', data: { user: 'same' } };
+    await store.append('users', Array(2_001).fill(same));
+    await store.saveGroup('users', 'workers', { order: 'data.user' });
+    // It holds back what it finds in search of another.
+    const options = { clientId: 'worker', limit: 1_000, timeoutMs: 0 };
+    for (let n = 0; n < 5; n++) await store.receive('users', 'workers', options);
+    const state = { after: 2_001, pending: 1, heldBack: 2_000 };
+    expect(await store.groups('users')).toMatchObject([state]);
+    for (let n = 0; n < 1_001; n++) await store.saveCursor(`client ${n}`, 'users', n);
+    const copy = new MemoryStorage();
+    const { total, content } = await importStore(copy, sourceOf(await textOf(storage)));
+    expect(total).toEqual({ channels: 1, events: 2_001, cursors: 1_001, groups: 1, indices: 0 });
+    expect([await digestStore(copy), await digestStore(storage)]).toEqual([content, content]);
+    expect(await (await openEventStore(() => copy)).groups('users')).toMatchObject([state]);
+  });
+
+  it('has no cursor and no group that is further than its events, whatever goes on meanwhile', async () => {
+    const storage = new MemoryStorage();
+    const store = await openEventStore(() => storage);
+    /** Something is appended to the channel, and a consumer and a group have it at once. */
+    const goOn = async () => {
+      const [header] = await store.append('busy', [{ from: 'test', type: 'add' }]);
+      await store.saveCursor('reader', 'busy', header?.id ?? 0);
+      await store.receive('busy', 'workers', { clientId: 'worker', limit: 9, timeoutMs: 0 });
+    };
+    await goOn();
+    const { list } = storage.cursors;
+    const { ends } = storage.channels;
+    const { filedTypes, readGroup } = storage.transfer;
+    storage.cursors.list = async (...args) => {
+      await goOn();
+      return list(...args);
+    };
+    storage.transfer.readGroup = async (scope) => {
+      await goOn();
+      return readGroup(scope);
+    };
+    storage.channels.ends = async (names) => {
+      await goOn();
+      return ends(names);
+    };
+    storage.transfer.filedTypes = async (...args) => {
+      await goOn();
+      return filedTypes(...args);
+    };
+    const text = await textOf(storage);
+    const copy = new MemoryStorage();
+    const { content, stored } = await importStore(copy, sourceOf(text));
+    expect(await digestStore(copy)).toBe(content);
+    const copied = await openEventStore(() => copy);
+    const { lastId, count } = await copied.read({ channel: 'busy', after: 0, limit: 100 });
+    expect([stored, count]).toEqual([lastId, lastId]);
+    expect((await copied.loadCursor('reader', 'busy')).after).toBeLessThanOrEqual(lastId);
+    const [group] = await copied.groups('busy');
+    expect(group?.after).toBeLessThanOrEqual(lastId);
+    expect(group?.after).toBeGreaterThan(0);
+  });
+
+  it('says how many of its events the store has dropped already', async () => {
+    const text = await textOf(await filled());
+    const copy = new MemoryStorage();
+    await importStore(copy, sourceOf(text));
+    await (await openEventStore(() => copy)).trim('users', { id: 1_201 });
+    expect(await importStore(copy, sourceOf(text))).toMatchObject({
+      stored: 0,
+      known: 2_512 - 1_200,
+      dropped: 1_200,
+    });
   });
 
   it('goes on with what was appended after another backup', async () => {

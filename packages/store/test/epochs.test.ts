@@ -117,12 +117,22 @@ describe('Epochs', () => {
     const trimmed = epochs.begin({ term: 'd', firstId: 9, lastId: 20, now: 4 * HOUR_MS });
     expect(trimmed.earlier.split(' ')).toEqual([epochs.current]);
     expect(trimmed.commonWith('2-1-old-5-older', 9), 'whatever it was, it is dropped').toBe(8);
+    expect(trimmed.commonWith('2-1-old-5-older', 8), 'of what is kept nothing is known').toBe(0);
 
     const long = Array.from({ length: 150 }, (_, i) => [10 * i + 1 + (i % 2) * 8, `t${i}`] as const);
-    const all = long.map((_, i) => begun(...long.slice(0, i + 1)));
-    const many = all.at(-1) as Epochs;
+    let many = Epochs.NONE;
+    const all = long.map(([start, term], i) => {
+      many = many.begin({ term, firstId: 1, lastId: start - 1, now: HOUR_MS * (i + 1) });
+      return many;
+    });
     expect(many.earlier.split(' ')).toHaveLength(99);
     expect(many.earlier.startsWith(`${all[0]?.current}/`), 'the first stays').toBe(true);
+    // An event of one that is forgotten is of the next one that is not.
+    const [kept = '', next = ''] = many.earlier.split(' ');
+    const endId = Number(kept.split('/')[1]);
+    expect([1, endId, endId + 1].map((id) => many.of(id))).toEqual([
+      ...[all[0]?.current, all[0]?.current, next.split('/')[0]],
+    ]);
     // Whoever comes from one that is forgotten goes no further than to its end, wherever it was.
     for (const [i, { current }] of all.entries()) {
       const next = long[i + 1]?.[0];

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { openEventStore } from '../src/event-store.js';
 import { MemoryStorage } from '../src/memory/memory-storage.js';
+import type { Storage, StorageListener } from '../src/storage.js';
 
 /** Counts the calls that read events. */
 class Counting extends MemoryStorage {
@@ -39,3 +40,53 @@ it('a group of one type that waits is not asked again for each event of others',
   expect({ scans: storage.scans, steps }).toEqual({ ...before, steps: before.steps + 1 });
   await store.close();
 });
+
+/** What the storage is now, or a part of it. */
+function current<Part extends object>(part: () => Part, own: Partial<Part> = {}): Part {
+  return new Proxy(own as Part, {
+    get(_, name) {
+      if (name in own) return Reflect.get(own, name);
+      const value = Reflect.get(part(), name);
+      return typeof value === 'function' ? value.bind(part()) : value;
+    },
+  });
+}
+
+it.each([1, 2, 3])(
+  'a group that waits goes on if its store comes back older without a word, %i behind',
+  async (count) => {
+    let storage = new MemoryStorage();
+    let listener: StorageListener | undefined;
+    const store = await openEventStore(() =>
+      current<Storage>(() => storage, {
+        groups: current(() => storage.groups),
+        listen: (to) => {
+          listener = to;
+          storage.listen(to);
+        },
+      }),
+    );
+    const receive = (timeoutMs: number) => store.receive('a', 'g', { clientId: 'c', limit: 9, timeoutMs });
+    const work = async () => {
+      const { events } = await receive(0);
+      const settle = events.map(({ id, delivery: { token } }) => ({
+        kind: 'acknowledge' as const,
+        id,
+        token,
+      }));
+      await store.settle('a', 'g', settle);
+    };
+    await store.append('a', Array(3).fill(event('x')));
+    await work();
+    const backup = new MemoryStorage(storage);
+    await store.append('a', Array(2).fill(event('lost')));
+    await work();
+    const waiting = receive(10_000);
+    while (store.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+    storage = new MemoryStorage(backup);
+    storage.listen(listener as StorageListener);
+    await store.append('a', Array(count).fill(event('new')));
+    expect((await waiting).events.map(({ id }) => id)).toEqual([4, 5, 6].slice(0, count));
+    await store.close();
+  },
+);

@@ -105,6 +105,50 @@ export function describeGroupFailures(open: () => Promise<{ readonly storage: St
     6 * BURIAL_MS,
   );
 
+  it('write the other dead letters if one cannot be written', async () => {
+    const { storage } = await open();
+    const channel = newChannel();
+    const store = await openEventStore(() =>
+      link(storage, {
+        append: async (append) => {
+          if (append.events.some(({ text }) => text.includes('"id":2'))) throw away();
+          return storage.append(append);
+        },
+      }),
+    );
+    await store.append(channel, events(3));
+    const { events: received } = await work(store, channel);
+    await store.settle(
+      channel,
+      'g',
+      received.map((one) => ({ kind: 'reject', reason: 'bad', ...delivered(one) })),
+    );
+    expect((await store.groups(channel))[0]).toMatchObject({ pending: 1, deadLetters: 2 });
+    expect(await letters(store, channel)).toBe(2);
+    await store.close();
+  });
+
+  it('keep the settings of a group that somebody creates before they do', async () => {
+    const { storage } = await open();
+    const channel = newChannel();
+    const settings = { maxDeliveries: 3, maxPending: 7 };
+    const other = await openEventStore(() => link(storage, {}));
+    const store = await openEventStore(() =>
+      link(storage, {
+        groups: changedGroups(storage, {
+          save: async (...args) => {
+            await other.saveGroup(channel, 'g', settings);
+            return storage.groups.save(...args);
+          },
+        }),
+      }),
+    );
+    await store.append(channel, events(1));
+    expect((await work(store, channel)).events).toMatchObject([{ id: 1, delivery: { maxDeliveries: 3 } }]);
+    expect(await store.groups(channel)).toMatchObject([{ settings, pending: 1 }]);
+    await Promise.all([store.close(), other.close()]);
+  });
+
   it('wait on while the storage is away', async () => {
     const { storage } = await open();
     const channel = newChannel();

@@ -286,6 +286,19 @@ export function describeGroups(open: OpenStore): void {
         );
       });
 
+      it('waits for a lease that ends, whatever is appended of other types meanwhile', async () => {
+        const { store, peer } = await open();
+        const channel = newChannel();
+        const name = `${channel}:add`;
+        await store.saveGroup(name, 'g', EAGER);
+        await store.append(channel, events(1));
+        await receive(peer, name, { leaseMs: 1_000 });
+        const waiting = receive(store, name, { timeoutMs: LONG_MS });
+        await untilWaiting(store, 1);
+        for (const n of upTo(3)) await store.append(channel, [event(n, 'other')]);
+        expect(only(await waiting)).toMatchObject({ id: 1, delivery: { count: 2 } });
+      });
+
       it('waits for a lease that ends sooner than it was to, here or elsewhere', async () => {
         const { store, peer } = await open();
         for (const order of [undefined, '*']) {
@@ -609,8 +622,14 @@ export function describeGroups(open: OpenStore): void {
             ...others.map((one) => release(one, { uncounted: true })),
           ]),
         ).toEqual([true, true, true]);
-        expect(idsOf(await receive(store, channel, { timeoutMs: LONG_MS }))).toEqual([9, 10]);
+        const last = await receive(store, channel, { timeoutMs: LONG_MS });
+        expect(idsOf(last)).toEqual([9, 10]);
         expect(await groupOf(store, channel)).toMatchObject({ missed: 7, pending: 2, after: 10 });
+        const released = last.events.map((one) => release(one, { delayMs: 0 }));
+        expect(await store.settle(channel, 'g', released)).toEqual([true, true]);
+        await store.trim(channel, { id: 11 });
+        expect(idsOf(await receive(store, channel))).toEqual([]);
+        expect(await groupOf(store, channel), 'at once').toMatchObject({ missed: 9, pending: 0, after: 10 });
       });
 
       it('begin at what is kept, and miss nothing by that', async () => {
@@ -784,6 +803,33 @@ export function describeGroups(open: OpenStore): void {
           expect(again.text.toString()).toBe(text?.toString());
           await store.settle(channel, 'g', [reject(again)]);
         }
+      });
+
+      it('bring along no other event that is where they were', async () => {
+        const { store, trim } = await open();
+        if (trim === undefined) return;
+        const channel = newChannel();
+        await store.append(channel, events(6));
+        const { events: received } = await receive(store, channel, { limit: 5 });
+        await store.settle(
+          channel,
+          'g',
+          received.map((one) => reject(one)),
+        );
+        // From now on they go, and are looked for, elsewhere.
+        const elsewhere = `${channel}/elsewhere`;
+        await store.saveGroup(channel, 'g', { deadLetters: elsewhere });
+        const letter = (data?: object) => ({ from: 'g', type: 'add', ...(data && { data }) });
+        await store.append(elsewhere, [
+          letter(),
+          letter({ group: 'other', event: { id: 2, type: 'add' } }),
+          letter({ group: 'g', event: { id: 99, type: 'add' } }),
+          letter({ group: 'g', event: { id: 4 } }),
+        ]);
+        await trim(channel, { maxEvents: 1, maxAgeMs: 0, now: Date.now() });
+        expect(await store.redrive(channel, 'g', { limit: 9 })).toEqual(upTo(5));
+        expect(idsOf(await receive(store, channel))).toEqual([6]);
+        expect(await groupOf(store, channel)).toMatchObject({ missed: 5, pending: 1, deadLetters: 0 });
       });
 
       it('may be redriven while workers run', async () => {

@@ -441,6 +441,33 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
       ]);
     });
 
+    it('come with what each value holds back, and with what follows on it', async () => {
+      const { storage, transfer, channel } = await openForTest();
+      const scope = { channel, type: undefined, group: 'mailer' };
+      const settings = { ...DEFAULT_GROUP_SETTINGS, leaseMs: NEVER_MS, order: 'data.user' };
+      await storage.append(append(channel, 8));
+      await storage.groups.save(scope, settings, { after: 0, changes: false });
+      const [end] = await storage.channels.ends([channel]);
+      const events = upTo(8).map((id) => ({ id, value: id % 2 ? '=b' : '=a' }));
+      const found = { from: 0, to: 8, firstId: 1, events, epoch: end?.epoch ?? '', order: 'data.user' };
+      const takes = [{ clientId: 'worker', limit: 9, leaseMs: undefined, token: 'token' }];
+      await storage.groups.work(scope, { settle: [], takes, found });
+      const settle: Settlement[] = [{ kind: 'acknowledge', id: 1, token: 'token' }];
+      await storage.groups.work(scope, { settle, takes: [], found: undefined });
+      const group = await transfer.readGroup(scope);
+      expect(group?.entries.map(({ id, state }) => [id, state])).toEqual([
+        ...[2, 3].map((id) => [id, 'delayed']),
+        ...[4, 6, 8, 5, 7].map((id) => [id, 'held back']),
+      ]);
+      const copy = { ...scope, group: 'copy' };
+      const snapshot = { ...group, scope: copy } as NonNullable<typeof group>;
+      expect(await transfer.importGroup(snapshot)).toBe(true);
+      expect(await transfer.readGroup(copy)).toEqual(snapshot);
+      const states = await storage.groups.list(channel);
+      const [state, copied] = [scope, copy].map((of) => states.find((each) => each.scope.group === of.group));
+      expect(copied).toEqual({ ...state, scope: copy, workers: [] });
+    });
+
     it('on a type, and without anything, come too', async () => {
       const { storage, transfer, scope } = await openGroup();
       const typed = { ...scope, type: 'add', group: 'größe' };
