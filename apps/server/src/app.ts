@@ -24,8 +24,8 @@ export interface AppOptions {
   /** Whether it has `/health` and `/metrics`, default true. */
   readonly operations?: boolean;
   /**
-   * Whether the answers to polls and publishes go past Fastify's reply, which is quicker. `onSend` hooks that are added to the app do
-   * not see them then; all other hooks do. Default false.
+   * Whether the answers to polls, publishes and acknowledgements go past Fastify's reply, which is quicker. `onSend` hooks that are
+   * added to the app do not see them then; all other hooks do. Default false.
    */
   readonly directAnswers?: boolean;
   /** `TRUST_PROXY`. Default: an address is that of the connection. */

@@ -197,7 +197,7 @@ async function protocolRoutes(
   const defaultWaitMs = settings.pollTimeoutMs ?? DEFAULT_WAIT_MS;
   const answers = new DirectAnswers({ direct, lifecycle });
   await fastify.register(publish, { store, metrics, answers });
-  await fastify.register(appends, { store, metrics });
+  await fastify.register(appends, { store, metrics, answers });
   const untaken = new Untaken();
   const sharedCursors = new SharedCursors(metrics);
   await fastify.register(read, {
@@ -205,7 +205,7 @@ async function protocolRoutes(
     ...{ pollTimeoutMs, defaultWaitMs, maxLimit },
   });
   await fastify.register(streams, { store, metrics, untaken, maxLimit });
-  await fastify.register(cursors, { store, sharedCursors });
+  await fastify.register(cursors, { store, sharedCursors, answers });
   await fastify.register(findCursor, { store });
   await fastify.register(latest, { store, maxLimit });
   await fastify.register(saveGroup, { store });

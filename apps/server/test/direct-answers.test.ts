@@ -103,13 +103,18 @@ function poll(query: string, { version = '1.1', headers = '' } = {}): string {
   return `GET ${path} HTTP/${version}\r\n${HEAD}${headers}\r\n`;
 }
 
-/** By its key it is answered as the first time, by whichever server. */
-function publish(body: object, headers = ''): string {
-  const text = JSON.stringify({ clientId: 'publisher', channel: 'c', ...body });
+function post(path: string, body: object, headers = ''): string {
+  const text = JSON.stringify(body);
   return (
-    `POST /events/v1/events HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nIdempotency-Key: key\r\n` +
+    `POST /events/v1/${path} HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\n` +
     `Content-Length: ${Buffer.byteLength(text)}\r\n${headers}\r\n${Buffer.from(text).toString('latin1')}`
   );
+}
+
+/** By its key it is answered as the first time, by whichever server. */
+function publish(body: object, headers = ''): string {
+  const event = { clientId: 'publisher', channel: 'c', ...body };
+  return post('events', event, `Idempotency-Key: key\r\n${headers}`);
 }
 
 const EVENT = { from: 'f', type: 't' };
@@ -129,6 +134,14 @@ describe('an answer that goes past Fastify', () => {
     ['a page of an empty channel', poll('after=0').replace('channel=c', 'channel=empty')],
     ['an event', publish(EVENT)],
     ['several events', publish({ events: [EVENT, EVENT] })],
+    [
+      'several appends',
+      post('appends', {
+        clientId: 'publisher',
+        appends: [{ channel: 'c', events: [EVENT, EVENT], key: 'k' }, { channel: '' }],
+      }),
+    ],
+    ['several cursors', post('cursors', { clientId: 'reader', cursors: [{ channel: 'c', after: 1 }, {}] })],
     ['what asks whether it may send its body', publish(EVENT, 'Expect: 100-continue\r\n')],
     ['what tells that it keeps its connection', poll('after=0', { headers: 'Connection: keep-alive\r\n' })],
     ['a page for any origin', poll('after=0', { headers: ORIGIN }), { corsOrigin: '*' }],

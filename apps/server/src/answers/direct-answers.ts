@@ -21,7 +21,7 @@ interface RenderedPage {
 }
 
 /**
- * The answers that a server gives most often, to publishes and polls. Of a short one, its head takes nearly half of the time that
+ * The answers that a server gives most often, to publishes, polls and acknowledgements. Of a short one, its head takes nearly half of the time that
  * Fastify and Node.js need, so a plain one is rendered here and written in one piece; what is the same for all who get a
  * page, once for all of them. It has the bytes that Fastify would have sent, and counts, is timed and logged as every
  * other. Whatever is not plain goes through Fastify.

@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type EventHeader, EventsError, MAX_BATCH_EVENTS } from '@ganomede/events-protocol';
 import { Append, AppendsBody, AppendsReply } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
+import type { DirectAnswers } from '../answers/direct-answers.js';
 import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
-import { sendJson } from '../answers/json.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
@@ -13,6 +13,7 @@ import { tracedAppend } from '../tracing/publish-span.js';
 export interface AppendsOptions {
   readonly store: Pick<EventStore, 'append'>;
   readonly metrics: Pick<Metrics, 'published'>;
+  readonly answers: DirectAnswers;
 }
 
 const schema = {
@@ -33,7 +34,10 @@ const access: Access = { action: 'publish', channelOf: 'each entry' };
 const checkAppend = checkOf(Append);
 
 /** `POST /appends` */
-export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify, { store, metrics }) => {
+export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (
+  fastify,
+  { store, metrics, answers },
+) => {
   fastify.post('/appends', { config: { access }, schema }, async (request, reply) => {
     const { clientId, appends: entries } = request.body;
     checkSize(entries);
@@ -51,7 +55,7 @@ export const appends: FastifyPluginAsyncTypebox<AppendsOptions> = async (fastify
       },
       (error) => fastify.takeError(error, request.log),
     );
-    return sendJson(reply, JSON.stringify({ results }));
+    return answers.sendJson(reply, JSON.stringify({ results }));
   });
 
   async function append(

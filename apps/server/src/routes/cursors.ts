@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CursorsBody, CursorsReply, SeenCursor } from '@ganomede/events-protocol/schemas';
 import type { EventStore } from '@ganomede/events-store';
 import { checkCursorCount } from '../answers/cursor-count.js';
+import type { DirectAnswers } from '../answers/direct-answers.js';
 import { eachResult } from '../answers/each-result.js';
 import { errorsOf } from '../answers/error-schemas.js';
-import { sendJson } from '../answers/json.js';
 import type { SharedCursors } from '../answers/shared-cursors.js';
 import type { Access } from '../plugins/access.js';
 import { checkOf } from '../plugins/validation.js';
@@ -12,6 +12,7 @@ import { checkOf } from '../plugins/validation.js';
 export interface CursorsOptions {
   readonly store: Pick<EventStore, 'saveCursor'>;
   readonly sharedCursors: SharedCursors;
+  readonly answers: DirectAnswers;
 }
 
 const schema = {
@@ -31,7 +32,7 @@ const checkCursor = checkOf(SeenCursor);
 
 /** `POST /cursors` */
 export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify, options) => {
-  const { store, sharedCursors } = options;
+  const { store, sharedCursors, answers } = options;
   fastify.post('/cursors', { config: { access }, schema }, async (request, reply) => {
     const { clientId, cursors: entries } = request.body;
     checkCursorCount(entries);
@@ -58,7 +59,7 @@ export const cursors: FastifyPluginAsyncTypebox<CursorsOptions> = async (fastify
       (saved) => saved,
       (error) => fastify.takeError(error, request.log),
     );
-    return sendJson(reply, JSON.stringify({ results }));
+    return answers.sendJson(reply, JSON.stringify({ results }));
   });
 
   /** Resolves with the cursor that is saved. */
