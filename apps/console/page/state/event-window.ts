@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import { type Event, latest, readIndex } from '../api/events-api.js';
 import { follow } from '../api/follow.js';
 import { isAborted } from '../api/request.js';
+import { textLengthOf } from './event-text.js';
 
 /** Events of one request. */
 const PAGE = 200;
@@ -9,6 +10,10 @@ const PAGE = 200;
 const MOST_HELD = 4_000;
 /** The most events that are held while new ones come. */
 const MOST_LIVE = 1_000;
+/** Of large events fewer are held: as many as have so much data, in characters of JSON, */
+const MOST_CHARACTERS = 32_000_000;
+/** but so many, as more is asked for where an end is near. */
+const LEAST_HELD = 200;
 
 /** What is looked at: a channel name, or what an index of a channel finds. */
 export interface Selection {
@@ -44,15 +49,21 @@ export class EventWindow {
   #arrived: Event[] = [];
   #frame = 0;
   #isReadingMore = false;
+  /** Where it was to begin; undefined: at the newest. */
+  #aroundId: number | undefined;
+  /** Whether it could begin. */
+  #isOpen = false;
 
   constructor(selection: Selection) {
     this.#selection = selection;
   }
 
-  /** Begins with the newest events and those to come, or around an id. */
-  async open(aroundId?: number): Promise<void> {
+  /** Begins with the newest events and those to come, or around an id. Resolves with whether it did: it may fail, or begin elsewhere meanwhile. */
+  async open(aroundId?: number): Promise<boolean> {
     this.close();
     this.#end = new AbortController();
+    this.#aroundId = aroundId;
+    this.#isOpen = false;
     const { signal } = this.#end;
     this.isLoading.value = true;
     this.error.value = undefined;
@@ -66,11 +77,26 @@ export class EventWindow {
       this.isAtLast.value = isAtLast;
       if (!isAtLast) await this.#readNewer();
       else if (this.#selection.index === undefined) this.#follow(page.epoch, signal);
+      this.#isOpen = true;
+      return true;
     } catch (error) {
       this.#failed(error);
+      return false;
     } finally {
       if (this.#end.signal === signal) this.isLoading.value = false;
     }
+  }
+
+  /** Reads again what could not be read, if anything; whoever looks at events goes on seeing them. */
+  retry(): void {
+    if (this.isLoading.peek() || this.error.peek() === undefined) return;
+    if (!this.#isOpen) {
+      void this.open(this.#aroundId);
+      return;
+    }
+    this.error.value = undefined;
+    // Who looks at an end of them asks for more.
+    this.events.value = [...this.events.peek()];
   }
 
   close(): void {
@@ -86,11 +112,9 @@ export class EventWindow {
       const { events, isAtFirst } = await this.#read(this.events.peek().at(-1)?.id, PAGE);
       const all = [...this.events.peek(), ...events];
       this.isAtFirst.value = isAtFirst;
-      if (all.length > MOST_HELD) {
-        this.#leaveLast();
-        all.splice(0, all.length - MOST_HELD);
-      }
-      this.events.value = all;
+      const held = thatFit(all.toReversed(), MOST_HELD);
+      if (held < all.length) this.#leaveLast();
+      this.events.value = all.slice(-held);
     });
 
   /** Somebody looks at the newest of these events. */
@@ -127,24 +151,28 @@ export class EventWindow {
     }
   }
 
-  /** The API reads backwards: what is newer is read from a little above, further above if there is nothing. */
+  /**
+   * The API reads backwards: what is newer is read from a little above, further above if there is nothing, less far if there may be
+   * more between than the server puts into one answer.
+   */
   async #readNewer(): Promise<void> {
     let from = this.events.peek()[0]?.id ?? 0;
     for (let span = PAGE; ; ) {
       const before = from + span + 1;
-      const { events } = await this.#read(before, PAGE);
+      const { events, isAtFirst } = await this.#read(before, PAGE);
       const newer = events.filter(({ id }) => id > from);
       const { lastId } = this.bounds.peek();
-      if (newer.length === PAGE && span > PAGE) {
-        // There may be more between.
-        span = Math.max(PAGE, Math.floor(span / 2));
+      const isWhole = newer.length < events.length || isAtFirst || newer.at(-1)?.id === from + 1;
+      if (!isWhole && span > 1) {
+        span = Math.min(Math.floor(span / 2), newer.length);
       } else if (newer.length === 0 && before <= lastId) {
         from += span;
         span *= 2;
       } else {
         const all = [...newer, ...this.events.peek()];
-        if (all.length > MOST_HELD) this.isAtFirst.value = false;
-        this.events.value = all.slice(0, MOST_HELD);
+        const held = thatFit(all, MOST_HELD);
+        if (held < all.length) this.isAtFirst.value = false;
+        this.events.value = all.slice(0, held);
         if (before > lastId) this.#reachLast();
         return;
       }
@@ -203,7 +231,8 @@ export class EventWindow {
   }
 
   #came(events: Event[]): void {
-    this.#arrived = [...this.#arrived, ...events].slice(-MOST_LIVE);
+    const arrived = [...this.#arrived, ...events];
+    this.#arrived = arrived.slice(-thatFit(arrived.toReversed(), MOST_LIVE));
     this.waiting.value += events.length;
     if (!this.isPaused.peek() && this.#frame === 0) {
       this.#frame = requestAnimationFrame(() => {
@@ -217,14 +246,24 @@ export class EventWindow {
     // Some were let go of before they could be drawn.
     const isBroken = this.waiting.peek() > this.#arrived.length;
     const all = [...this.#arrived.reverse(), ...(isBroken ? [] : this.events.peek())];
-    if (isBroken || all.length > MOST_LIVE) this.isAtFirst.value = false;
-    all.splice(MOST_LIVE);
+    const held = thatFit(all, MOST_LIVE);
+    if (isBroken || held < all.length) this.isAtFirst.value = false;
     this.#arrived = [];
     this.waiting.value = 0;
-    this.events.value = all;
+    this.events.value = all.slice(0, held);
   }
 
   #failed(error: unknown): void {
     if (!isAborted(error)) this.error.value = error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** How many of the first of these events can be held, at most so many. */
+function thatFit(events: readonly Event[], most: number): number {
+  let characters = 0;
+  const end = events.findIndex((event, i) => {
+    characters += textLengthOf(event.data);
+    return i >= most || (i >= LEAST_HELD && characters > MOST_CHARACTERS);
+  });
+  return end === -1 ? events.length : end;
 }
