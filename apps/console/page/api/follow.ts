@@ -5,8 +5,8 @@ import type { Event } from './events-api.js';
 import { ApiError, isAborted, request } from './request.js';
 
 export interface Follower {
-  /** Events that have come, ascending by id. */
-  came(events: Event[], lastId: number): void;
+  /** Events that have come, ascending by id, perhaps none; `after`: up to here the channel was looked through. */
+  came(events: Event[], bounds: { readonly after: number; readonly lastId: number }): void;
   /** The store came back older than what was shown. */
   rewound(): void;
   /** Whether events come as they are published. */
@@ -17,6 +17,8 @@ export interface Follower {
 
 /** Something comes at least so often, milliseconds, be it a part of a line; the stream says how often. */
 const SILENCE_MS = 10_000;
+/** So long it may go on before everything else has its turn, milliseconds: what has come already does not wait for anything. */
+const TURN_MS = 8;
 /** Between two attempts, milliseconds. */
 const RETRY_MS = 1_000;
 
@@ -47,6 +49,7 @@ export async function follow(
         isStream: true,
       });
       for await (const line of linesOf(response, hear)) {
+        if (signal.aborted) return;
         const page = JSON.parse(line) as StreamLine;
         if ('error' in page)
           throw new ApiError(ERRORS[page.error.code as ErrorCode]?.status ?? 500, page.error);
@@ -55,7 +58,7 @@ export async function follow(
         if (page.rewound !== undefined) return follower.rewound();
         after = page.events.at(-1)?.id ?? after;
         epoch = page.epoch ?? epoch;
-        follower.came(page.events, page.lastId);
+        follower.came(page.events, page);
       }
     } catch (error) {
       if (error instanceof ApiError && !isRetryable(error.status, error.code)) return follower.refused(error);
@@ -72,12 +75,18 @@ export async function follow(
 async function* linesOf({ body }: Response, hear: () => void): AsyncGenerator<string> {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
+  let turnEnds = performance.now() + TURN_MS;
   for (;;) {
     const piece = await reader?.read();
     if (piece === undefined || piece.done) return;
     hear();
     const lines = (rest + piece.value).split('\n');
     rest = lines.pop() ?? '';
-    yield* lines;
+    for (const line of lines) {
+      yield line;
+      if (performance.now() < turnEnds) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      turnEnds = performance.now() + TURN_MS;
+    }
   }
 }

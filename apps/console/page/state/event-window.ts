@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import { type Event, latest, readIndex } from '../api/events-api.js';
 import { follow } from '../api/follow.js';
 import { isAborted } from '../api/request.js';
+import { wholeOf } from './channel-name.js';
 import { textLengthOf } from './event-text.js';
 
 /** Events of one request. */
@@ -14,6 +15,8 @@ const MOST_LIVE = 1_000;
 const MOST_CHARACTERS = 32_000_000;
 /** but so many, as more is asked for where an end is near. */
 const LEAST_HELD = 200;
+/** Whoever is so many ids behind what is published passes over them: they would be let go of before they were seen. */
+const MOST_BEHIND = 3 * MOST_LIVE;
 
 /** What is looked at: a channel name, or what an index of a channel finds. */
 export interface Selection {
@@ -47,6 +50,8 @@ export class EventWindow {
   #end = new AbortController();
   /** Ascending by id: not drawn yet, or held back by the pause. */
   #arrived: Event[] = [];
+  /** Whether some between them and what is held were let go of. */
+  #hasGap = false;
   #frame = 0;
   #isReadingMore = false;
   /** Where it was to begin; undefined: at the newest. */
@@ -67,8 +72,7 @@ export class EventWindow {
     const { signal } = this.#end;
     this.isLoading.value = true;
     this.error.value = undefined;
-    this.waiting.value = 0;
-    this.#arrived = [];
+    this.#letGo();
     try {
       const page = await this.#read(aroundId === undefined ? undefined : aroundId + 1, PAGE);
       const isAtLast = aroundId === undefined || aroundId >= this.bounds.peek().lastId;
@@ -127,7 +131,7 @@ export class EventWindow {
   /** Goes on with what has come meanwhile. */
   resume(): void {
     this.isPaused.value = false;
-    if (!this.isAtLast.peek() || this.waiting.peek() > this.#arrived.length) void this.open();
+    if (!this.isAtLast.peek() || this.#hasGap) void this.open();
     else this.#draw();
   }
 
@@ -188,8 +192,7 @@ export class EventWindow {
   #leaveLast(): void {
     if (!this.isAtLast.peek()) return;
     this.isAtLast.value = false;
-    this.#arrived = [];
-    this.waiting.value = 0;
+    this.#letGo();
     this.close();
     this.#end = new AbortController();
   }
@@ -210,15 +213,17 @@ export class EventWindow {
     return { events: rows, isAtFirst: next === undefined, epoch: undefined };
   }
 
-  #follow(epoch: string | undefined, signal: AbortSignal): void {
+  /** `after`: default: the newest of what is held. */
+  #follow(epoch: string | undefined, signal: AbortSignal, after?: number): void {
     const { channel } = this.#selection;
     const { lastId, firstId } = this.bounds.peek();
     void follow(
-      { channel, after: this.events.peek()[0]?.id ?? lastId, epoch },
+      { channel, after: after ?? this.events.peek()[0]?.id ?? lastId, epoch },
       {
-        came: (events, newLastId) => {
-          this.bounds.value = { firstId: firstId || (events[0]?.id ?? 0), lastId: newLastId };
+        came: (events, { after, lastId }) => {
+          this.bounds.value = { firstId: firstId || (events[0]?.id ?? 0), lastId };
           this.#came(events);
+          if (lastId - after > MOST_BEHIND) void this.#skip(after);
         },
         rewound: () => void this.open(),
         isLive: (live) => {
@@ -230,27 +235,57 @@ export class EventWindow {
     );
   }
 
-  #came(events: Event[]): void {
-    const arrived = [...this.#arrived, ...events];
-    this.#arrived = arrived.slice(-thatFit(arrived.toReversed(), MOST_LIVE));
-    this.waiting.value += events.length;
-    if (!this.isPaused.peek() && this.#frame === 0) {
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = 0;
-        if (!this.isPaused.peek()) this.#draw();
-      });
+  /** Goes on with the newest events, as far as they come faster than they can be taken. */
+  async #skip(after: number): Promise<void> {
+    this.#end.abort();
+    this.#end = new AbortController();
+    const { signal } = this.#end;
+    try {
+      const { events, epoch } = await this.#read(undefined, PAGE);
+      const [newest] = events;
+      if (newest === undefined) return void this.open();
+      this.#arrived = events.toReversed();
+      this.#hasGap = true;
+      // How many of them are of one type is not known.
+      const isWhole = wholeOf(this.#selection.channel) === this.#selection.channel;
+      this.waiting.value += isWhole ? newest.id - after : events.length;
+      this.#follow(epoch, signal, newest.id);
+      this.#drawSoon();
+    } catch (error) {
+      if (!isAborted(error)) this.#follow(undefined, signal, after);
     }
   }
 
+  #came(events: Event[]): void {
+    const arrived = [...this.#arrived, ...events];
+    const held = thatFit(arrived.toReversed(), MOST_LIVE);
+    if (held < arrived.length) this.#hasGap = true;
+    this.#arrived = arrived.slice(-held);
+    this.waiting.value += events.length;
+    this.#drawSoon();
+  }
+
+  #drawSoon(): void {
+    if (this.isPaused.peek() || this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (!this.isPaused.peek()) this.#draw();
+    });
+  }
+
   #draw(): void {
-    // Some were let go of before they could be drawn.
-    const isBroken = this.waiting.peek() > this.#arrived.length;
-    const all = [...this.#arrived.reverse(), ...(isBroken ? [] : this.events.peek())];
+    const all = [...this.#arrived.reverse(), ...(this.#hasGap ? [] : this.events.peek())];
     const held = thatFit(all, MOST_LIVE);
-    if (isBroken || held < all.length) this.isAtFirst.value = false;
-    this.#arrived = [];
-    this.waiting.value = 0;
+    if (this.#hasGap || held < all.length) this.isAtFirst.value = false;
+    this.#letGo();
     this.events.value = all.slice(0, held);
+  }
+
+  /** Of what has come and is not drawn. */
+  #letGo(): void {
+    this.#arrived = [];
+    this.#hasGap = false;
+    this.waiting.value = 0;
   }
 
   #failed(error: unknown): void {

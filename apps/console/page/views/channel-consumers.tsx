@@ -14,9 +14,9 @@ import { ActionDialog } from '../parts/action-dialog.js';
 import { ConsumerTable } from '../parts/consumer-table.js';
 import { GroupTable } from '../parts/group-table.js';
 import { Problem } from '../parts/problem.js';
-import { timeOf } from '../state/moment.js';
 import { rights } from '../state/session.js';
 import { note } from '../state/survey.js';
+import { timeOf } from '../state/time-of.js';
 import { usePolled } from '../state/use-polled.js';
 
 const EVERY_MS = 2_000;
