@@ -126,7 +126,6 @@ describe('a channel', () => {
     expect(await rows(page).locator('.id', { hasText: /^100$/ }).isVisible()).toBe(true);
     await page.getByLabel('Id or time').press('Enter');
     await page.getByRole('region', { name: 'Event 100' }).waitFor();
-    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'To the newest' }).click();
     await eventually(async () => (await ids(page))[0]).toBe('240');
 

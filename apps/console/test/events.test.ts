@@ -1,7 +1,7 @@
 // The events of a channel, where something is in the way: small answers, large events, and servers, networks and stores that go away.
 
 import { once } from 'node:events';
-import { createServer, request as forward } from 'node:http';
+import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
@@ -136,46 +136,91 @@ it('says so if the server stands still, and goes on by itself', async () => {
   await eventually(() => ids(page)).toEqual(['2', '1']);
 });
 
-it('a page of events may take longer than the silence of a dead connection', async () => {
-  await using server = await ConsoleServer.start();
-  await server.publish('orders', [order(0)]);
-  let streams = 0;
+/** A way to the server on which its event streams are passed on by `pass`. */
+async function proxyOfStreams(
+  server: ConsoleServer,
+  pass: (from: IncomingMessage, to: ServerResponse) => Promise<void>,
+): Promise<AsyncDisposable & { readonly link: string; readonly requests: string[] }> {
+  const requests: string[] = [];
   const proxy = createServer((request, response) => {
     const { method, headers, url = '' } = request;
-    const isStream = url.endsWith('/streams');
-    if (isStream) streams++;
-    const upstream = forward(`${server.url}${url}`, { method, headers }, async (answer) => {
+    requests.push(url);
+    const upstream = forward(`${server.url}${url}`, { method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      if (!isStream) return answer.pipe(response);
-      try {
-        for await (const line of answer) {
-          const text = `${line}`;
-          const step = text.includes('"events"') ? Math.ceil(text.length / 7) : text.length;
-          for (let i = 0; i < text.length; i += step) {
-            response.write(text.slice(i, i + step));
-            if (step < text.length) await sleep(2_000);
-          }
-        }
-      } catch {
-        // The page has closed it.
-      }
+      if (!url.endsWith('/streams')) return answer.pipe(response);
+      // It ends when the page does not want it any more.
+      pass(answer, response).catch(() => {});
     });
     upstream.on('error', () => response.destroy());
     response.on('close', () => upstream.destroy());
     request.pipe(upstream);
   });
   await once(proxy.listen(0, '127.0.0.1'), 'listening');
-  try {
-    const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-    await using opened = await browser.open(`${url}/console/#secret=${encodeURIComponent(server.secret)}`);
-    const { page } = opened;
-    await page.getByRole('link', { name: 'orders', exact: true }).click();
-    await page.getByText('Live', { exact: true }).waitFor();
-    await server.publish('orders', [order(1)]);
-    await eventually(() => ids(page)).toEqual(['2', '1']);
-    expect(streams).toBe(1);
-  } finally {
-    proxy.closeAllConnections();
-    await once(proxy.close(), 'close');
-  }
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  return {
+    link: `${url}/console/#secret=${encodeURIComponent(server.secret)}`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      proxy.closeAllConnections();
+      await once(proxy.close(), 'close');
+    },
+  };
+}
+
+it('a page of events may take longer than the silence of a dead connection', async () => {
+  await using server = await ConsoleServer.start();
+  await server.publish('orders', [order(0)]);
+  await using proxy = await proxyOfStreams(server, async (from, to) => {
+    for await (const line of from) {
+      const text = `${line}`;
+      const step = text.includes('"events"') ? Math.ceil(text.length / 7) : text.length;
+      for (let i = 0; i < text.length; i += step) {
+        to.write(text.slice(i, i + step));
+        if (step < text.length) await sleep(2_000);
+      }
+    }
+  });
+  await using opened = await browser.open(proxy.link);
+  const { page } = opened;
+  await page.getByRole('link', { name: 'orders', exact: true }).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await server.publish('orders', [order(1)]);
+  await eventually(() => ids(page)).toEqual(['2', '1']);
+  expect(proxy.requests.filter((url) => url.endsWith('/streams')).length).toBe(1);
+});
+
+it('what has waited on its way for long is passed over, and counted', async () => {
+  await using server = await ConsoleServer.start();
+  await server.publish('orders', [order(0)]);
+  let isHeld = false;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await using proxy = await proxyOfStreams(server, async (from, to) => {
+    for await (const lines of from) {
+      if (isHeld) await released;
+      to.write(lines);
+    }
+  });
+  await using opened = await browser.open(proxy.link);
+  const { page } = opened;
+  await page.getByRole('link', { name: 'orders', exact: true }).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await server.publish('orders', [order(1)]);
+  await eventually(() => ids(page)).toEqual(['2', '1']);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText('Paused').waitFor();
+  isHeld = true;
+  const start = Date.now();
+  await publishMany(server, 'orders', 500);
+  // Longer than it may wait.
+  await sleep(start + 4_000 - Date.now());
+  await server.publish('orders', [order(2)]);
+  release();
+  await page.getByText('Paused, 501 new').waitFor();
+  expect(await ids(page)).toEqual(['2', '1']);
+  await page.getByRole('button', { name: 'Show 501 new' }).click();
+  await eventually(async () => (await ids(page))[0]).toBe('503');
+  expect(proxy.requests.filter((url) => url.endsWith('/streams')).length).toBeGreaterThan(1);
 });

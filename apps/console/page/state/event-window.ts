@@ -17,6 +17,8 @@ const MOST_CHARACTERS = 32_000_000;
 const LEAST_HELD = 200;
 /** Whoever is so many ids behind what is published passes over them: they would be let go of before they were seen. */
 const MOST_BEHIND = 3 * MOST_LIVE;
+/** So does whoever gets events so much later than others before, milliseconds: they wait somewhere on their way. */
+const MOST_DELAY_MS = 3_000;
 
 /** What is looked at: a channel name, or what an index of a channel finds. */
 export interface Selection {
@@ -217,13 +219,18 @@ export class EventWindow {
   #follow(epoch: string | undefined, signal: AbortSignal, after?: number): void {
     const { channel } = this.#selection;
     const { lastId, firstId } = this.bounds.peek();
+    // The clock of the server may be another one.
+    let leastAgeMs = Number.POSITIVE_INFINITY;
     void follow(
       { channel, after: after ?? this.events.peek()[0]?.id ?? lastId, epoch },
       {
         came: (events, { after, lastId }) => {
           this.bounds.value = { firstId: firstId || (events[0]?.id ?? 0), lastId };
           this.#came(events);
-          if (lastId - after > MOST_BEHIND) void this.#skip(after);
+          const ageMs = Date.now() - (events.at(-1)?.timestamp ?? Number.POSITIVE_INFINITY);
+          leastAgeMs = Math.min(leastAgeMs, ageMs);
+          const isDelayed = ageMs - leastAgeMs > MOST_DELAY_MS;
+          if (isDelayed || lastId - after > MOST_BEHIND) void this.#skip(after);
         },
         rewound: () => void this.open(),
         isLive: (live) => {
@@ -244,13 +251,15 @@ export class EventWindow {
       const { events, epoch } = await this.#read(undefined, PAGE);
       const [newest] = events;
       if (newest === undefined) return void this.open();
-      this.#arrived = events.toReversed();
-      this.#hasGap = true;
-      // How many of them are of one type is not known.
-      const isWhole = wholeOf(this.#selection.channel) === this.#selection.channel;
-      this.waiting.value += isWhole ? newest.id - after : events.length;
-      this.#follow(epoch, signal, newest.id);
-      this.#drawSoon();
+      const newer = events.filter(({ id }) => id > after).reverse();
+      const hasGap = newer.length === events.length;
+      if (hasGap) this.#hasGap = true;
+      this.#arrived = hasGap ? newer : [...this.#arrived, ...newer];
+      // How many of those between are of one type is not known.
+      const isCounted = hasGap && wholeOf(this.#selection.channel) === this.#selection.channel;
+      this.waiting.value += isCounted ? newest.id - after : newer.length;
+      this.#follow(epoch, signal, Math.max(newest.id, after));
+      if (newer.length > 0) this.#drawSoon();
     } catch (error) {
       if (!isAborted(error)) this.#follow(undefined, signal, after);
     }

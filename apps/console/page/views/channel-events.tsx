@@ -100,9 +100,11 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
                 {isStopped ? 'Go on' : 'Pause'}
               </button>
             )}
-            {(events.waiting.value > 0 || !events.isAtLast.value) && isPaused && (
+            {isPaused && (events.waiting.value > 0 || !events.isAtLast.value || !isAtStart) && (
               <button type="button" class="primary small-button" onClick={toNewest}>
-                {events.isAtLast.value ? `Show ${formatNumber(events.waiting.value)} new` : 'To the newest'}
+                {events.isAtLast.value && events.waiting.value > 0
+                  ? `Show ${formatNumber(events.waiting.value)} new`
+                  : 'To the newest'}
               </button>
             )}
           </div>
