@@ -5,7 +5,7 @@ import { concerns } from './state/attention.js';
 import { isConnected } from './state/connection.js';
 import { server, watchServer } from './state/figures.js';
 import { href, route } from './state/route.js';
-import { secret, signOut } from './state/session.js';
+import { rights, secret, signOut } from './state/session.js';
 import { survey } from './state/survey.js';
 import { Channel } from './views/channel.js';
 import { Channels } from './views/channels.js';
@@ -61,7 +61,7 @@ function View() {
   if (area === 'channels' && channel !== undefined)
     return <Channel key={channel} channel={channel} parts={rest} />;
   if (area === 'channels') return <Channels />;
-  if (area === 'consumers') return <Consumers />;
+  if (area === 'consumers' && rights.value.may('observe')) return <Consumers />;
   return <Overview />;
 }
 
@@ -74,6 +74,7 @@ const AREAS = [
 function Header() {
   const current = route.value.parts[0] ?? '';
   const troubles = concerns.value.length;
+  const areas = AREAS.filter(({ area }) => area !== 'consumers' || rights.value.may('observe'));
   return (
     <header class="top">
       <span class="brand">
@@ -81,7 +82,7 @@ function Header() {
         <span class="name">Ganomede Events</span>
       </span>
       <nav aria-label="Areas">
-        {AREAS.map(({ area, name }) => (
+        {areas.map(({ area, name }) => (
           <a
             key={area}
             href={href(area === '' ? [] : [area])}

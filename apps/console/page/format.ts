@@ -40,13 +40,3 @@ export function formatTime(timestamp: number): string {
 /** Day and time in full, as a person of this machine reads them. */
 export const formatFullTime = (timestamp: number) =>
   `${new Date(timestamp).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })}`;
-
-/** How much of an event is shown in its line. */
-const PREVIEW_LENGTH = 240;
-
-/** The beginning of what an event holds, on one line. */
-export function preview(data: unknown): string {
-  if (data === undefined) return '';
-  const text = JSON.stringify(data);
-  return text.length > PREVIEW_LENGTH ? `${text.slice(0, PREVIEW_LENGTH)}…` : text;
-}

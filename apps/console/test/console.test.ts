@@ -3,10 +3,10 @@
 import { once } from 'node:events';
 import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Browser, type Opened, PATIENCE_MS } from './support/browser.js';
+import { Browser } from './support/browser.js';
 import { ConsoleServer } from './support/console-server.js';
+import { eventually, goTo, ids, rows, signedIn } from './support/page.js';
 import { order } from './support/seed.mjs';
 
 let browser: Browser;
@@ -14,25 +14,6 @@ beforeAll(async () => {
   browser = await Browser.start();
 });
 afterAll(() => browser?.[Symbol.asyncDispose]());
-
-/** Goes to a place of the page, such as `/channels/orders`. */
-const goTo = (page: Page, place: string) => page.evaluate(`location.hash = ${JSON.stringify(`#${place}`)}`);
-
-const rows = (page: Page) => page.getByRole('listbox').getByRole('option');
-const ids = (page: Page) => rows(page).locator('.id').allTextContents();
-const eventually = (read: () => unknown) => expect.poll(read, { timeout: PATIENCE_MS });
-
-/** Signed in, at a place. */
-async function signedIn(
-  server: ConsoleServer,
-  place = '/',
-  options: Parameters<Browser['open']>[1] = {},
-): Promise<Opened> {
-  const opened = await browser.open(server.link, options);
-  await opened.page.getByRole('button', { name: 'Sign out' }).waitFor();
-  await goTo(opened.page, place);
-  return opened;
-}
 
 describe('signing in', () => {
   it('takes the secret, keeps it for the tab, and forgets it', async () => {
@@ -66,7 +47,7 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
   it('a stuck group is found, and what it gave up is handed out again', async () => {
     await using server = await ConsoleServer.start(kind);
     await server.seed();
-    await using opened = await signedIn(server);
+    await using opened = await signedIn(browser, server);
     const { page } = opened;
     await page.getByRole('link', { name: 'Group mailers of orders' }).click();
     await page.getByText('550 5.1.1 no such mailbox').first().waitFor();
@@ -97,7 +78,7 @@ describe.each(['embedded', 'redis'] as const)('on the %s store', (kind) => {
   it('events are shown as they come, the newest first', async () => {
     await using server = await ConsoleServer.start(kind);
     await server.publish('orders', [order(0), order(1)]);
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
     expect(await ids(page)).toEqual(['2', '1']);
@@ -118,7 +99,7 @@ describe('a channel', () => {
         'long',
         Array.from({ length: 1_000 }, (_, k) => order(k)),
       );
-    await using opened = await signedIn(server, '/channels/long');
+    await using opened = await signedIn(browser, server, '/channels/long');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
     await eventually(async () => {
@@ -139,14 +120,23 @@ describe('a channel', () => {
   it('is found at an id, at a time, by type and by an index', async () => {
     await using server = await ConsoleServer.start();
     await server.seed();
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     await page.getByLabel('Id or time').fill('100');
     await page.keyboard.press('Enter');
     await page.getByRole('region', { name: 'Event 100' }).waitFor();
     expect(await rows(page).locator('.id', { hasText: /^100$/ }).isVisible()).toBe(true);
     await page.getByRole('button', { name: 'Close the event' }).click();
+    // What is around it can be looked at, on a phone too, where an event covers the list.
+    expect(await rows(page).locator('.id', { hasText: /^100$/ }).isVisible()).toBe(true);
+    await page.getByLabel('Id or time').press('Enter');
+    await page.getByRole('region', { name: 'Event 100' }).waitFor();
+    await page.getByRole('button', { name: 'To the newest' }).click();
     await eventually(async () => (await ids(page))[0]).toBe('240');
+
+    await page.getByLabel('Id or time').fill('241');
+    await page.keyboard.press('Enter');
+    await page.getByText('There is no event 241 yet: the newest is 240.').waitFor();
 
     await page.getByLabel('Id or time').fill('2026-01-01 00:00');
     await page.keyboard.press('Enter');
@@ -168,7 +158,7 @@ describe('a channel', () => {
   it('can be walked by keys', async () => {
     await using server = await ConsoleServer.start();
     await server.seed();
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     await page.getByRole('listbox').focus();
     await page.keyboard.press('ArrowDown');
@@ -184,7 +174,7 @@ describe('a channel', () => {
   it('is sent to by a form that starts from its last event', async () => {
     await using server = await ConsoleServer.start();
     await server.publish('orders', [{ from: 'shop', type: 'paid', data: { order: 1 } }]);
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     await page.getByRole('button', { name: 'Send an event' }).click();
     await eventually(() => page.getByLabel('Data', { exact: true }).inputValue()).toBe('{\n  "order": 1\n}');
@@ -202,7 +192,7 @@ describe('a channel', () => {
   it('loses an event’s data, old events, and all of itself only if that is typed', async () => {
     await using server = await ConsoleServer.start();
     await server.seed();
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     const confirm = async (text: string, button: string) => {
       const action = page.getByRole('dialog').getByRole('button', { name: button });
@@ -238,7 +228,7 @@ describe('consumers', () => {
   it('are moved with the consequence spelled out', async () => {
     await using server = await ConsoleServer.start();
     await server.seed();
-    await using opened = await signedIn(server, '/consumers');
+    await using opened = await signedIn(browser, server, '/consumers');
     const { page } = opened;
     const row = page.getByRole('row', { name: /reporting/ });
     await row.getByRole('link', { name: 'orders' }).click();
@@ -246,6 +236,12 @@ describe('consumers', () => {
     const field = page.getByLabel('It has seen everything up to id');
     await field.fill('100');
     await page.getByText('Back: it gets 20 events again (101 to 120)').waitFor();
+    await page.getByLabel('A time').fill('noon');
+    await page.getByLabel('A time').press('Enter');
+    await page.getByText('Expected a time such as 16:00').waitFor();
+    await page.getByLabel('A time').fill('2026-01-01 00:00');
+    await page.getByLabel('A time').press('Enter');
+    await page.getByText('Back: it gets 120 events again (1 to 120)').waitFor();
     await field.fill('140');
     await page.getByText('Forward: 20 events will be skipped (121 to 140)').waitFor();
     await page.getByRole('button', { name: 'Move the cursor' }).click();
@@ -268,7 +264,7 @@ describe('it stays quick', () => {
       }));
       await server.call('POST', '/appends', { clientId: 'c', appends });
     }
-    await using opened = await signedIn(server, '/channels');
+    await using opened = await signedIn(browser, server, '/channels');
     const { page } = opened;
     await page.getByText('10,000 channels').waitFor();
     expect(await page.getByRole('listitem').count()).toBeLessThan(80);
@@ -283,7 +279,7 @@ describe('it stays quick', () => {
   it('with thousands of events a second on the channel that is watched, bounded in memory', async () => {
     await using server = await ConsoleServer.start();
     await server.publish('busy', [order(0)]);
-    await using opened = await signedIn(server, '/channels/busy');
+    await using opened = await signedIn(browser, server, '/channels/busy');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
     for (let i = 0; i < 20; i++)
@@ -305,7 +301,7 @@ it.each(['SIGTERM', 'SIGKILL'] as const)(
   async (signal) => {
     await using server = await ConsoleServer.start();
     await server.publish('orders', [order(0)]);
-    await using opened = await signedIn(server, '/channels/orders');
+    await using opened = await signedIn(browser, server, '/channels/orders');
     const { page } = opened;
     await page.getByText('Live', { exact: true }).waitFor();
     await server.stop(signal);

@@ -38,8 +38,26 @@ describe('what is offered', () => {
     expect(rights.may('manage', 'orders')).toBe(false);
     expect(rights.may('publish')).toBe(true);
     expect(rights.may('manage')).toBe(false);
-    expect(rights.namedChannels).toEqual(['carts:opened', 'orders']);
-    expect(rights.clientId).toBe('viewer');
+    expect(rights.namedChannels).toEqual(['carts:opened', 'orders', 'users/*']);
+  });
+
+  it('is bound to the consumers and groups that a token names', () => {
+    const rights = new Rights(
+      tokenWith(
+        { type, actions: ['read'], channels: ['orders'], clientIds: ['mail-*', 'viewer'] },
+        { type, actions: ['read'], channels: ['users'], clientIds: ['mail-*'] },
+        { type, actions: ['manage'], channels: ['orders'], groups: ['mailers'] },
+        { type, actions: ['publish'], channels: ['orders'] },
+      ),
+    );
+    expect(rights.may('read', 'orders', { clientId: 'mail-7' })).toBe(true);
+    expect(rights.may('read', 'orders', { clientId: 'reporting' })).toBe(false);
+    expect(rights.may('manage', 'orders', { group: 'mailers' })).toBe(true);
+    expect(rights.may('manage', 'orders', { group: 'billing' })).toBe(false);
+    expect(rights.clientIdFor('read', 'orders')).toBe('viewer');
+    expect(rights.clientIdFor('read', 'users')).toBe('mail-console');
+    expect(rights.clientIdFor('publish', 'orders')).toBe('console');
+    expect(new Rights('secret').clientIdFor('read', 'orders')).toBe('console');
   });
 
   it('is nothing to a token that gives no channel', () => {

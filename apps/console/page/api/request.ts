@@ -24,11 +24,17 @@ export class ApiError extends Error {
 
 /** What to show of anything that was thrown. */
 export function messageOf(error: unknown): string {
+  if (error instanceof RangeError) return error.message;
   if (!(error instanceof ApiError)) return 'The server cannot be reached.';
   if (error.code === 'InvalidCredentialsError') return 'The server does not accept this secret.';
   if (error.status === 403) return `You may not do this: ${error.message}`;
   return error.message;
 }
+
+/** How long an answer may take, milliseconds: a server that stands still, or a network that does, tells nobody. */
+const PATIENCE_MS = 60_000;
+/** That whether it is there. */
+const OPERATIONS_PATIENCE_MS = 10_000;
 
 /** Whether somebody did not want the answer any more. */
 export const isAborted = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
@@ -37,6 +43,8 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: object;
   readonly signal?: AbortSignal | undefined;
+  /** Whether its answer goes on for as long as somebody listens; default false. */
+  readonly isStream?: boolean;
   /** Another secret than that of the session, to try it. */
   readonly secret?: string;
 }
@@ -49,7 +57,7 @@ export interface RequestOptions {
 export async function request(
   method: string,
   path: string,
-  { query = {}, body, signal, secret: tried }: RequestOptions = {},
+  { query = {}, body, signal, isStream = false, secret: tried }: RequestOptions = {},
 ): Promise<Response> {
   const url = new URL(path, api);
   for (const [name, value] of Object.entries(query)) {
@@ -62,7 +70,7 @@ export async function request(
     method,
     headers,
     ...(body !== undefined && { body: JSON.stringify(body) }),
-    ...(signal && { signal }),
+    signal: isStream ? (signal ?? null) : patient(signal, PATIENCE_MS),
   });
   if (response.ok) return response;
   const error = new ApiError(response.status, await errorBodyOf(response));
@@ -75,7 +83,10 @@ export async function request(
 
 /** What is open to everybody, `/health/ready` or `/metrics`, whatever its status. */
 export const requestOperations = (path: string, signal?: AbortSignal) =>
-  send(new URL(path, operations), signal ? { signal } : {});
+  send(new URL(path, operations), { signal: patient(signal, OPERATIONS_PATIENCE_MS) });
+
+const patient = (signal: AbortSignal | undefined, ms: number) =>
+  AbortSignal.any([AbortSignal.timeout(ms), ...(signal ? [signal] : [])]);
 
 async function send(url: URL, init: RequestInit): Promise<Response> {
   try {

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import type { ConsumerState } from '../api/events-api.js';
+import type { ChannelState, ConsumerState } from '../api/events-api.js';
 import { formatDuration, formatNumber } from '../format.js';
+import { troubleOf } from '../state/attention.js';
 import { channelHref } from '../state/route.js';
 import { historyOf, keyOf } from '../state/survey.js';
 import { Sparkline } from './sparkline.js';
@@ -9,12 +10,14 @@ import { Ago } from './times.js';
 interface ConsumerTableProps {
   readonly label: string;
   readonly consumers: readonly ConsumerState[];
+  /** Of the channel that a consumer reads; undefined if they are not known. */
+  boundsOf(consumer: ConsumerState): ChannelState | undefined;
   /** What can be done with each. */
   actions?(consumer: ConsumerState): ComponentChildren;
 }
 
 /** Consumers with a cursor: where they are, how far behind, and how that has moved. */
-export function ConsumerTable({ label, consumers, actions }: ConsumerTableProps) {
+export function ConsumerTable({ label, consumers, boundsOf, actions }: ConsumerTableProps) {
   return (
     <div class="scroll-x">
       <table class="table" aria-label={label}>
@@ -45,7 +48,10 @@ export function ConsumerTable({ label, consumers, actions }: ConsumerTableProps)
         <tbody>
           {consumers.map((consumer) => (
             <tr key={keyOf(consumer)}>
-              <th scope="row">{consumer.clientId}</th>
+              <th scope="row">
+                {consumer.clientId}
+                <Trouble text={troubleOf(consumer, boundsOf(consumer))?.text} />
+              </th>
               <td>
                 <a href={channelHref(consumer.channel, 'consumers')}>{consumer.channel}</a>
               </td>
@@ -65,6 +71,10 @@ export function ConsumerTable({ label, consumers, actions }: ConsumerTableProps)
       </table>
     </div>
   );
+}
+
+function Trouble({ text }: { readonly text: string | undefined }) {
+  return text === undefined ? null : <small class="warning-text trouble">{text}</small>;
 }
 
 function behindOf({ lag, behindMs }: ConsumerState): string {

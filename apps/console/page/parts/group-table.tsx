@@ -19,6 +19,7 @@ export function GroupTable({
         <thead>
           <tr>
             <th scope="col">Group</th>
+            <th scope="col">State</th>
             <th scope="col">Channel</th>
             <th scope="col" class="number">
               Not handed out
@@ -36,7 +37,6 @@ export function GroupTable({
               Workers
             </th>
             <th scope="col">History</th>
-            <th scope="col">State</th>
           </tr>
         </thead>
         <tbody>
@@ -45,6 +45,9 @@ export function GroupTable({
               <th scope="row">
                 <a href={channelHref(group.channel, 'groups', group.group)}>{group.group}</a>
               </th>
+              <td class="state">
+                {troublesOf(group).length === 0 ? <span class="muted">fine</span> : <Trouble group={group} />}
+              </td>
               <td>
                 <a href={channelHref(group.channel, 'consumers')}>{group.channel}</a>
               </td>
@@ -59,9 +62,6 @@ export function GroupTable({
               <td class="number">{formatNumber(group.workers.length)}</td>
               <td>
                 <LagLine state={group} />
-              </td>
-              <td class="state">
-                {troublesOf(group).length === 0 ? <span class="muted">fine</span> : <Trouble group={group} />}
               </td>
             </tr>
           ))}

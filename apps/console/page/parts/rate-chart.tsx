@@ -66,12 +66,17 @@ function optionsOf(target: HTMLElement): uPlot.Options {
   return {
     width: target.clientWidth,
     height: HEIGHT_PX,
-    padding: [10, 12, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
       // Five minutes, so that the line does not run about while there is little of it.
-      x: { range: (_plot, _min, max) => [max - 300, max] },
+      x: {
+        range: (_plot, _min, max: number | null) => {
+          const end = max ?? Date.now() / 1_000;
+          return [end - 300, end];
+        },
+      },
       y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] },
     },
     axes: [

@@ -7,6 +7,7 @@ interface Grant {
   readonly actions?: readonly string[];
   readonly channels?: readonly string[];
   readonly clientIds?: readonly string[];
+  readonly groups?: readonly string[];
 }
 
 /**
@@ -21,26 +22,49 @@ export class Rights {
     this.#grants = grantsOf(secret);
   }
 
-  /** Whether something may be done with a channel, or, without one, with any. */
-  may(action: Action, channel?: string): boolean {
-    if (this.#grants === undefined) return true;
-    return this.#grants.some(
+  /** Whether something may be done with a channel, or, without one, with any; as a consumer, or with a group, if they are told. */
+  may(
+    action: Action,
+    channel?: string,
+    { clientId, group }: { clientId?: string; group?: string } = {},
+  ): boolean {
+    return (
+      this.#grants === undefined ||
+      this.#grantsOf(action, channel).some(
+        ({ clientIds, groups }) => isAmong(clientIds, clientId) && isAmong(groups, group),
+      )
+    );
+  }
+
+  /** The channels that a token names: those that can be opened though it may not list them. A `*` at the end stands for what follows. */
+  get namedChannels(): string[] {
+    const names = (this.#grants ?? []).flatMap(({ channels = [] }) => channels);
+    return [...new Set(names)].sort();
+  }
+
+  /** The name under which the console does something; a token may be bound to some. */
+  clientIdFor(action: Action, channel: string): string {
+    const grants = this.#grants === undefined ? [] : this.#grantsOf(action, channel);
+    const [first, ...others] = grants.flatMap(({ clientIds = [CONSOLE] }) => clientIds);
+    if (first === undefined) return CONSOLE;
+    const whole = [first, ...others].find((name) => !name.endsWith('*'));
+    return whole ?? first.slice(0, -1) + CONSOLE;
+  }
+
+  #grantsOf(action: Action, channel: string | undefined): Grant[] {
+    return (this.#grants ?? []).filter(
       ({ actions = [], channels = [] }) =>
         actions.includes(action) && (channel === undefined || channels.some((name) => covers(name, channel))),
     );
   }
+}
 
-  /** The channels that a token names whole: those that can be opened though it may not list them all. */
-  get namedChannels(): string[] {
-    const names = (this.#grants ?? []).flatMap(({ channels = [] }) => channels);
-    return [...new Set(names.filter((name) => !name.endsWith('*')))].sort();
-  }
+const CONSOLE = 'console';
 
-  /** The name under which the console reads; a token may be bound to some. */
-  get clientId(): string {
-    const names = (this.#grants ?? []).flatMap(({ clientIds = [] }) => clientIds);
-    return names.find((name) => !name.endsWith('*')) ?? 'console';
-  }
+/** Whether a name is one of some, of which a `*` at the end stands for what follows; undefined: it is not asked for, or all are meant. */
+function isAmong(names: readonly string[] | undefined, name: string | undefined): boolean {
+  if (names === undefined || name === undefined) return true;
+  return names.some((each) => (each.endsWith('*') ? name.startsWith(each.slice(0, -1)) : name === each));
 }
 
 /** `orders` covers its types, `orders:paid`; `users/*` what begins with `users/`. */

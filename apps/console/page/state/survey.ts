@@ -14,8 +14,11 @@ import { rights } from './session.js';
 export interface Readers {
   readonly channel: ChannelState;
   readonly consumers: readonly ConsumerState[];
-  readonly groups: readonly GroupState[];
+  readonly groups: readonly ReadGroup[];
 }
+
+/** A group, and the age of the oldest event that it has not handed out, milliseconds. */
+export type ReadGroup = GroupState & { readonly behindMs?: number | undefined };
 
 /** How far behind a consumer or a group was, and where. */
 export interface Sample {
@@ -41,6 +44,8 @@ export const channels = signal<readonly ChannelState[] | undefined>(undefined);
 export const channelsError = signal<unknown>(undefined);
 /** Events a second of each channel, between the last two looks. */
 export const channelRates = signal<ReadonlyMap<string, number>>(new Map());
+/** Since when the readers are looked at, milliseconds since the Unix epoch; undefined: not yet. */
+export const lookedAtSince = signal<number | undefined>(undefined);
 /** What is known of the readers, by channel. */
 export const readers = signal<ReadonlyMap<string, Readers>>(new Map());
 
@@ -62,8 +67,10 @@ export function note(state: ConsumerState): void {
   histories.set(key, history);
 }
 
-/** Looks at all channels and who reads them, again and again, until the returned function is called. */
+/** Looks at all channels and who reads them, if that is allowed, again and again, until the returned function is called. */
 export function survey(): () => void {
+  channelsError.value = undefined;
+  if (!rights.peek().may('observe')) return () => {};
   const end = new AbortController();
   let lookedAt = 0;
   /** Those that have not had their turn in this round. */
@@ -95,6 +102,7 @@ export function survey(): () => void {
     await Promise.all(Array.from({ length: AT_ONCE }, one));
     const known = [...readers.peek()].filter(([name]) => byName.has(name) && !news.has(name));
     readers.value = new Map([...known, ...news]);
+    lookedAtSince.value ??= Date.now();
   };
 
   /** Does something until the end; a large store is not to be busy with being looked at. */
@@ -114,6 +122,7 @@ export function survey(): () => void {
     end.abort();
     channels.value = undefined;
     readers.value = new Map();
+    lookedAtSince.value = undefined;
     histories.clear();
   };
 }
@@ -134,8 +143,15 @@ async function readersOf(channel: ChannelState, signal: AbortSignal): Promise<Re
   return {
     channel,
     consumers: states.filter(({ group }) => group === undefined),
-    groups: hasGroups ? await listGroups(channel.channel, signal) : [],
+    groups: hasGroups
+      ? (await listGroups(channel.channel, signal)).map((group) => withAge(group, states))
+      : [],
   };
+}
+
+function withAge(state: GroupState, states: readonly ConsumerState[]): ReadGroup {
+  const key = keyOf(state);
+  return { ...state, behindMs: states.find((each) => keyOf(each) === key)?.behindMs };
 }
 
 function ratesOf(

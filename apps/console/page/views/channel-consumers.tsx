@@ -8,6 +8,7 @@ import {
   listGroups,
   moveCursor,
 } from '../api/events-api.js';
+import { messageOf } from '../api/request.js';
 import { count, formatNumber } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
 import { ConsumerTable } from '../parts/consumer-table.js';
@@ -15,6 +16,7 @@ import { GroupTable } from '../parts/group-table.js';
 import { Problem } from '../parts/problem.js';
 import { rights } from '../state/session.js';
 import { note } from '../state/survey.js';
+import { timeOf } from '../state/time-of.js';
 import { usePolled } from '../state/use-polled.js';
 
 const EVERY_MS = 2_000;
@@ -61,14 +63,15 @@ export function ChannelConsumers({ channel, bounds }: ChannelConsumersProps) {
           <ConsumerTable
             label="Consumers"
             consumers={data.consumers}
+            boundsOf={() => bounds}
             actions={(consumer) => (
               <>
-                {rights.value.may('read', consumer.channel) && (
+                {rights.value.may('read', consumer.channel, consumer) && (
                   <button type="button" class="quiet" onClick={() => setMoving(consumer)}>
                     Move …
                   </button>
                 )}
-                {rights.value.may('manage', consumer.channel) && (
+                {rights.value.may('manage', consumer.channel, consumer) && (
                   <button type="button" class="quiet danger-text" onClick={() => setForgetting(consumer)}>
                     Forget …
                   </button>
@@ -116,7 +119,7 @@ function MoveCursor({ consumer, bounds, onMoved, onClose }: MoveCursorProps) {
   const { firstId = 0, lastId = 0 } = bounds ?? {};
   const [text, setText] = useState(String(after));
   const target = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-  const isValid = target !== undefined && (bounds === undefined || target <= lastId);
+  const isValid = target !== undefined && target <= lastId;
   return (
     <ActionDialog
       title={`Move the cursor of ${clientId}`}
@@ -149,8 +152,8 @@ function MoveCursor({ consumer, bounds, onMoved, onClose }: MoveCursorProps) {
         <button type="button" onClick={() => setText(String(lastId))}>
           Behind the newest
         </button>
-        <HoursAgo channel={channel} choose={(id) => setText(String(id))} />
       </div>
+      <AtTime channel={channel} choose={(id) => setText(String(id))} />
       <p class="consequence" role="status">
         {consequenceOf(after, target, firstId, lastId)}
       </p>
@@ -162,12 +165,44 @@ function MoveCursor({ consumer, bounds, onMoved, onClose }: MoveCursorProps) {
   );
 }
 
-function HoursAgo({ channel, choose }: { readonly channel: string; choose(after: number): void }) {
-  const find = async () => choose((await findCursor(channel, Date.now() - 3_600_000)).after);
+/** Finds the cursor in front of what was published at a time or after it. */
+function AtTime({ channel, choose }: { readonly channel: string; choose(after: number): void }) {
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState('');
+  const find = async () => {
+    setProblem('');
+    try {
+      const time = timeOf(text.trim(), new Date());
+      if (Number.isNaN(time)) throw new RangeError('Expected a time such as 16:00 or 2026-11-28 16:00.');
+      choose((await findCursor(channel, time)).after);
+    } catch (error) {
+      setProblem(messageOf(error));
+    }
+  };
   return (
-    <button type="button" onClick={() => void find().catch(() => undefined)}>
-      An hour ago
-    </button>
+    <div class="field">
+      <div class="joined">
+        <input
+          aria-label="A time"
+          placeholder="16:00, or 2026-11-28 16:00"
+          autocomplete="off"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter') return;
+            // Not yet what the dialog is for.
+            event.preventDefault();
+            void find();
+          }}
+        />
+        <button type="button" disabled={text.trim() === ''} onClick={() => void find()}>
+          At this time
+        </button>
+      </div>
+      <small class="danger-text" role="alert">
+        {problem}
+      </small>
+    </div>
   );
 }
 

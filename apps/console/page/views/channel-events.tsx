@@ -1,13 +1,16 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { findCursor, listIndices, type Event as StoredEvent } from '../api/events-api.js';
+import { listIndices, type Event as StoredEvent } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
-import { formatNumber, preview } from '../format.js';
+import { formatNumber } from '../format.js';
 import { Problem } from '../parts/problem.js';
 import { Clock } from '../parts/times.js';
 import { VirtualList } from '../parts/virtual-list.js';
 import { wholeOf } from '../state/channel-name.js';
 import { comebacks } from '../state/connection.js';
+import { preview } from '../state/event-text.js';
 import { EventWindow } from '../state/event-window.js';
+import { storeIsReady } from '../state/figures.js';
+import { findMoment } from '../state/moment.js';
 import { notify } from '../state/notices.js';
 import { channelHref, go, href, route } from '../state/route.js';
 import { rights } from '../state/session.js';
@@ -34,13 +37,17 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
   const [isStopped, setIsStopped] = useState(false);
   const isNarrow = useIsNarrow();
 
+  const show = async (id: number | undefined) => {
+    if (!(await events.open(id)) || id === undefined) return;
+    const found = events.events.peek().find((event) => event.id === id);
+    setSelected(found);
+    if (found === undefined) notify(whyNotThere(id, events.bounds.peek(), channel), 'failed');
+  };
   useEffect(() => {
-    void events.open(aroundId).then(() => {
-      const found = events.events.peek().find(({ id }) => id === aroundId);
-      if (found !== undefined) setSelected(found);
-    });
+    void show(aroundId);
     return () => events.close();
-  }, [events, aroundId, comebacks.value]);
+  }, [events, aroundId]);
+  useEffect(() => events.retry(), [events, comebacks.value, storeIsReady.value]);
 
   const isPaused = isStopped || !isAtStart || selected !== undefined;
   useEffect(() => {
@@ -48,9 +55,14 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
     else if (events.isPaused.peek()) events.resume();
   }, [events, isPaused]);
 
+  const jump = (id: number) => {
+    // Again to where somebody went before: the address does not change.
+    if (id === aroundId) void show(id);
+    else go(href(['channels', channel], { id: String(id) }));
+  };
   const close = () => {
     setSelected(undefined);
-    if (aroundId !== undefined) go(channelHref(channel));
+    document.querySelector<HTMLElement>('.event-list [role=listbox]')?.focus({ preventScroll: true });
   };
   const toNewest = () => {
     setSelected(undefined);
@@ -70,6 +82,7 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
         index={index}
         value={value}
         types={[...new Set(all.map(({ type }) => type))]}
+        jump={jump}
       />
       <Problem error={events.error.value} />
       <div class={`split ${selected === undefined ? '' : 'with-detail'}`}>
@@ -87,9 +100,11 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
                 {isStopped ? 'Go on' : 'Pause'}
               </button>
             )}
-            {(events.waiting.value > 0 || !events.isAtLast.value) && isPaused && (
+            {isPaused && (events.waiting.value > 0 || !events.isAtLast.value || !isAtStart) && (
               <button type="button" class="primary small-button" onClick={toNewest}>
-                {events.isAtLast.value ? `Show ${formatNumber(events.waiting.value)} new` : 'To the newest'}
+                {events.isAtLast.value && events.waiting.value > 0
+                  ? `Show ${formatNumber(events.waiting.value)} new`
+                  : 'To the newest'}
               </button>
             )}
           </div>
@@ -102,7 +117,7 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
               all={all}
               isNarrow={isNarrow}
               selected={selected}
-              aroundId={aroundId}
+              aroundId={nearestTo(aroundId, all)}
               select={setSelected}
               close={close}
               onAtStart={setIsAtStart}
@@ -120,6 +135,21 @@ export function ChannelEvents({ channel }: { readonly channel: string }) {
       </div>
     </>
   );
+}
+
+/** What is shown of where somebody went: that event, or else the one before it. */
+function nearestTo(id: number | undefined, all: readonly StoredEvent[]): number | undefined {
+  return id === undefined ? undefined : (all.find((event) => event.id <= id) ?? all.at(-1))?.id;
+}
+
+function whyNotThere(id: number, bounds: EventWindow['bounds']['value'], channel: string): string {
+  const { firstId, lastId } = bounds;
+  if (id > lastId) return `There is no event ${formatNumber(id)} yet: the newest is ${formatNumber(lastId)}.`;
+  if (id < firstId)
+    return `Event ${formatNumber(id)} is not kept any more: the oldest is ${formatNumber(firstId)}.`;
+  return wholeOf(channel) === channel
+    ? `Event ${formatNumber(id)} is not kept any more.`
+    : `Event ${formatNumber(id)} is of another type.`;
 }
 
 function emptyText(isTyped: boolean, isIndex: boolean): string {
@@ -239,14 +269,15 @@ interface ToolbarProps {
   readonly value: string | undefined;
   /** Those that were seen. */
   readonly types: readonly string[];
+  jump(id: number): void;
 }
 
 /** Chooses what is shown: one type, the value of an index, around an id or a time. */
-function Toolbar({ channel, index, value, types }: ToolbarProps) {
+function Toolbar({ channel, index, value, types, jump }: ToolbarProps) {
   const whole = wholeOf(channel);
   const isTyped = whole !== channel;
   const [type, setType] = useState(isTyped ? channel.slice(whole.length + 1) : '');
-  const [jump, setJump] = useState('');
+  const [moment, setMoment] = useState('');
   const indices = usePolled(
     async (signal) =>
       rights.peek().may('observe')
@@ -262,10 +293,9 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
   const submitJump = async (event: Event) => {
     event.preventDefault();
     try {
-      const id = await idOf(channel, jump.trim());
-      go(href(['channels', channel], { id: String(id) }));
+      jump(await idOf(channel, moment));
     } catch (error) {
-      notify(error instanceof RangeError ? error.message : messageOf(error), 'failed');
+      notify(messageOf(error), 'failed');
     }
   };
   return (
@@ -290,12 +320,12 @@ function Toolbar({ channel, index, value, types }: ToolbarProps) {
         <input
           aria-label="Id or time"
           placeholder="Id or time"
-          title="An id, or a time such as 2026-11-28 16:00"
+          title="An id, or a time such as 16:00 or 2026-11-28 16:00"
           autocomplete="off"
-          value={jump}
-          onInput={(event) => setJump(event.currentTarget.value)}
+          value={moment}
+          onInput={(event) => setMoment(event.currentTarget.value)}
         />
-        <button type="submit" disabled={jump.trim() === ''}>
+        <button type="submit" disabled={moment.trim() === ''}>
           Go to
         </button>
       </form>
@@ -354,10 +384,9 @@ function IndexForm({ channel, ids, index, value }: IndexFormProps) {
 
 /** @throws RangeError if the text is neither an id nor a time, or nothing is there */
 async function idOf(channel: string, text: string): Promise<number> {
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  const time = /^\d{13,15}$/.test(text) ? Number(text) : Date.parse(text.replace(' ', 'T'));
-  if (Number.isNaN(time)) throw new RangeError(`“${text}” is neither an id nor a time.`);
-  const { after, lastId } = await findCursor(channel, time);
-  if (after >= lastId) throw new RangeError('There is no event at that time or after it.');
-  return after + 1;
+  const found = await findMoment(channel, text);
+  if ('lastId' in found && found.after >= found.lastId) {
+    throw new RangeError('There is no event at that time or after it.');
+  }
+  return found.after + 1;
 }

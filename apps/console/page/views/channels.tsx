@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { type ChannelState, listChannels } from '../api/events-api.js';
 import { count, formatNumber, formatRate } from '../format.js';
+import { ChannelsOfToken } from '../parts/channels-of-token.js';
 import { Problem } from '../parts/problem.js';
 import { Ago } from '../parts/times.js';
 import { VirtualList } from '../parts/virtual-list.js';
@@ -12,8 +13,19 @@ import { usePolled } from '../state/use-polled.js';
 
 type Order = 'name' | 'newest' | 'rate';
 
-/** Every channel, found by typing. */
+/** The channels: every one, or those that a token names. */
 export function Channels() {
+  if (rights.value.may('observe')) return <AllChannels />;
+  return (
+    <div class="page">
+      <h1 tabIndex={-1}>Channels</h1>
+      <ChannelsOfToken />
+    </div>
+  );
+}
+
+/** Every channel, found by typing. */
+function AllChannels() {
   const [text, setText] = useState('');
   const [order, setOrder] = useState<Order>('newest');
   const isNarrow = useIsNarrow();
@@ -29,7 +41,6 @@ export function Channels() {
   const names = new Set(known.map(({ channel }) => channel));
   const found = [...known, ...(asked.data ?? []).filter(({ channel }) => !names.has(channel))];
   const sorted = inOrder(found, order);
-  const isRefused = channels.value === undefined && channelsError.value !== undefined;
   return (
     <div class="page fill">
       <div class="title-row">
@@ -68,7 +79,6 @@ export function Channels() {
         </form>
       </search>
       <Problem error={channelsError.value ?? asked.error} />
-      {isRefused && <NamedChannels />}
       {channels.value !== undefined && found.length === 0 && (
         <p class="muted empty">
           {text === ''
@@ -121,24 +131,6 @@ function ChannelRow({
         <Ago at={lastTimestamp} />
       </span>
     </div>
-  );
-}
-
-/** For a token that may not list channels: those that stand in it. */
-function NamedChannels() {
-  const names = rights.value.namedChannels;
-  if (names.length === 0) return null;
-  return (
-    <section class="panel">
-      <h2>Channels of your token</h2>
-      <ul class="plain">
-        {names.map((name) => (
-          <li key={name}>
-            <a href={channelHref(name)}>{name}</a>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

@@ -40,7 +40,11 @@ export function Consumers() {
         {consumers.length === 0 ? (
           <p class="muted">None: a consumer is here once it has acknowledged something.</p>
         ) : (
-          <ConsumerTable label="Consumers" consumers={consumers.slice(0, MOST)} />
+          <ConsumerTable
+            label="Consumers"
+            consumers={consumers.slice(0, MOST)}
+            boundsOf={({ channel }) => readers.value.get(channel)?.channel}
+          />
         )}
         {consumers.length > MOST && (
           <p class="muted small">{count(consumers.length - MOST, 'more consumer')}</p>

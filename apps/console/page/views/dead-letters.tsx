@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks';
 import { type GroupState, latest, redrive, type Event as StoredEvent } from '../api/events-api.js';
-import { count, formatDuration, formatNumber, preview } from '../format.js';
+import { count, formatDuration, formatNumber } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
 import { JsonTree } from '../parts/json-tree.js';
 import { Problem } from '../parts/problem.js';
 import { Ago } from '../parts/times.js';
 import { deadLettersOf, wholeOf } from '../state/channel-name.js';
+import { preview } from '../state/event-text.js';
 import { channelHref, href } from '../state/route.js';
 import { rights } from '../state/session.js';
 import { usePolled } from '../state/use-polled.js';

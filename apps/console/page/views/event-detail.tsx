@@ -30,7 +30,13 @@ export function EventDetail({ channel, event, onClose, onRedacted }: EventDetail
     }
   };
   return (
-    <section class="panel detail" aria-label={`Event ${id}`}>
+    <section
+      class="panel detail"
+      aria-label={`Event ${id}`}
+      onKeyDown={({ key, defaultPrevented }) => {
+        if (key === 'Escape' && !defaultPrevented && !isRedacting) onClose();
+      }}
+    >
       <header>
         <h2 tabIndex={-1}>Event {id}</h2>
         <span class="grow" />

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
-import { type ChannelState, deleteChannel, findCursor, trim } from '../api/events-api.js';
+import { type ChannelState, deleteChannel, trim } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
 import { count, formatNumber } from '../format.js';
 import { ActionDialog } from '../parts/action-dialog.js';
+import { findMoment } from '../state/moment.js';
 import { go, href } from '../state/route.js';
 
 interface ManageProps {
@@ -24,9 +25,9 @@ export function Manage({ channel, bounds, reload }: ManageProps) {
     event.preventDefault();
     setProblem('');
     try {
-      setTrimming(await firstKeptId(channel, before.trim()));
+      setTrimming((await findMoment(channel, before)).after + 1);
     } catch (error) {
-      setProblem(error instanceof RangeError ? error.message : messageOf(error));
+      setProblem(messageOf(error));
     }
   };
   const dropped = firstId === 0 ? 0 : Math.max(Math.min(trimming ?? 0, lastId + 1) - firstId, 0);
@@ -107,12 +108,4 @@ export function Manage({ channel, bounds, reload }: ManageProps) {
       )}
     </>
   );
-}
-
-/** The first id that stays if what is before an id or a time is dropped. @throws RangeError if the text is neither */
-async function firstKeptId(channel: string, text: string): Promise<number> {
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  const time = Date.parse(text.replace(' ', 'T'));
-  if (Number.isNaN(time)) throw new RangeError(`“${text}” is neither an id nor a time.`);
-  return (await findCursor(channel, time)).after + 1;
 }

@@ -1,16 +1,22 @@
 import { count, formatDuration, formatNumber, formatRate } from '../format.js';
+import { ChannelsOfToken } from '../parts/channels-of-token.js';
 import { Problem } from '../parts/problem.js';
 import { RateChart } from '../parts/rate-chart.js';
 import { Tile } from '../parts/tile.js';
 import { Ago } from '../parts/times.js';
-import { concerns } from '../state/attention.js';
+import { concerns, isEarly } from '../state/attention.js';
 import { figures, hasFigures, server, storeIsReady } from '../state/figures.js';
 import { now } from '../state/now.js';
 import { channelHref, href } from '../state/route.js';
+import { rights } from '../state/session.js';
 import { channelRates, channels, channelsError, readers } from '../state/survey.js';
+
+/** The most that are shown of what needs attention. */
+const MOST_CONCERNS = 50;
 
 /** How it is now: what happens, what needs attention, where something happens. */
 export function Overview() {
+  const mayObserve = rights.value.may('observe');
   return (
     <div class="page">
       <h1 tabIndex={-1} class="visually-hidden">
@@ -28,9 +34,9 @@ export function Overview() {
             </p>
           )}
         </section>
-        <Attention />
+        {mayObserve && <Attention />}
       </div>
-      <NewestChannels />
+      {mayObserve ? <NewestChannels /> : <ChannelsOfToken />}
     </div>
   );
 }
@@ -51,7 +57,9 @@ function FigureTiles() {
       <Tile label="Waiting" hint="polls and streams">
         {last === undefined ? '–' : formatNumber(last.waiting)}
       </Tile>
-      <Tile label="Channels">{total === undefined ? '–' : formatNumber(total)}</Tile>
+      {rights.value.may('observe') && (
+        <Tile label="Channels">{total === undefined ? '–' : formatNumber(total)}</Tile>
+      )}
       <Tile label="Store" tone={storeIsReady.value ? undefined : 'bad'}>
         {storeIsReady.value ? 'Ready' : 'Away'}
       </Tile>
@@ -72,18 +80,21 @@ function Attention() {
   const total = channels.value?.length ?? 0;
   const looked = readers.value.size;
   return (
-    <section class="panel" aria-labelledby="attention">
+    <section class="panel attention" aria-labelledby="attention">
       <h2 id="attention">Needs attention {found.length > 0 && <span class="badge">{found.length}</span>}</h2>
       {found.length === 0 ? (
-        <p class="muted">{looked === 0 && total > 0 ? 'Looking …' : 'Nothing.'}</p>
+        <p class="muted">{nothingText(looked, total)}</p>
       ) : (
         <ul class="concerns">
-          {found.slice(0, 50).map(({ severity, subject, href: address, text }) => (
+          {found.slice(0, MOST_CONCERNS).map(({ severity, subject, href: address, text }) => (
             <li key={subject} class={severity}>
               {address === undefined ? <strong>{subject}</strong> : <a href={address}>{subject}</a>} {text}
             </li>
           ))}
         </ul>
+      )}
+      {found.length > MOST_CONCERNS && (
+        <p class="muted small">And {formatNumber(found.length - MOST_CONCERNS)} more.</p>
       )}
       {looked < total && (
         <p class="muted small">
@@ -92,6 +103,13 @@ function Attention() {
       )}
     </section>
   );
+}
+
+function nothingText(looked: number, total: number): string {
+  if (looked === 0 && total > 0) return 'Looking …';
+  return isEarly.value && total > 0
+    ? 'Nothing so far. Whether a group stands still shows within half a minute.'
+    : 'Nothing.';
 }
 
 function NewestChannels() {

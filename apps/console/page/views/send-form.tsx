@@ -35,7 +35,7 @@ export function SendForm({ channel, onClose }: { readonly channel: string; onClo
       action="Send"
       isReady={type !== '' && from !== '' && dataProblem === '' && metadataProblem === ''}
       run={async () => {
-        const { id } = await publish(rights.peek().clientId, whole, {
+        const { id } = await publish(rights.peek().clientIdFor('publish', channel), whole, {
           from,
           type,
           ...(data.trim() !== '' && { data: JSON.parse(data) }),

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { trySecret } from '../api/events-api.js';
 import { messageOf } from '../api/request.js';
 import { Mark } from '../parts/mark.js';
@@ -9,6 +9,8 @@ export function SignIn() {
   const [value, setValue] = useState('');
   const [problem, setProblem] = useState(signedOutBecause.value);
   const [isAsking, setIsAsking] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
 
   const submit = async (event: Event) => {
     event.preventDefault();
@@ -34,6 +36,7 @@ export function SignIn() {
         <div class="field">
           <label for="secret">Secret or token</label>
           <input
+            ref={field}
             id="secret"
             type="password"
             autocomplete="current-password"

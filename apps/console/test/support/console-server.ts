@@ -57,6 +57,21 @@ export class ConsoleServer implements AsyncDisposable {
     return call(this, method, path, body);
   }
 
+  /** The Redis that it uses, if it does. */
+  get redis(): RedisServer {
+    if (this.#redis === undefined) throw new TypeError('There is no Redis');
+    return this.#redis;
+  }
+
+  /** Stops the process in its tracks: connections stay, nothing is answered. */
+  pause(): void {
+    this.#server.pause();
+  }
+
+  resume(): void {
+    this.#server.resume();
+  }
+
   async start(): Promise<void> {
     await this.#server.start();
   }
