@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
 import { RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
@@ -78,6 +78,13 @@ describe('backup and restore', () => {
     const { code, stderr } = await cli().run(['restore', file, '--to', join(folder.path, 'none')]);
     expect([code, stderr]).toEqual([expected, expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('say that a file is not there, and make no store', async () => {
+    const to = join(folder.path, 'never');
+    const { code, stderr } = await cli().run(['restore', join(folder.path, 'no such'), '--to', to]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^There is no file /)]);
+    expect(existsSync(to)).toBe(false);
   });
 
   it('say that a Redis is away', async () => {

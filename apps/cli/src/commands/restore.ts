@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ADDRESS_RULE, openStorage } from '../connection/open-storage.js';
-import { CliError } from '../terminal/cli-error.js';
+import { CliError, wrongUsage } from '../terminal/cli-error.js';
 import { Progress } from '../terminal/progress.js';
 import { counted, number } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
@@ -36,6 +36,7 @@ async function restore(
   file: string,
   { to, keyPrefix, verify = false }: RestoreOptions,
 ): Promise<void> {
+  if (!existsSync(file)) throw wrongUsage(`There is no file ${file}.`);
   const { digestStore, importStore } = await import('@ganomede/events-store');
   const storage = await openStorage(to, {
     keyPrefix,

@@ -39,8 +39,7 @@ function refusal(error: RequestError, url: string): { message: string; exitCode:
       exitCode: EXIT.refused,
     };
   }
-  if (statusCode === 403)
-    return { message: `The token does not give the right to do this: ${said}`, exitCode: EXIT.refused };
+  if (statusCode === 403) return { message: `Refused: ${said}`, exitCode: EXIT.refused };
   if (statusCode === 404) return { message: said, exitCode: EXIT.notFound };
   if (statusCode === 429 || statusCode === 503)
     return { message: `${url} cannot do it now: ${said} Try again later.`, exitCode: EXIT.unavailable };
