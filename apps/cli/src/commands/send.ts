@@ -62,7 +62,7 @@ async function send(
 ): Promise<void> {
   if (type === undefined) return sendLines(context, channel, options);
   const { from, metadata, key, expectedLastId, clientId } = options;
-  const client = context.client(clientId);
+  const client = context.sender(clientId);
   const close = () => void client.close();
   context.signal.addEventListener('abort', close);
   try {
