@@ -149,17 +149,17 @@ describe('what a failure ends with', () => {
     expect(stderr).not.toContain('another');
   });
 
-  it.each([
-    [['channels']],
-    [['send', 'orders', 'paid']],
-  ])('5 if the server cannot be reached, soon: %j', async (args) => {
-    const url = `http://127.0.0.1:${await freePort()}`;
-    const { code, stderr } = await cli().run([...args, '--url', url]);
-    expect([code, stderr]).toEqual([
-      5,
-      expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/),
-    ]);
-  });
+  it.each([[['channels']], [['send', 'orders', 'paid']]])(
+    '5 if the server cannot be reached, soon: %j',
+    async (args) => {
+      const url = `http://127.0.0.1:${await freePort()}`;
+      const { code, stderr } = await cli().run([...args, '--url', url]);
+      expect([code, stderr]).toEqual([
+        5,
+        expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/),
+      ]);
+    },
+  );
 
   it('2 if something else answers there, whose page is not shown', async () => {
     const server = createServer((_request, response) => response.writeHead(404).end('<!doctype html>\n<p>'));
