@@ -254,7 +254,7 @@ describe('the page of live events', () => {
       'a server that takes no secret from a URL',
       { CORS_ORIGIN: '*', ALLOW_QUERY_SECRET: 'off' },
       SECRET,
-      /^Refused: Invalid credentials \(or this server takes no secret from a URL\)$/,
+      /^Refused: Invalid credentials \(or this server takes none from a URL\)$/,
     ],
     [
       'a server that lets no page in',

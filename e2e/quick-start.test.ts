@@ -38,6 +38,7 @@ it('works when pasted', async () => {
   await using terminals = new Terminals({
     PORT: `${port}`,
     EVENTS_URL: `http://localhost:${port}`,
+    GANOMEDE_EVENTS_URL: `http://localhost:${port}`,
     DATA_DIR: join(folder.path, 'data'),
   });
   for (const { language, text, terminal } of blocks) {
@@ -48,6 +49,7 @@ it('works when pasted', async () => {
 
   await terminals.shows('2', '"data":{"order":17}}]'); // curl
   for (const text of ['first line', 'second line']) await terminals.shows('2', `"data":{"text":"${text}"}`);
+  await terminals.shows('3', 'CONSUMER'); // the command line
   await terminals.shows('', 'paid: { order: 18 }'); // the JavaScript block
 
   await terminals.pressCtrlC();

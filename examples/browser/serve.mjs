@@ -1,5 +1,6 @@
 // Serves the page next to this file: node examples/browser/serve.mjs
-// With the TOKEN_SECRET of the events server it gives whoever opens the page a token that may read one channel.
+// With the TOKEN_SECRET of the events server it gives whoever opens the page a token that may read CHANNEL: "demo", or what that says,
+// such as "orders" or "orders/*". PORT says where the page is, 8080 if nothing does.
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';

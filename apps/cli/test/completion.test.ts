@@ -64,8 +64,15 @@ complete -p ganomede-events`,
     using folder = new TemporaryFolder();
     symlinkSync(BIN, join(folder.path, 'ganomede-events'));
     const env = { PATH: `${folder.path}${delimiter}${process.env.PATH}`, HOME: folder.path };
-    const asked = 'ganomede-events completion fish | source; complete -C "ganomede-events ta"';
-    expect((await run('fish', ['-c', asked], { env })).stdout).toMatch(/^tail$/m);
+    writeFileSync(join(folder.path, 'recipes'), '');
+    const completed = async (line: string) => {
+      const asked = `ganomede-events completion fish | source; complete -C "ganomede-events ${line}"`;
+      return (await run('fish', ['-c', asked], { env, cwd: folder.path })).stdout.split('\n');
+    };
+    expect(await completed('ta')).toContain('tail');
+    // Files only where nothing else is meant.
+    expect((await completed('dead re')).map((line) => line.split('\t')[0])).toEqual(['redrive', '']);
+    expect((await completed('restore re')).map((line) => line.split('\t')[0])).toEqual(['recipes', '']);
   });
 
   it('refuses an unknown shell', async () => {

@@ -149,12 +149,27 @@ describe('what a failure ends with', () => {
     expect(stderr).not.toContain('another');
   });
 
-  it('5 if the server cannot be reached, soon', async () => {
-    const url = `http://127.0.0.1:${await freePort()}`;
-    const { code, stderr } = await cli().run(['channels', '--url', url]);
-    expect([code, stderr]).toEqual([
-      5,
-      expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/),
+  it.each([[['channels']], [['send', 'orders', 'paid']]])(
+    '5 if the server cannot be reached, soon: %j',
+    async (args) => {
+      const url = `http://127.0.0.1:${await freePort()}`;
+      const { code, stderr } = await cli().run([...args, '--url', url]);
+      expect([code, stderr]).toEqual([
+        5,
+        expect.stringMatching(/^Cannot reach .* \(ECONNREFUSED\): is the server running/),
+      ]);
+    },
+  );
+
+  it('2 if something else answers there, whose page is not shown', async () => {
+    const server = createServer((_request, response) => response.writeHead(404).end('<!doctype html>\n<p>'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const failed = await cli().run(['channels', '--url', url]);
+    server.close();
+    expect([failed.code, failed.stderr]).toEqual([
+      2,
+      `${url} does not answer as a Ganomede Events server does (status 404): is the address right? (--url, GANOMEDE_EVENTS_URL or a profile)\n`,
     ]);
   });
 

@@ -30,7 +30,8 @@ async function withDeadLetters(count: number): Promise<string> {
 describe('dead', () => {
   it('lists and shows what was given up, and why', async () => {
     const channel = await withDeadLetters(2);
-    const { stdout } = await cli().run(['dead', 'list', channel]);
+    const { stdout, stderr } = await cli().run(['dead', 'list', channel]);
+    expect(stderr).toBe('2 wait to be handed out again; the list keeps those that were.\n');
     expect(stdout).toMatch(/^ *EVENT +TYPE +CHANNEL +GROUP +DELIVERED +ENDED +REASON$/m);
     expect(stdout).toMatch(new RegExp(`^ *1 +paid +${channel} +mailers +1 .*no such address$`, 'm'));
     expect(await cli().json(['dead', 'show', channel, '2'])).toMatchObject([
@@ -55,6 +56,9 @@ describe('dead', () => {
     const again = await cli().run(['dead', 'redrive', channel, 'mailers', '2']);
     expect([again.code, again.stderr]).toEqual([4, 'No dead letters that wait: 2.\n']);
     expect(await cli().json(['groups', channel])).toMatchObject([{ deadLetters: 1 }]);
+    expect((await cli().run(['dead', 'list', channel])).stderr).toMatch(/^1 waits to be handed out again/);
+    await cli().run(['dead', 'redrive', channel, 'mailers']);
+    expect((await cli().run(['dead', 'list', channel])).stderr).toMatch(/^None waits to be handed out again/);
   });
 
   it('redrives many only if it is told to, and says how many', async () => {

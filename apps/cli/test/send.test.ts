@@ -49,7 +49,7 @@ describe('send', () => {
     const channel = newChannel();
     const input = lines({ type: 'paid', from: 'shop', metadata: { key: 'k' } });
     const { stderr } = await cli().run(['send', channel], { input });
-    expect(stderr).toBe(`1 event sent to ${channel}, ids 1 to 1.\n`);
+    expect(stderr).toBe(`1 event sent to ${channel}, id 1.\n`);
     expect(await cli().json(['latest', channel])).toMatchObject([{ from: 'shop', metadata: { key: 'k' } }]);
   });
 
@@ -63,7 +63,7 @@ describe('send', () => {
     const { code, stderr } = await cli().run(['send', channel], { input });
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
-    expect(stderr).toContain(`1 event sent to ${channel}, ids 1 to 1.`);
+    expect(stderr).toContain(`1 event sent to ${channel}, id 1.`);
     expect(await cli().json(['latest', channel])).toHaveLength(1);
   });
 

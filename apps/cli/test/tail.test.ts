@@ -35,6 +35,22 @@ describe('tail', () => {
     expect(await cli().json(['tail', newChannel(), '--until-end'])).toEqual([]);
   });
 
+  it.each(['since', 'group'])('begins at one place: not with --last and --%s', async (other) => {
+    const { code, stderr } = await cli().run([
+      'tail',
+      newChannel(),
+      '-n',
+      '2',
+      `--${other}`,
+      '1h',
+      '--until-end',
+    ]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`-n, --last <count>' cannot be used with option '--${other}`),
+    ]);
+  });
+
   it('goes on after a restart of the server, without a gap or a repetition', async () => {
     const channel = newChannel();
     using folder = new TemporaryFolder();

@@ -101,6 +101,13 @@ describe('token', () => {
     }
   });
 
+  it('says that a * stands for whatever follows only at the end', async () => {
+    const minted = async (channels: string) =>
+      (await cli().run(['token', '--actions', 'read', '--channels', channels], { env: env() })).stderr;
+    expect(await minted('orders/*,*')).toBe('It allows to read on orders/*, *, for 1 h.\n');
+    expect(await minted('orders,*/paid')).toMatch(/^In \*\/paid a \* before the end stands for itself/m);
+  });
+
   it.each<[string, string[], Record<string, string>, RegExp]>([
     ['nothing to sign with', RIGHTS, {}, /set TOKEN_SECRET, or name a private key with --key/],
     ['a secret that can be guessed', RIGHTS, { TOKEN_SECRET: 'short' }, /at least 32 bytes/],

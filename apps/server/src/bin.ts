@@ -12,6 +12,7 @@ import { misspeltVariables } from './process/misspelt.js';
 import { chooseStore } from './process/open-store.js';
 import { apiSecret, configuredSecrets } from './process/secret.js';
 import { serve } from './process/serve.js';
+import { unusableOrigins } from './process/unusable-origins.js';
 import { superviseWorkers } from './process/workers.js';
 
 main().catch((error: unknown) => {
@@ -41,7 +42,11 @@ async function main(): Promise<void> {
     secret.value,
     ...configuredSecrets(config),
   ]);
-  const ignored = [...misspeltVariables(process.env), ...linkVariables(process.env)];
+  const ignored = [
+    ...misspeltVariables(process.env),
+    ...linkVariables(process.env),
+    ...unusableOrigins(config.corsOrigin),
+  ];
   if (cluster.isPrimary) for (const warning of ignored) logger.warn(warning);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (cluster.isWorker || workers === 1) return serve(config, secret, logger);

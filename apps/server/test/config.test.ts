@@ -6,6 +6,7 @@ import { help } from '../src/process/help.js';
 import { misspeltVariables } from '../src/process/misspelt.js';
 import { readRetentionTable } from '../src/process/retention-table.js';
 import { apiSecret } from '../src/process/secret.js';
+import { unusableOrigins } from '../src/process/unusable-origins.js';
 
 function problemsOf(env: Record<string, string>, flags: Record<string, string> = {}): readonly string[] {
   try {
@@ -129,6 +130,12 @@ describe('RETENTION', () => {
     expect(problemsOf({ RETENTION: table })).toEqual([expect.stringMatching(/^RETENTION: expected /)]);
   });
 
+  it('names the entry that is wrong', () => {
+    const table = 'orders=30d,\n logs/*=1000 events 1h, audit=30x, bills=all';
+    expect(problemsOf({ RETENTION: table })).toEqual([expect.stringMatching(/; got "audit=30x"$/)]);
+    expect(problemsOf({ RETENTION: 'a=1d, b=1d, a=2d' })).toEqual([expect.stringMatching(/; got "a=2d"$/)]);
+  });
+
   it('is about whole channels', async () => {
     const config = readConfig({ EVENTS_STORE: 'memory', RETENTION: 'orders:paid=1d' });
     await expect(openStore(config, () => {})).rejects.toThrow('RETENTION: expected whole channels');
@@ -197,6 +204,33 @@ it('--help and the table of the README name every setting, with its default', as
     expect(help()).toContain(setting.env);
     if (shown !== undefined) expect(help()).toContain(`[${shown}]`);
   }
+});
+
+describe('origins', () => {
+  it.each([
+    undefined,
+    '*',
+    'https://app.example, http://localhost:8080,',
+    'http://[::1]:8080',
+    'null',
+    'capacitor://localhost',
+  ])('%j are as browsers send them', (origins) => {
+    expect(unusableOrigins(origins)).toEqual([]);
+  });
+
+  it.each([
+    'localhost:8080',
+    'app.example',
+    'https://app.example/',
+    'https://app.example:443',
+    'https://App.example',
+    'https://*.app.example/shop',
+    '*',
+  ])('no page is of %j', (origin) => {
+    expect(unusableOrigins(`https://one.example, ${origin}`)).toEqual([
+      expect.stringContaining(`CORS_ORIGIN: no page is of ${JSON.stringify(origin)}; expected`),
+    ]);
+  });
 });
 
 describe('misspelt variables', () => {

@@ -282,9 +282,9 @@ describe('keys in a file', () => {
   });
 
   it.each([
-    ['that is not there', undefined, /ENOENT/],
-    ['that is no JSON', 'keys', /JSON/],
-    ['without keys', '{}', /malformed/],
+    ['that is not there', undefined, /^TOKEN_JWKS: .*ENOENT/],
+    ['that is no JSON', 'keys', /^TOKEN_JWKS: .*JSON/],
+    ['without keys', '{}', /^TOKEN_JWKS: .*malformed/i],
   ])('%s stop the start', async (_what, content, message) => {
     const folder = new TemporaryFolder();
     onTestFinished(() => folder.remove());

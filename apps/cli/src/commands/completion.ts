@@ -19,9 +19,14 @@ if [ "\${funcstack[1]}" = _ganomede_events ]; then _ganomede_events "$@"; else c
 `,
   fish: `function __ganomede_events_complete
     set -l words (commandline -opc) (commandline -ct)
-    ganomede-events __complete -- $words[2..-1] 2>/dev/null
+    set -l candidates (ganomede-events __complete -- $words[2..-1] 2>/dev/null)
+    if set -q candidates[1]
+        printf '%s\\n' $candidates
+    else
+        __fish_complete_path (commandline -ct)
+    end
 end
-complete -c ganomede-events -a '(__ganomede_events_complete)'
+complete -c ganomede-events -f -a '(__ganomede_events_complete)'
 `,
 } as const;
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { duration, number } from '../terminal/wording.js';
+import { duration, named, number } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { allConsumers, channelsOf, type ListedConsumer } from './listings.js';
 
@@ -45,6 +45,6 @@ async function consumers(
           savedAt === undefined ? undefined : `${duration(Math.max(0, now - savedAt))} ago`,
       },
     ],
-    lagging ? 'No consumer is behind.' : 'There are no consumers.',
+    `${lagging ? 'No consumer is behind' : 'There are no consumers'}${channel === undefined ? '' : ` on ${named(channel)}`}.`,
   );
 }

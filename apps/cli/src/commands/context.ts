@@ -1,5 +1,5 @@
 import type { Client } from '@ganomede/events-client';
-import { clientOf, type Server, serverAt } from '../connection/connection.js';
+import { clientOf, type Server, senderOf, serverAt } from '../connection/connection.js';
 import type { Environment } from '../connection/profile.js';
 import {
   type ConnectionOptions,
@@ -44,6 +44,11 @@ export class Context {
   /** For a task of many requests; whoever opens it closes it. @throws CliError if the configuration cannot be used */
   client(clientId: string): Client {
     return clientOf(this.settings, clientId);
+  }
+
+  /** For a single send; whoever opens it closes it. @throws CliError if the configuration cannot be used */
+  sender(clientId: string): Client {
+    return senderOf(this.settings, clientId);
   }
 }
 

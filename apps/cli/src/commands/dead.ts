@@ -5,7 +5,7 @@ import { CliError } from '../terminal/cli-error.js';
 import { EXIT } from '../terminal/exit-codes.js';
 import { printable } from '../terminal/printable.js';
 import { Progress } from '../terminal/progress.js';
-import { counted, duration, named } from '../terminal/wording.js';
+import { counted, duration, named, number } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { countValue, idsValue, idValue } from './values.js';
 
@@ -76,7 +76,8 @@ async function list(
 ): Promise<void> {
   const { terminal } = context;
   const letters: DeadLetter[] = [];
-  for await (const letter of newestFirst(context, channel, group)) {
+  const states = await groupsOf(context, channel, group);
+  for await (const letter of newestFirst(context, states, group)) {
     letters.push(letter);
     if (letters.length === limit) break;
   }
@@ -98,6 +99,10 @@ async function list(
     ],
     `There are no dead letters of ${named(channel)}.`,
   );
+  if (letters.length === 0 || terminal.isJson) return;
+  const waiting = states.reduce((sum, { deadLetters }) => sum + deadLetters, 0);
+  const who = waiting === 0 ? 'None waits' : `${number(waiting)} ${waiting === 1 ? 'waits' : 'wait'}`;
+  terminal.say(`${who} to be handed out again; the list keeps those that were.`);
 }
 
 async function show(
@@ -107,7 +112,8 @@ async function show(
   { group }: { readonly group?: string },
 ): Promise<void> {
   const { terminal } = context;
-  for await (const letter of newestFirst(context, channel, group)) {
+  const states = await groupsOf(context, channel, group);
+  for await (const letter of newestFirst(context, states, group)) {
     if (letter.event.id !== eventId) continue;
     const text = JSON.stringify(letter, undefined, 2).split('\n').map(printable).join('\n');
     await terminal.result(letter, text);
@@ -155,18 +161,23 @@ async function redrive(
     throw new CliError(`No dead letters that wait: ${missing.slice(0, 10).join(', ')}.`, EXIT.notFound);
 }
 
-/** The dead letters of the groups of a channel. */
-async function* newestFirst(
-  context: Context,
+/** Those of a channel and its types, or the ones of this name. */
+async function groupsOf(
+  { server, signal }: Context,
   channel: string,
   group: string | undefined,
-): AsyncGenerator<DeadLetter> {
-  const { server, signal } = context;
+): Promise<readonly GroupState[]> {
   const states = await api.groups(server, { channel, signal });
-  const names = new Set(
-    states.filter((state) => group === undefined || state.group === group).map(deadLettersOf),
-  );
-  for (const name of names) {
+  return states.filter((state) => group === undefined || state.group === group);
+}
+
+/** The dead letters of these groups, or only of one of this name. */
+async function* newestFirst(
+  { server, signal }: Context,
+  states: readonly GroupState[],
+  group: string | undefined,
+): AsyncGenerator<DeadLetter> {
+  for (const name of new Set(states.map(deadLettersOf))) {
     if (name === undefined) continue;
     for (let before: number | undefined; ; ) {
       const events = await api.latest(server, { channel: name, limit: PAGE, before, signal });

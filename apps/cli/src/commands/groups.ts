@@ -1,6 +1,6 @@
 import { api, type GroupState } from '@ganomede/events-client';
 import type { Command } from 'commander';
-import { duration, number } from '../terminal/wording.js';
+import { duration, named, number } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { channelsOf } from './listings.js';
 
@@ -42,6 +42,6 @@ async function groups(context: Context, channel: string | undefined): Promise<vo
       { title: 'WORKERS', text: ({ workers }) => number(workers.length), isNumber: true },
       { title: 'FULL', text: ({ isFull }) => (isFull ? 'yes' : 'no') },
     ],
-    'There are no groups.',
+    channel === undefined ? 'There are no groups.' : `There are no groups on ${named(channel)}.`,
   );
 }

@@ -14,7 +14,7 @@ export function addRedact(program: Command, run: Runner): void {
     .summary('forget what events hold')
     .description(
       'Forgets data and metadata of events, in the store, its indices and every server, for good. The events stay, with id, time, ' +
-        'sender and type. Asks first.',
+        'sender and type. Copies, such as dead letters, are events of other channels: redact those too. Asks first.',
     )
     .argument('<channel>', 'such as users')
     .argument('<ids...>', 'ids of events, or ranges such as 10-19', idsValue)

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { failureOf } from '../connection/failure.js';
 import { CliError, wrongUsage } from '../terminal/cli-error.js';
 import { Progress } from '../terminal/progress.js';
-import { counted, named } from '../terminal/wording.js';
+import { counted, idsBetween, named } from '../terminal/wording.js';
 import { CLIENT_ID, type Context, type Runner } from './context.js';
 import { idValue } from './values.js';
 
@@ -62,7 +62,7 @@ async function send(
 ): Promise<void> {
   if (type === undefined) return sendLines(context, channel, options);
   const { from, metadata, key, expectedLastId, clientId } = options;
-  const client = context.client(clientId);
+  const client = context.sender(clientId);
   const close = () => void client.close();
   context.signal.addEventListener('abort', close);
   try {
@@ -182,7 +182,7 @@ class Sending {
   async conclude(): Promise<void> {
     const { terminal } = this.#context;
     const [first, last, stored] = [this.#first?.id, this.#last?.id, this.#stored];
-    const ids = first === undefined ? '' : `, ids ${first} to ${last}`;
+    const ids = first === undefined || last === undefined ? '' : `, ${idsBetween(first, last)}`;
     const told = `${counted(stored, 'event')} sent to ${named(this.#channel)}${ids}.`;
     if (!terminal.isJson) terminal.say(told);
     if (this.failure === undefined || this.#context.signal.aborted) return;

@@ -33,7 +33,12 @@ export function addTail(program: Command, run: Runner): void {
     )
     .argument('<channel>', 'such as orders, or orders:paid for one type')
     .option('--type <type>', 'only events of this type')
-    .option('-n, --last <count>', 'begin with so many of the newest events', idValue, 10)
+    .addOption(
+      new Option('-n, --last <count>', 'begin with so many of the newest events')
+        .argParser(idValue)
+        .default(10)
+        .conflicts(['since', 'after', 'group']),
+    )
     .addOption(
       new Option(
         '--since <time>',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { SignJWT } from 'jose';
 import { type CliError, wrongUsage } from '../terminal/cli-error.js';
-import { duration } from '../terminal/wording.js';
+import { duration, named } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { durationValue, listValue, nameValue } from './values.js';
 
@@ -113,6 +113,11 @@ async function token({ terminal, env }: Context, options: TokenOptions): Promise
   if (!terminal.isJson) {
     const where = channels.join(', ');
     terminal.say(`It allows to ${actions.join(', ')} on ${where}, for ${duration(expires)}.`);
+    const literal = [channels, clientIds ?? [], groups ?? []].flat().find((name) => /\*./.test(name));
+    if (literal !== undefined)
+      terminal.warn(
+        `In ${named(literal)} a * before the end stands for itself, not for whatever may be there.`,
+      );
   }
 }
 

@@ -2,7 +2,7 @@ import { api } from '@ganomede/events-client';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError, wrongUsage } from '../terminal/cli-error.js';
 import { EXIT } from '../terminal/exit-codes.js';
-import { counted, named } from '../terminal/wording.js';
+import { counted, idsBetween, named } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { boundsOf } from './listings.js';
 import { idValue, timeValue } from './values.js';
@@ -60,7 +60,7 @@ async function trim(
   if (count > 0) {
     const all = count === lastId - firstId + 1 ? ', which are all' : '';
     await terminal.confirm(
-      `${counted(count, 'event')} of ${named(channel)} will be dropped for good, ids ${firstId} to ${firstId + count - 1}${all}.`,
+      `${counted(count, 'event')} of ${named(channel)} will be dropped for good, ${idsBetween(firstId, firstId + count - 1)}${all}.`,
       yes,
     );
     await api.trimChannel(server, { channel, before: firstId + count, signal });

@@ -22,6 +22,11 @@ export function clientOf(settings: ServerSettings, clientId: string): Client {
   );
 }
 
+/** The server for a single send. @throws CliError if its address cannot be used */
+export function senderOf(settings: ServerSettings, clientId: string): Client {
+  return usable(settings, () => new Client(clientId, { ...settings, unreachableMs: UNREACHABLE_MS }));
+}
+
 function usable<Result>({ url }: ServerSettings, make: () => Result): Result {
   if (!URL.canParse(url)) {
     throw wrongUsage(

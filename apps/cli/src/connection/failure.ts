@@ -42,13 +42,27 @@ function refusal(error: RequestError, url: string): { message: string; exitCode:
       exitCode: EXIT.refused,
     };
   }
-  if (statusCode === 403)
-    return { message: `The token does not give the right to do this: ${said}`, exitCode: EXIT.refused };
+  if (statusCode === 403) return { message: `Refused: ${said}`, exitCode: EXIT.refused };
+  if (code === 'UnexpectedStatus' || code === 'InvalidReply') return strangeAnswer(statusCode, url);
   if (statusCode === 404) return { message: said, exitCode: EXIT.notFound };
   if (statusCode === 429 || statusCode === 503)
     return { message: `${url} cannot do it now: ${said} Try again later.`, exitCode: EXIT.unavailable };
   if (statusCode === 400) return { message: said, exitCode: EXIT.usage };
   return { message: said, exitCode: EXIT.failed };
+}
+
+/** Of something else than a server of this project: a proxy before one that is away, or a wrong address. What it says is a page for browsers. */
+function strangeAnswer(statusCode: number, url: string): { message: string; exitCode: ExitCode } {
+  if (statusCode >= 500 || statusCode === 429) {
+    return {
+      message: `${url} cannot do it now (status ${statusCode}). Try again later.`,
+      exitCode: EXIT.unavailable,
+    };
+  }
+  return {
+    message: `${url} does not answer as a Ganomede Events server does (status ${statusCode}): is the address right? (--url, GANOMEDE_EVENTS_URL or a profile)`,
+    exitCode: EXIT.usage,
+  };
 }
 
 /** The words of the server, without where they come from. */

@@ -92,7 +92,10 @@ export class Terminal {
       return await new Promise((resolve) => {
         lines.once('close', () => resolve(''));
         // While it reads, Ctrl-C comes as a key.
-        lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+        lines.once('SIGINT', () => {
+          this.stderr.write('\n');
+          process.kill(process.pid, 'SIGINT');
+        });
         this.signal.addEventListener('abort', () => resolve(''), { once: true });
         lines.question(question, resolve);
       });

@@ -8,6 +8,11 @@ export function counted(n: number, noun: string): string {
   return `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
 }
 
+/** `id 7`, `ids 7 to 9`. */
+export function idsBetween(first: number, last: number): string {
+  return first === last ? `id ${first}` : `ids ${first} to ${last}`;
+}
+
 const UNITS = [
   ['d', 86_400_000],
   ['h', 3_600_000],

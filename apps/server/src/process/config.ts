@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isKeySource, isTokenSecret, KEY_SOURCE_RULE } from '../tokens/key-source.js';
 import { readRate } from './rate.js';
-import { readRetentionTable } from './retention-table.js';
+import { wrongRetentionEntry } from './retention-table.js';
 
 /** One setting: a variable of the environment, perhaps a flag of the command line too. */
 interface Setting<Schema extends TSchema> {
@@ -15,6 +15,8 @@ interface Setting<Schema extends TSchema> {
   readonly orLink?: true;
   /** What the schema cannot say about a text. */
   readonly check?: (text: string) => boolean;
+  /** The same for a text of many parts: the first one that is not as expected. */
+  readonly wrongPart?: (text: string) => string | undefined;
   /** `description` says what is expected; `default` is what it is when unset. */
   readonly schema: Schema;
 }
@@ -199,7 +201,7 @@ export const SETTINGS = {
   }),
   retention: setting({
     env: 'RETENTION',
-    check: (table) => readRetentionTable(table) !== undefined,
+    wrongPart: wrongRetentionEntry,
     schema: optionalText(
       'what single channels keep, instead of what RETENTION_MAX_AGE and RETENTION_MAX_EVENTS say; names, or what names begin with and a *, each with an age (s, m, h, d, w), a number of events, both, or all, separated by commas or lines: orders=30d, logs/*=1000 events 1h, audit=all. The most specific one counts',
     ),
@@ -384,13 +386,21 @@ export function readConfig(
 ): Config {
   const problems: string[] = [];
   const entries = Object.entries<Setting<TSchema>>(SETTINGS).map(
-    ([key, { env: variable, flag, secret, orLink, check, schema }]) => {
+    ([key, { env: variable, flag, secret, orLink, check, wrongPart, schema }]) => {
       const fromFlag = flag === undefined ? undefined : flags[flag];
       const text = fromFlag ?? env[variable];
       if (text === undefined || text === '' || (orLink && isLink(text))) return [key, schema.default];
       const value = read(schema, text);
-      if (value === undefined || !Value.Check(schema, value) || check?.(text) === false) {
-        const came = secret ? `a text of ${text.length} characters` : JSON.stringify(text.slice(0, 100));
+      const wrong = wrongPart?.(text);
+      if (
+        value === undefined ||
+        !Value.Check(schema, value) ||
+        check?.(text) === false ||
+        wrong !== undefined
+      ) {
+        const came = secret
+          ? `a text of ${text.length} characters`
+          : JSON.stringify((wrong ?? text).slice(0, 100));
         problems.push(
           `${fromFlag === undefined ? variable : `--${flag}`}: expected ${schema.description}; got ${came}`,
         );

@@ -6,17 +6,32 @@ import { readDuration } from './duration.js';
  * line ends. Undefined if it is no such text, or has a pattern twice.
  */
 export function readRetentionTable(text: string): Record<string, ChannelRetention> | undefined {
+  const { table, wrong } = readEntries(text);
+  return wrong === undefined ? Object.fromEntries(table) : undefined;
+}
+
+/** The first entry of such a text that is none, or whose pattern stands before it too. */
+export function wrongRetentionEntry(text: string): string | undefined {
+  return readEntries(text).wrong;
+}
+
+/** The entries up to the first that is wrong. */
+function readEntries(text: string): {
+  readonly table: ReadonlyMap<string, ChannelRetention>;
+  readonly wrong?: string;
+} {
   const table = new Map<string, ChannelRetention>();
-  for (const entry of text.split(/[,\n]/)) {
-    if (entry.trim() === '') continue;
+  for (const entry of text.split(/[,\n]/).map((one) => one.trim())) {
+    if (entry === '') continue;
     // A channel may have an equals sign in its name.
     const end = entry.lastIndexOf('=');
     const pattern = entry.slice(0, Math.max(end, 0)).trim();
     const kept = readKept(entry.slice(end + 1).trim());
-    if (!/^[^*]+\*?$|^\*$/.test(pattern) || kept === undefined || table.has(pattern)) return undefined;
+    if (!/^[^*]+\*?$|^\*$/.test(pattern) || kept === undefined || table.has(pattern))
+      return { table, wrong: entry };
     table.set(pattern, kept);
   }
-  return Object.fromEntries(table);
+  return { table };
 }
 
 /** `all`, or an age, a number of events, or both, in any order. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type * as Jose from 'jose';
 import { TemporaryRefusal } from '../answers/errors.js';
+import { ConfigError } from '../process/config.js';
 import { isAddress } from './key-source.js';
 
 /** The set is read again after this, so that a key that was taken out of it is of no use any more. Milliseconds. */
@@ -40,11 +41,18 @@ export class KeySet {
   /**
    * Reads it for the first time. An address that cannot be reached is only logged: it may be there when the first token comes.
    *
-   * @throws what is wrong with a file (as a rejection)
+   * @throws ConfigError (as a rejection) that says what is wrong with a file
    */
   async open(): Promise<void> {
     if (isAddress(this.#source)) await this.#read();
-    else this.#take(await readFile(this.#source, 'utf8'));
+    else {
+      try {
+        this.#take(await readFile(this.#source, 'utf8'));
+      } catch (error) {
+        const { message } = error as Error;
+        throw new ConfigError([`TOKEN_JWKS: expected a file that holds a JSON Web Key Set; got ${message}`]);
+      }
+    }
     this.#triedAt = performance.now();
   }
 
