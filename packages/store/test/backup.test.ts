@@ -198,9 +198,14 @@ describe('A backup', () => {
       await goOn();
       return ends(names);
     };
-    storage.transfer.filedTypes = async (...args) => {
-      await goOn();
-      return filedTypes(...args);
+    storage.transfer.filedTypes = (channel) => {
+      const types = filedTypes(channel);
+      return {
+        between: async (after, to) => {
+          await goOn();
+          return types.between(after, to);
+        },
+      };
     };
     const text = await textOf(storage);
     const copy = new MemoryStorage();
