@@ -43,17 +43,27 @@ class RemoteStore {
   }
 }
 
-/** A store with a group that has handed out nothing yet, and whose commits do not end. */
-async function stoppedStore(dataDir: string): Promise<{ store: RemoteStore; lock: Process }> {
+/** A store with a group and three events. */
+async function newStore(dataDir: string): Promise<RemoteStore> {
   const store = new RemoteStore(dataDir);
   await store.process.line(0);
   store.begin('saveGroup', 'a', 'g', ORDERED);
   store.begin('append', 'a', users);
   await store.process.line(2);
+  return store;
+}
+
+/** From now on commits of a store do not end. */
+async function lockOf(dataDir: string): Promise<Process> {
   const script = new URL('children/write-lock.mjs', import.meta.url);
   const lock = Process.node(script, [join(dataDir, 'events.mdb')], { keepInputOpen: true });
   await lock.line(0);
-  return { store, lock };
+  return lock;
+}
+
+/** A store with a group that has handed out nothing yet, and whose commits do not end. */
+async function stoppedStore(dataDir: string): Promise<{ store: RemoteStore; lock: Process }> {
+  return { store: await newStore(dataDir), lock: await lockOf(dataDir) };
 }
 
 async function release(lock: Process): Promise<void> {
@@ -114,14 +124,21 @@ describe('what is handed out', () => {
 
   it('with what is settled is told once that is on disk', async () => {
     const dataDir = newDirectory();
-    const { store, lock } = await stoppedStore(dataDir);
-    const settle = [{ kind: 'acknowledge', id: 1, token: 'none' }];
-    const received = store.begin('receive', 'a', 'g', { ...take, settle });
+    const store = await newStore(dataDir);
+    const first = store.begin('receive', 'a', 'g', { ...take, limit: 1 });
+    const { events = [] } = (await store.result<{ events: Given[] }>(first, 3)) ?? {};
+    // It waits until that is on disk.
+    await store.result(store.begin('groups', 'a'), 4);
+    const lock = await lockOf(dataDir);
+    const received = store.begin('receive', 'a', 'g', { ...take, settle: events.map(acknowledge) });
     const read = store.begin('read', { channel: 'a', after: 0, limit: 1 });
-    expect(await store.result(read, 3)).toBeDefined();
-    expect(store.process.lines).toHaveLength(4);
+    expect(await store.result(read, 5)).toBeDefined();
+    expect(store.process.lines).toHaveLength(6);
     await release(lock);
-    expect(await store.result(received, 4)).toMatchObject({ events: [{ id: 1 }, { id: 3 }] });
+    expect(await store.result(received, 6)).toMatchObject({
+      settled: [true],
+      events: [{ id: 2 }, { id: 3 }],
+    });
     await store.process.stop('SIGKILL');
   });
 
