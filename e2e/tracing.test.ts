@@ -71,19 +71,19 @@ it('one trace goes from a send through the server to the handlers in other proce
     }
     await server.stop('SIGTERM');
 
-    const sends = spansOf('sender').filter(({ name }) => name === 'send orders');
+    const sends = spansOf('sender').filter(({ name }) => name === 'send');
     expect(sends).toHaveLength(3);
     const [first, ...grouped] = sends as [Span, ...Span[]];
-    const [single, shared] = spansOf('server').filter(({ name }) => name === 'publish orders');
+    const [single, shared] = spansOf('server').filter(({ name }) => name === 'publish');
     expect(single).toMatchObject({ traceId: first.traceId, parentId: first.spanId, links: [] });
     expect([...(shared?.links ?? [])].sort()).toEqual(grouped.map(({ spanId }) => spanId).sort());
     for (const consumer of ['worker', 'listener']) {
       const spans = spansOf(consumer);
-      const processed = spans.filter(({ name }) => name === 'process orders');
+      const processed = spans.filter(({ name }) => name === 'process');
       expect(processed.map(({ traceId, parentId }) => [traceId, parentId]).sort()).toEqual(
         sends.map(({ traceId, spanId }) => [traceId, spanId]).sort(),
       );
-      const linked = spans.filter(({ name }) => name === 'receive orders').flatMap(({ links }) => links);
+      const linked = spans.filter(({ name }) => name === 'receive').flatMap(({ links }) => links);
       expect(linked.sort()).toEqual(sends.map(({ spanId }) => spanId).sort());
     }
   } finally {

@@ -64,6 +64,7 @@ describe('token', () => {
     const args = ['token', '--actions', 'read', '--channels', 'orders'];
     for (const [variables, issuer, audience] of [
       [{}, 'ganomede-events', 'ganomede-events'],
+      [{ TOKEN_ISSUER: '', TOKEN_AUDIENCE: '' }, 'ganomede-events', 'ganomede-events'],
       [{ TOKEN_ISSUER: 'shop', TOKEN_AUDIENCE: 'events' }, 'shop', 'events'],
     ] as const) {
       const { stdout } = await cli().run(args, { env: { ...env(), ...variables } });
@@ -104,11 +105,37 @@ describe('token', () => {
     ['an unknown action', [...RIGHTS, '--actions', 'write'], { TOKEN_SECRET: SECRET }, /no action "write"/],
     ['a key that is none', [...RIGHTS, '--key', BIN], {}, /expected a private key/],
     ['a key that is not there', [...RIGHTS, '--key', '/no/such'], {}, /ENOENT/],
+    ['an issuer that is empty', [...RIGHTS, '--issuer', ''], { TOKEN_SECRET: SECRET }, /not empty/],
   ])('refuses %s', async (_what, args, variables, message) => {
     const { code, stdout, stderr } = await cli().run(['token', ...args], {
       env: { HOME: cli().home.path, ...variables },
     });
     expect([code === 0, stdout, stderr]).toEqual([false, '', expect.stringMatching(message)]);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it.each<[string, () => KeyObject, RegExp]>([
+    [
+      'an RSA key that is too short',
+      () => generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey,
+      /key cannot be used: expected an RSA key of at least 2048 bits, got 1024\.\n$/,
+    ],
+    [
+      'a key of another curve',
+      () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
+      /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
+    ],
+    [
+      'a key for RSA-PSS alone',
+      () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey,
+      /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
+    ],
+  ])('refuses %s', async (_what, generate, message) => {
+    using folder = new TemporaryFolder();
+    const file = join(folder.path, 'key');
+    writeFileSync(file, generate().export({ type: 'pkcs8', format: 'pem' }));
+    const { code, stdout, stderr } = await cli().run(['token', ...RIGHTS, '--key', file], { env: env() });
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)]);
+    expect(stderr.split('\n')).toHaveLength(2);
   });
 });

@@ -3,6 +3,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { buildApp } from '@ganomede/events-server';
+import { openMemoryStore } from '@ganomede/events-store/memory';
 import { TemporaryFolder } from '@ganomede/events-testing';
 import { exportJWK, generateKeyPair } from 'jose';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -50,6 +52,10 @@ class Publisher {
   text: string | undefined;
   /** While it is set, answers wait for it. */
   held: Promise<void> | undefined;
+  /** Whether answers go on for ever behind that. */
+  isEndless = false;
+  /** How many of those were given up by whoever asked. */
+  givenUp = 0;
   url = '';
 
   static async start(...signers: Signer[]): Promise<Publisher> {
@@ -57,7 +63,15 @@ class Publisher {
     const server = createServer(async (_request, response) => {
       publisher.count += 1;
       await publisher.held;
-      response.writeHead(publisher.status).end(publisher.text ?? keysOf(publisher.signers));
+      response.writeHead(publisher.status);
+      const text = publisher.text ?? keysOf(publisher.signers);
+      if (!publisher.isEndless) return void response.end(text);
+      response.once('close', () => void publisher.givenUp++);
+      const goOn = () => {
+        while (!response.destroyed && response.write(' '.repeat(65_536)));
+      };
+      response.on('drain', goOn).write(text);
+      goOn();
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     publisher.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
@@ -82,6 +96,16 @@ const read = async (server: TestServer, token: string) => {
   if (response.status === 200) return 200;
   const { code, message } = (await response.json()) as { code: string; message: string };
   return `${response.status} ${code}: ${message}`;
+};
+
+/** What a server does not start with says of it. */
+const refusalOf = async (config: object): Promise<string> => {
+  const store = await openMemoryStore();
+  onTestFinished(() => store.close());
+  const app = buildApp({ store, config: { apiSecret: 'x', ...config } });
+  const refused = await Promise.allSettled([app.ready()]);
+  await app.close();
+  return String((refused[0] as PromiseRejectedResult).reason?.message);
 };
 
 const UNKNOWN = '401 InvalidToken: Invalid token: its key is not known here';
@@ -164,6 +188,23 @@ describe('keys at an address', () => {
     expect(publisher.count).toBe(4);
   });
 
+  it('stay while what the address answers has no end, which is not read for long', async () => {
+    stopTheClock();
+    const signer = await Signer.of('ES256', '1');
+    const publisher = await Publisher.start(signer);
+    const log: string[] = [];
+    const logger = createLogger('trace', { write: (line) => void log.push(line) }, []);
+    const server = await startServer({ tokenJwks: publisher.url, logger });
+    const token = await signer.sign();
+    expect(await read(server, token)).toBe(200);
+    publisher.isEndless = true;
+    pass(600_001);
+    expect(await read(server, token)).toBe(200);
+    await expect.poll(() => publisher.givenUp).toBe(1);
+    await expect.poll(() => log.join('')).toMatch(/Expected at most 1048576 bytes, got more/);
+    expect(await read(server, token)).toBe(200);
+  });
+
   it('that could not be read yet answer 503, and are read as soon as they can be', async () => {
     stopTheClock();
     const signer = await Signer.of('ES256', '1');
@@ -208,6 +249,18 @@ describe('keys at an address', () => {
   });
 });
 
+it.each([
+  ['tokenJwks', 'http://id.example/keys'],
+  ['tokenJwks', 'https://me:hush@id.example/keys'],
+  ['tokenJwks', new URL('https://id.example/keys?sig=hush')],
+  ['tokenJwks', ''],
+  ['tokenSecret', 'hush'],
+])('the plugin refuses %s %s, without repeating it', async (name, value) => {
+  const message = await refusalOf({ [name]: value });
+  expect(message).toMatch(new RegExp(`^Invalid ${name}: expected a `));
+  expect(message).not.toContain('hush');
+});
+
 describe('keys in a file', () => {
   it('are read again as those at an address', async () => {
     stopTheClock();
@@ -237,12 +290,6 @@ describe('keys in a file', () => {
     onTestFinished(() => folder.remove());
     const file = join(folder.path, 'keys.json');
     if (content !== undefined) await writeFile(file, content);
-    const { buildApp } = await import('@ganomede/events-server');
-    const { openMemoryStore } = await import('@ganomede/events-store/memory');
-    const store = await openMemoryStore();
-    onTestFinished(() => store.close());
-    const app = buildApp({ store, config: { apiSecret: 'x', tokenJwks: file } });
-    await expect(app.ready()).rejects.toThrow(message);
-    await app.close();
+    expect(await refusalOf({ tokenJwks: file })).toMatch(message);
   });
 });

@@ -16,7 +16,7 @@ export interface GroupSettings {
    * ids, also if it is delivered again. `*`: all have the same value. Default: no order.
    */
   order?: string | undefined;
-  /** Channel of the dead letters, or `none`. Default: the name of the channel and `.dead-letters`. */
+  /** Channel of the dead letters, or `none`. Default: `orders.dead-letters` on `orders`, `orders.dead-letters:paid` on `orders:paid`. */
   deadLetters?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface GroupState {
   /** The channel name, `channel:type` included. */
   channel: string;
   group: string;
-  /** All of them; without `order` there is none, without `deadLetters` it is the name of the channel and `.dead-letters`. */
+  /** All of them; without `order` there is none, without `deadLetters` it is the default. */
   settings: GroupSettings;
   /** Id of the last event that was handed out, or waits behind another of its value. */
   after: number;

@@ -30,7 +30,7 @@ afterEach(() => {
 
 /** Resolves with the spans of an operation, once there are so many. */
 async function spansOf(operation: string, count: number): Promise<ReadableSpan[]> {
-  const found = () => exporter.getFinishedSpans().filter(({ name }) => name.startsWith(`${operation} `));
+  const found = () => exporter.getFinishedSpans().filter(({ name }) => name === operation);
   await expect.poll(() => found().length).toBe(count);
   return found();
 }
@@ -61,7 +61,7 @@ it('a handler goes on in the trace of its send, through the server', async () =>
     span.end();
     return header;
   });
-  const [order] = await spansOf('order', 1);
+  const [order] = await spansOf('order 1', 1);
   const [send] = await spansOf('send', 1);
   const [publish] = await spansOf('publish', 1);
   const [receive] = await spansOf('receive', 1);
@@ -73,10 +73,10 @@ it('a handler goes on in the trace of its send, through the server', async () =>
   expect(inHandler).toBe(idOf(process));
   expect(linksOf(receive)).toEqual([idOf(send)]);
   expect([send, publish, receive, process].map((span) => [span?.name, span?.kind])).toEqual([
-    [`send ${channel}`, SpanKind.PRODUCER],
-    [`publish ${channel}`, SpanKind.SERVER],
-    [`receive ${channel}`, SpanKind.CLIENT],
-    [`process ${channel}`, SpanKind.CONSUMER],
+    ['send', SpanKind.PRODUCER],
+    ['publish', SpanKind.SERVER],
+    ['receive', SpanKind.CLIENT],
+    ['process', SpanKind.CONSUMER],
   ]);
   const server = { 'server.address': '127.0.0.1', 'server.port': Number(new URL(url).port) };
   expect(send?.attributes).toEqual({

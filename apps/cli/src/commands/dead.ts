@@ -180,7 +180,7 @@ async function* newestFirst(
   }
 }
 
-/** The channel of the dead letters of a group; undefined if they are only counted. */
+/** The channel of the dead letters of a group, or one that has them among others; undefined if they are only counted. */
 function deadLettersOf({ channel, settings }: GroupState): string | undefined {
   const { deadLetters = `${parseChannel(channel, true).channel}.dead-letters` } = settings;
   return deadLetters === 'none' ? undefined : deadLetters;

@@ -5,12 +5,16 @@ import { SignJWT } from 'jose';
 import { wrongUsage } from '../terminal/cli-error.js';
 import { duration } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
-import { durationValue, listValue } from './values.js';
+import { durationValue, listValue, nameValue } from './values.js';
 
 /** What a token may allow. */
 const ACTIONS = ['publish', 'read', 'work', 'observe', 'manage'];
 /** Shorter secrets can be guessed by trying, RFC 7518, 3.2. In bytes. */
 const MIN_SECRET_BYTES = 32;
+/** Shorter RSA keys can be factored, RFC 7518, 3.3. */
+const MIN_RSA_BITS = 2048;
+/** Who says so and for whom, if nobody says otherwise: as the server expects it. */
+const DEFAULT_NAME = 'ganomede-events';
 
 interface TokenOptions {
   readonly actions: readonly string[];
@@ -18,8 +22,8 @@ interface TokenOptions {
   readonly clientIds?: readonly string[];
   readonly groups?: readonly string[];
   readonly subject: string;
-  readonly issuer: string;
-  readonly audience: string;
+  readonly issuer?: string;
+  readonly audience?: string;
   readonly expires: number;
   readonly key?: string;
   readonly keyId?: string;
@@ -46,15 +50,15 @@ export function addToken(program: Command, run: Runner): void {
     .option('--client-ids <names>', 'only as one of these clients; default: any', listValue)
     .option('--groups <names>', 'only in these groups; default: any', listValue)
     .option('--subject <name>', 'whom it is for, for those who read logs', 'ganomede-events-cli')
-    .addOption(
-      new Option('--issuer <name>', 'who says so, as the server expects it')
-        .env('TOKEN_ISSUER')
-        .default('ganomede-events'),
+    .option(
+      '--issuer <name>',
+      `who says so, as the server expects it [TOKEN_ISSUER, or ${DEFAULT_NAME}]`,
+      nameValue,
     )
-    .addOption(
-      new Option('--audience <name>', 'which server it is for, as the server expects it')
-        .env('TOKEN_AUDIENCE')
-        .default('ganomede-events'),
+    .option(
+      '--audience <name>',
+      `which server it is for, as the server expects it [TOKEN_AUDIENCE, or ${DEFAULT_NAME}]`,
+      nameValue,
     )
     .addOption(
       new Option('--expires <duration>', 'how long it holds, such as 15m, 8h or 30d')
@@ -73,7 +77,7 @@ Example, a token with which a page may follow the orders for a day:
 }
 
 async function token({ terminal, env }: Context, options: TokenOptions): Promise<void> {
-  const { actions, channels, clientIds, groups, subject, issuer, audience, expires } = options;
+  const { actions, channels, clientIds, groups, subject, expires } = options;
   const unknown = actions.find((action) => !ACTIONS.includes(action));
   if (unknown !== undefined)
     throw wrongUsage(`There is no action ${JSON.stringify(unknown)}; there are ${ACTIONS.join(', ')}.`);
@@ -88,6 +92,9 @@ async function token({ terminal, env }: Context, options: TokenOptions): Promise
     ...(clientIds && { clientIds }),
     ...(groups && { groups }),
   };
+  // An empty variable is not set, as for the server.
+  const issuer = options.issuer ?? (env.TOKEN_ISSUER || DEFAULT_NAME);
+  const audience = options.audience ?? (env.TOKEN_AUDIENCE || DEFAULT_NAME);
   // The profile of RFC 9068, with the authorization details of RFC 9396.
   const text = await new SignJWT({ client_id: subject, authorization_details: [details] })
     .setProtectedHeader({ alg: algorithm, typ: 'at+jwt', ...(keyId !== undefined && { kid: keyId }) })
@@ -138,6 +145,11 @@ function privateKey(file: string, keyId: string | undefined): SigningKey {
   const algorithm = algorithmOf(key);
   if (algorithm === undefined)
     throw wrongUsage(`${file} cannot be used: expected an RSA, P-256 or Ed25519 key.`);
+  const { modulusLength: bits = MIN_RSA_BITS } = key.asymmetricKeyDetails ?? {};
+  if (bits < MIN_RSA_BITS)
+    throw wrongUsage(
+      `${file} cannot be used: expected an RSA key of at least ${MIN_RSA_BITS} bits, got ${bits}.`,
+    );
   return { key, algorithm, keyId: keyId ?? kid };
 }
 

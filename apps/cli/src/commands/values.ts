@@ -70,3 +70,9 @@ export function listValue(text: string, others: readonly string[] = []): string[
   if (names.includes('')) throw new InvalidArgumentError('Expected names with commas between them.');
   return [...others, ...names];
 }
+
+/** A text that is not empty. */
+export function nameValue(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected a text that is not empty.');
+  return text;
+}

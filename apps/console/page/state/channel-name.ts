@@ -4,7 +4,7 @@ export function wholeOf(name: string): string {
   return colon > 0 && colon < name.length - 1 ? name.slice(0, colon) : name;
 }
 
-/** The channel of the dead letters of a group, or `none`. */
+/** The channel of the dead letters of a group, or one that has them among others; or `none`. */
 export function deadLettersOf({
   channel,
   settings,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { isKeySource, isTokenSecret, KEY_SOURCE_RULE } from '../tokens/key-source.js';
 import { readRate } from './rate.js';
 import { readRetentionTable } from './retention-table.js';
 
@@ -62,19 +63,6 @@ function areNetworks(list: string): boolean {
   });
 }
 
-/** Keys that come over a network are to come from whom they seem to. */
-function isFileOrAddress(source: string): boolean {
-  if (!source.includes('://')) return true;
-  if (!URL.canParse(source)) return false;
-  const { protocol, hostname, username, password } = new URL(source);
-  // With a password nothing is fetched, and the error would tell it.
-  if (username !== '' || password !== '') return false;
-  return (
-    protocol === 'https:' ||
-    (protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
-  );
-}
-
 /** Everything that can be set, in the order of `--help`. */
 export const SETTINGS = {
   apiSecret: setting({
@@ -96,16 +84,16 @@ export const SETTINGS = {
   tokenSecret: setting({
     env: 'TOKEN_SECRET',
     secret: true,
-    check: (secret) => Buffer.byteLength(secret) >= 32,
+    check: isTokenSecret,
     schema: optionalText('the secret by which tokens are signed with HS256; at least 32 bytes'),
   }),
   tokenJwks: setting({
     env: 'TOKEN_JWKS',
     // There may be a password, or a key, in an address.
     secret: true,
-    check: isFileOrAddress,
+    check: isKeySource,
     schema: optionalText(
-      'the public keys by which tokens are signed with RS256, ES256 or EdDSA, a JSON Web Key Set; a file, or an https address (http only of this machine) without user and password',
+      `the public keys by which tokens are signed with RS256, ES256 or EdDSA, a JSON Web Key Set; ${KEY_SOURCE_RULE}`,
     ),
   }),
   tokenIssuer: setting({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type * as Jose from 'jose';
 import { TemporaryRefusal } from '../answers/errors.js';
+import { isAddress } from './key-source.js';
 
 /** The set is read again after this, so that a key that was taken out of it is of no use any more. Milliseconds. */
 const FRESH_MS = 600_000;
@@ -9,8 +10,10 @@ const FRESH_MS = 600_000;
 const AGAIN_MS = 30_000;
 /** While there is none at all: than this. Milliseconds. */
 const FIRST_AGAIN_MS = 1_000;
-/** How long an answer with a set may take, milliseconds. */
+/** How long an answer with a set may take until its end, milliseconds. */
 const FETCH_MS = 5_000;
+/** The largest set that is taken from an address: thousands of keys. */
+const MOST_BYTES = 1024 * 1024;
 
 /**
  * The public keys that tokens are signed with: a JSON Web Key Set, in a file or at an address. It is kept, and read again once in a
@@ -111,10 +114,6 @@ export class KeySet {
   }
 }
 
-function isAddress(source: string): boolean {
-  return source.includes('://');
-}
-
 async function fetched(url: string): Promise<string> {
   const response = await fetch(url, {
     headers: { Accept: 'application/jwk-set+json, application/json' },
@@ -123,5 +122,13 @@ async function fetched(url: string): Promise<string> {
     signal: AbortSignal.timeout(FETCH_MS),
   });
   if (response.status !== 200) throw new Error(`Expected status 200, got ${response.status}`);
-  return response.text();
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  // Whoever throws in here cancels the rest of it.
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length;
+    if (bytes > MOST_BYTES) throw new Error(`Expected at most ${MOST_BYTES} bytes, got more`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
 }

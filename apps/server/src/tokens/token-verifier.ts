@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type * as Jose from 'jose';
 import type { Config } from '../process/config.js';
 import { KeySet } from './key-set.js';
+import { isKeySource, isTokenSecret, KEY_SOURCE_RULE } from './key-source.js';
 import { Rights } from './rights.js';
 
 /** Those by keys of a set. With a secret: HS256. */
@@ -69,7 +70,7 @@ export class TokenVerifier {
   /**
    * Undefined if neither `TOKEN_SECRET` nor `TOKEN_JWKS` is set; then nothing is loaded for it.
    *
-   * @throws what is wrong with the file of the keys (as a rejection)
+   * @throws TypeError for settings that cannot be used, and what is wrong with the file of the keys (as rejections)
    */
   static async open(
     settings: TokenSettings,
@@ -78,6 +79,13 @@ export class TokenVerifier {
   ): Promise<TokenVerifier | undefined> {
     const { tokenSecret, tokenJwks, tokenIssuer, tokenAudience } = settings;
     if (tokenSecret === undefined && tokenJwks === undefined) return undefined;
+    // None is repeated: there may be a secret in it.
+    if (tokenSecret !== undefined && !isTokenSecret(tokenSecret)) {
+      throw new TypeError('Invalid tokenSecret: expected a string of at least 32 bytes');
+    }
+    if (tokenJwks !== undefined && !isKeySource(tokenJwks)) {
+      throw new TypeError(`Invalid tokenJwks: expected ${KEY_SOURCE_RULE}`);
+    }
     // Without them all would be right.
     if (tokenIssuer === '' || tokenAudience === '') {
       throw new TypeError('Invalid tokenIssuer or tokenAudience: expected non-empty strings');

@@ -34,9 +34,8 @@ export function tracedAppend(
       'messaging.batch.message_count': events.length > 1 ? events.length : undefined,
     },
   };
-  const span = api.trace
-    .getTracer('@ganomede/events-server')
-    .startSpan(`publish ${channel}`, options, parent);
+  // The channel is in the attributes alone: there may be one for each user, and names of spans have to be few.
+  const span = api.trace.getTracer('@ganomede/events-server').startSpan('publish', options, parent);
   const appending = api.context.with(api.trace.setSpan(parent, span), append);
   appending.then(
     (headers) => {

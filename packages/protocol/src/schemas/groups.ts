@@ -73,7 +73,7 @@ export const SaveGroupReply = Type.Object({
   group: GroupName,
   settings: Type.Object(Settings, {
     description:
-      'all of them; without `order` there is none, without `deadLetters` it is `<channel>.dead-letters`',
+      'all of them; without `order` there is none, without `deadLetters` it is `<channel>.dead-letters`, or `<channel>.dead-letters:<type>`',
   }),
 });
 export type SaveGroupReply = Static<typeof SaveGroupReply>;

@@ -685,6 +685,16 @@ export function describeGroups(open: OpenStore): void {
         expect(await store.redrive(`${channel}:add`, 'g', { limit: 9 })).toEqual([1, 2]);
       });
 
+      it('of a group on a type have that type, whatever the type of the event is', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.append(`${channel}:add`, [event(1, 'remove')]);
+        await store.settle(`${channel}:add`, 'g', [reject(only(await receive(store, `${channel}:add`)))]);
+        expect(await deadLettersIn(store, `${channel}.dead-letters:add`)).toMatchObject([{ type: 'remove' }]);
+        expect(await deadLettersIn(store, `${channel}.dead-letters:remove`)).toEqual([]);
+        expect(await store.redrive(`${channel}:add`, 'g', { limit: 9 })).toEqual([1]);
+      });
+
       it('are written when somebody receives after the last lease has ended', async () => {
         const { store, peer } = await open();
         const channel = newChannel();

@@ -70,10 +70,13 @@ export function resolveGroupSettings(
   return settings;
 }
 
-/** The channel name that dead letters of a group are published to; undefined if they are only counted. */
+/**
+ * The channel name that dead letters of a group are published to; undefined if they are only counted. Without a setting they keep the
+ * type of the group, so that who has rights on one type fills no other, whatever is the type of its events.
+ */
 export function deadLettersOf(
-  { channel }: Pick<GroupScope, 'channel'>,
-  { deadLetters = `${channel}.dead-letters` }: Pick<GroupSettings, 'deadLetters'>,
+  { channel, type }: Omit<GroupScope, 'group'>,
+  { deadLetters = nameOf({ channel: `${channel}.dead-letters`, type }) }: Pick<GroupSettings, 'deadLetters'>,
 ): string | undefined {
   return deadLetters === NO_DEAD_LETTERS ? undefined : deadLetters;
 }
@@ -101,7 +104,7 @@ export function assertDelayMs(delayMs: number | undefined): void {
 }
 
 /** The channel name that a group is on. */
-export function nameOf({ channel, type }: GroupScope): string {
+export function nameOf({ channel, type }: Omit<GroupScope, 'group'>): string {
   return type === undefined ? channel : `${channel}:${type}`;
 }
 

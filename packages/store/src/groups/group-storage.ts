@@ -18,7 +18,7 @@ export interface GroupSettings {
   readonly maxPending: number;
   /** Path of a field: of events with the same value one is out at a time, in order. `*`: all have the same. Absent: no order. */
   readonly order?: string | undefined;
-  /** Channel name that dead letters are published to. Absent: `<channel>.dead-letters`; `none`: they are only counted. */
+  /** Channel name that dead letters are published to. Absent: see `deadLettersOf`; `none`: they are only counted. */
   readonly deadLetters?: string | undefined;
 }
 
