@@ -25,6 +25,9 @@ const EXPECTED = {
   requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id'],
 };
 
+const pemOf = ({ privateKey }: { privateKey: KeyObject }) =>
+  String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
 const env = () => ({ HOME: cli().home.path, TOKEN_SECRET: SECRET });
 
 describe('token', () => {
@@ -114,26 +117,34 @@ describe('token', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it.each<[string, () => KeyObject, RegExp]>([
+  it.each<[string, () => string, RegExp]>([
     [
       'an RSA key that is too short',
-      () => generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey,
+      () => pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 })),
       /key cannot be used: expected an RSA key of at least 2048 bits, got 1024\.\n$/,
     ],
     [
       'a key of another curve',
-      () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
+      () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' })),
       /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
     ],
     [
       'a key for RSA-PSS alone',
-      () => generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey,
+      () => pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 })),
       /key cannot be used: expected an RSA, P-256 or Ed25519 key\.\n$/,
+    ],
+    [
+      'a key whose halves do not belong together',
+      () => {
+        const [one, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+        return JSON.stringify({ ...one?.export({ format: 'jwk' }), d: other?.export({ format: 'jwk' }).d });
+      },
+      /key cannot be used: expected a key for ES256\.\n$/,
     ],
   ])('refuses %s', async (_what, generate, message) => {
     using folder = new TemporaryFolder();
     const file = join(folder.path, 'key');
-    writeFileSync(file, generate().export({ type: 'pkcs8', format: 'pem' }));
+    writeFileSync(file, generate());
     const { code, stdout, stderr } = await cli().run(['token', ...RIGHTS, '--key', file], { env: env() });
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)]);
     expect(stderr.split('\n')).toHaveLength(2);

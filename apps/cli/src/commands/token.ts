@@ -2,7 +2,7 @@ import { createPrivateKey, createSecretKey, type KeyObject, randomUUID } from 'n
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { SignJWT } from 'jose';
-import { wrongUsage } from '../terminal/cli-error.js';
+import { type CliError, wrongUsage } from '../terminal/cli-error.js';
 import { duration } from '../terminal/wording.js';
 import type { Context, Runner } from './context.js';
 import { durationValue, listValue, nameValue } from './values.js';
@@ -104,7 +104,11 @@ async function token({ terminal, env }: Context, options: TokenOptions): Promise
     .setJti(randomUUID())
     .setIssuedAt(now)
     .setExpirationTime(expiresAt)
-    .sign(key);
+    .sign(key)
+    .catch((error: unknown) => {
+      // What cannot be signed with is found out only now: a JWK whose parts are of several keys.
+      throw options.key === undefined ? error : unusable(options.key, `a key for ${algorithm}`);
+    });
   await terminal.result({ token: text, expiresAt: expiresAt * 1000, ...details }, text);
   if (!terminal.isJson) {
     const where = channels.join(', ');
@@ -140,17 +144,17 @@ function privateKey(file: string, keyId: string | undefined): SigningKey {
     } else key = createPrivateKey(text);
   } catch {
     // The reason is not repeated: it may hold a part of the key.
-    throw wrongUsage(`${file} cannot be used: expected a private key without a passphrase, as PEM or JWK.`);
+    throw unusable(file, 'a private key without a passphrase, as PEM or JWK');
   }
   const algorithm = algorithmOf(key);
-  if (algorithm === undefined)
-    throw wrongUsage(`${file} cannot be used: expected an RSA, P-256 or Ed25519 key.`);
+  if (algorithm === undefined) throw unusable(file, 'an RSA, P-256 or Ed25519 key');
   const { modulusLength: bits = MIN_RSA_BITS } = key.asymmetricKeyDetails ?? {};
-  if (bits < MIN_RSA_BITS)
-    throw wrongUsage(
-      `${file} cannot be used: expected an RSA key of at least ${MIN_RSA_BITS} bits, got ${bits}.`,
-    );
+  if (bits < MIN_RSA_BITS) throw unusable(file, `an RSA key of at least ${MIN_RSA_BITS} bits, got ${bits}`);
   return { key, algorithm, keyId: keyId ?? kid };
+}
+
+function unusable(file: string, expected: string): CliError {
+  return wrongUsage(`${file} cannot be used: expected ${expected}.`);
 }
 
 /** Undefined if servers take none for it. */
