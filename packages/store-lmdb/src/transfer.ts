@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { type EventsError, parseChannel } from '@ganomede/events-protocol';
 import {
+  type FiledTypes,
   type GroupScope,
   type GroupSnapshot,
   type ImportedCounts,
   type ImportedEvent,
   type ImportedPart,
   type ListedCursor,
+  MergedTypes,
   newOfPart,
   type StorageListener,
   type TransferStorage,
@@ -159,30 +161,34 @@ export class Transfer implements TransferStorage {
     return this.#groups.read(scope);
   }
 
-  async filedTypes(
-    channel: string,
-    { after, to }: { readonly after: number; readonly to: number },
-  ): Promise<ReadonlyMap<number, string>> {
-    return reading(this.#dataDir, `the types of channel ${JSON.stringify(channel)}`, () => {
-      const types = new Map<number, string>();
-      const record = readChannel(this.#database, channel);
-      if (record === undefined) return types;
-      const { number } = record;
-      // Type by type: whatever is first beyond one of them belongs to the next.
-      let from = typeKey(number, '', 0);
-      for (;;) {
-        const [next] = this.#database.keys(from, typesEnd(number), 1);
-        if (next === undefined) return types;
-        const type = String(next[2]);
-        for (const key of this.#database.keys(
-          typeKey(number, type, after + 1),
-          typeKey(number, type, to + 1),
-        )) {
-          types.set(key[3] as number, type);
-        }
-        from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
-      }
+  filedTypes(channel: string): FiledTypes {
+    const read = async <T>(find: (number: number) => readonly T[]): Promise<readonly T[]> =>
+      reading(this.#dataDir, `the types of channel ${JSON.stringify(channel)}`, () => {
+        const record = readChannel(this.#database, channel);
+        return record === undefined ? [] : find(record.number);
+      });
+    return new MergedTypes({
+      types: () => read((number) => this.#types(number)),
+      idsAfter: (type, after, limit) =>
+        read((number) => {
+          const end = typeKey(number, type, Number.MAX_SAFE_INTEGER);
+          const keys = this.#database.keys(typeKey(number, type, after + 1), end, limit);
+          return Array.from(keys, (key) => key[3] as number);
+        }),
     });
+  }
+
+  /** Type by type: whatever is first beyond one of them belongs to the next. */
+  #types(number: number): string[] {
+    const types: string[] = [];
+    let from = typeKey(number, '', 0);
+    for (;;) {
+      const [next] = this.#database.keys(from, typesEnd(number), 1);
+      if (next === undefined) return types;
+      const type = String(next[2]);
+      types.push(type);
+      from = typeKey(number, type, Number.MAX_SAFE_INTEGER);
+    }
   }
 
   async *unlistedChannels(): AsyncIterable<string> {

@@ -1,5 +1,6 @@
 import { EventsError } from '@ganomede/events-protocol';
 import {
+  type FiledTypes,
   type GroupScope,
   type GroupSnapshot,
   type ImportedCounts,
@@ -7,6 +8,7 @@ import {
   type ImportedPart,
   type ListedCursor,
   MAX_PAGE_BYTES,
+  MergedTypes,
   newOfPart,
   type TransferStorage,
 } from '@ganomede/events-store';
@@ -27,8 +29,6 @@ const MAX_EVENTS = 200;
 const MAX_BYTES = 1024 * 1024;
 /** Ids without an event that one script leaves out: it takes a few milliseconds. */
 const MAX_LEFT_OUT = 10_000;
-/** Types whose ids are looked for at once. */
-const TYPES_AT_ONCE = 100;
 /** About how many keys are looked at by one command. */
 const KEYS_AT_ONCE = 1_000;
 
@@ -113,24 +113,16 @@ export class Transfer implements TransferStorage {
     return this.#connection.script(`read ${key}`, readGroup, { keys: this.#keys, scope });
   }
 
-  async filedTypes(
-    channel: string,
-    { after, to }: { readonly after: number; readonly to: number },
-  ): Promise<ReadonlyMap<number, string>> {
+  filedTypes(channel: string): FiledTypes {
     const { channel: key, types: set } = this.#keys.of(channel);
-    const types = await this.#connection.run(set, `read ${set}`, (client) => client.smembers(set));
-    const filed = new Map<number, string>();
-    for (let i = 0; i < types.length; i += TYPES_AT_ONCE) {
-      await Promise.all(
-        types.slice(i, i + TYPES_AT_ONCE).map(async (type) => {
-          const list = this.#keys.type(channel, type);
-          const args = { channel: key, list, range: { after }, limit: to - after };
-          const found = await this.#connection.script(`read ${list}`, findIds, args);
-          for (const id of found?.ids ?? []) if (id <= to) filed.set(id, type);
-        }),
-      );
-    }
-    return filed;
+    return new MergedTypes({
+      types: () => this.#connection.run(set, `read ${set}`, (client) => client.smembers(set)),
+      idsAfter: async (type, after, limit) => {
+        const list = this.#keys.type(channel, type);
+        const args = { channel: key, list, range: { after }, limit };
+        return (await this.#connection.script(`read ${list}`, findIds, args))?.ids ?? [];
+      },
+    });
   }
 
   async *unlistedChannels(): AsyncIterable<string> {

@@ -99,14 +99,36 @@ export function describeTransfer(open: () => Promise<StorageUnderTest>): void {
         return { count: ahead.length, timestamp: ahead[0] && TIME + ahead[0] };
       }),
     );
-    expect(await transfer.filedTypes(channel, { after: 0, to: 15 })).toEqual(
+    expect(await transfer.filedTypes(channel).between(0, 15)).toEqual(
       new Map([
         [5, 'add'],
         [9, 'add'],
         [12, 'größe'],
       ]),
     );
-    expect(await transfer.filedTypes(channel, { after: 5, to: 9 })).toEqual(new Map([[9, 'add']]));
+    expect(await transfer.filedTypes(channel).between(5, 9)).toEqual(new Map([[9, 'add']]));
+    expect(await transfer.filedTypes(newChannel()).between(0, 15)).toEqual(new Map());
+  });
+
+  it('tells the types of events page by page, whether there are many of a type or many types', async () => {
+    const { transfer, channel } = await openForTest();
+    const typeOf = (id: number) => (id % 3 === 0 ? undefined : id % 3 === 1 ? 'often' : `type-${id % 250}`);
+    const events = upTo(3_000, 1).map((id) => imported(id, typeOf(id)));
+    for (let i = 0; i < events.length; i += 1_000) {
+      await transfer.importEvents(channel, part(events.slice(i, i + 1_000)));
+    }
+    const filed = transfer.filedTypes(channel);
+    const found = new Map<number, string>();
+    for (const [after, to] of [
+      ...[[0, 1] as const, [1, 700] as const, [1_000, 1_001] as const, [1_001, 1_001] as const],
+      ...[[1_001, 2_999] as const, [2_999, 3_000] as const],
+    ]) {
+      for (const [id, type] of await filed.between(after, to)) found.set(id, type);
+    }
+    const expected = events.flatMap(({ id, filed: type }) =>
+      type === undefined || (id > 700 && id <= 1_000) ? [] : [[id, type] as const],
+    );
+    expect([...found].sort(([a], [b]) => a - b)).toEqual(expected);
   });
 
   it('goes on counting behind the last id, in an epoch of its own', async () => {

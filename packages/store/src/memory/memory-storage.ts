@@ -27,6 +27,7 @@ import type {
   TrimLimits,
   Unseen,
 } from '../storage.js';
+import type { FiledTypes } from '../transfer/filed-types.js';
 import { newOfPart } from '../transfer/new-of-part.js';
 import type {
   GroupSnapshot,
@@ -364,18 +365,17 @@ export class MemoryStorage implements Storage {
 
     readGroup: async (scope: GroupScope): Promise<GroupSnapshot | undefined> => this.groups.read(scope),
 
-    filedTypes: async (
-      name: string,
-      { after, to }: { readonly after: number; readonly to: number },
-    ): Promise<ReadonlyMap<number, string>> => {
-      const { firstId = 1, events = [] } = this.#channels.get(name) ?? {};
-      const types = new Map<number, string>();
-      for (let id = after + 1; id <= to; id++) {
-        const filed = events[id - firstId]?.filed;
-        if (filed !== undefined) types.set(id, filed);
-      }
-      return types;
-    },
+    filedTypes: (name: string): FiledTypes => ({
+      between: async (after, to) => {
+        const { firstId = 1, events = [] } = this.#channels.get(name) ?? {};
+        const types = new Map<number, string>();
+        for (let id = after + 1; id <= to; id++) {
+          const filed = events[id - firstId]?.filed;
+          if (filed !== undefined) types.set(id, filed);
+        }
+        return types;
+      },
+    }),
 
     unlistedChannels: (): AsyncIterable<string> => this.#unlistedChannels(),
   };

@@ -128,6 +128,7 @@ async function* eventsOf(
   { lastId, epochs }: ReadBounds,
   signal: AbortSignal | undefined,
 ): AsyncIterable<StoreRecord> {
+  const filed = transfer.filedTypes(channel);
   let after = 0;
   while (after < lastId) {
     signal?.throwIfAborted();
@@ -143,7 +144,7 @@ async function* eventsOf(
       .filter(({ id }) => id <= lastId);
     const last = found.at(-1);
     if (last === undefined) return;
-    const types = await transfer.filedTypes(channel, { after, to: last.id });
+    const types = await filed.between(after, last.id);
     yield { kind: 'events', events: found.map(({ id, json }) => ({ id, json, filed: types.get(id) })) };
     after = last.id;
   }

@@ -1,6 +1,7 @@
 import type { ListedCursor } from '../consumers/saved-cursor.js';
 import type { Epochs } from '../events/epochs.js';
 import type { GroupScope, GroupSettings } from '../groups/group-storage.js';
+import type { FiledTypes } from './filed-types.js';
 
 /** Most ids in a row that an import may leave out between the events of a channel: an engine may keep something for each of them. */
 export const MAX_GAP = 10_000_000;
@@ -30,11 +31,8 @@ export interface TransferStorage {
   /** A group as it is now, in one atomic step; undefined if there is none. */
   readGroup(scope: GroupScope): Promise<GroupSnapshot | undefined>;
 
-  /** What each of the events with `after` < id ≤ `to` is filed under; those that are filed under nothing are absent. */
-  filedTypes(
-    channel: string,
-    range: { readonly after: number; readonly to: number },
-  ): Promise<ReadonlyMap<number, string>>;
+  /** What the events of a channel are filed under. `MergedTypes` does it for an engine that has a list of ids for each type. */
+  filedTypes(channel: string): FiledTypes;
 
   /**
    * The channels that `ChannelStorage.list` does not tell though something of them is kept: those that were deleted, and those that
