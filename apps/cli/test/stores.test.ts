@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLmdbStore } from '@ganomede/events-store-lmdb';
-import { RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
+import { Process, RedisCluster, RedisServer, TemporaryFolder } from '@ganomede/events-testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useCli } from './support/cli.js';
@@ -62,6 +62,23 @@ describe('backup and restore', () => {
     await cli().json(['backup', file, '--from', from, '--yes']);
     expect(readFileSync(file, 'utf8')).toMatch(/^\{"format":/);
     expect(readdirSync(folder.path).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('remove what a backup to the same file has left that was killed, and nothing else', async () => {
+    const from = await storeWith(1);
+    using files = new TemporaryFolder();
+    await using killed = new Process(process.execPath, ['-e', '']);
+    await killed.exited();
+    const others = [
+      `all.${process.pid}.partial`,
+      'all.partial',
+      'all.x.partial',
+      `all2.${killed.pid}.partial`,
+    ];
+    for (const name of [`all.${killed.pid}.partial`, ...others])
+      writeFileSync(join(files.path, name), 'half');
+    await cli().json(['backup', join(files.path, 'all'), '--from', from]);
+    expect(readdirSync(files.path).sort()).toEqual(['all', ...others].sort());
   });
 
   it.each([

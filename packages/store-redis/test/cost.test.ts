@@ -1,3 +1,5 @@
+import { digestStore } from '@ganomede/events-store';
+import { openRedisStorage } from '@ganomede/events-store-redis';
 import { RedisServer, until } from '@ganomede/events-testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Follower, Load } from './support/load.js';
@@ -83,6 +85,20 @@ it('answers a read of 100 events with one command for the bounds and one for the
   expect((await store.read({ channel, after: 0, limit: 100 })).count).toBe(100);
   const counts = await redis.commandCounts();
   expect([counts.get('hmget'), counts.get('lrange')]).toEqual([1, 1]);
+});
+
+it('reads the ids of each type once for a backup, not once for each page of events', async () => {
+  const store = await openStore({ url: redis.url });
+  for (let n = 0; n < 5_000; n += 1_000) {
+    const some = Array.from({ length: 1_000 }, (_, i) => event(n + i, `type-${i % 50}`));
+    await store.append('typed', some);
+  }
+  const storage = await openRedisStorage({ url: redis.url });
+  await redis.admin.config('RESETSTAT');
+  await digestStore(storage, {});
+  const counts = await redis.commandCounts();
+  await storage.close();
+  expect(counts.get('evalsha')).toBeLessThan(100);
 });
 
 it('does not read a busy channel again if no notification was lost', async () => {

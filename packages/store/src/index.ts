@@ -125,7 +125,7 @@ export {
   type TransferProgress,
 } from './transfer/export-store.js';
 export { type FiledTypes, MergedTypes } from './transfer/filed-types.js';
-export { type ImportResult, importStore } from './transfer/import-store.js';
+export { type ImportOptions, type ImportResult, importStore } from './transfer/import-store.js';
 export { type ImportedUpTo, importedEpochs } from './transfer/imported-epochs.js';
 export { newOfPart } from './transfer/new-of-part.js';
 export { type BackupSource, checkBackup } from './transfer/read-backup.js';

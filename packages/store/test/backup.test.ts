@@ -226,6 +226,18 @@ describe('A backup', () => {
     expect(told.at(-1)).toBeLessThan(1);
   });
 
+  it('tells how much of it was read before anything is stored', async () => {
+    const text = await textOf(await filled());
+    const storage = new MemoryStorage();
+    const told: (number | string)[] = [];
+    await importStore(storage, sourceOf(text), {
+      onCheck: (events) => told.push(events),
+      onProgress: () => told.push('stored'),
+    });
+    expect(told.slice(0, 3)).toEqual([1_000, 2_000, 'stored']);
+    expect(told.slice(2)).not.toContainEqual(expect.any(Number));
+  });
+
   it('is not made of a store that came back older meanwhile', async () => {
     const storage = await filled();
     const older = new MemoryStorage();

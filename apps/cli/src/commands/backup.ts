@@ -1,5 +1,6 @@
 import { createWriteStream, existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -42,6 +43,7 @@ async function backup(
     mayCreate: false,
     onWarning: (text) => terminal.warn(text),
   });
+  await removeLeftovers(file);
   // So that a file of this name is always whole.
   const partial = `${file}.${process.pid}.partial`;
   let progress: Progress | undefined;
@@ -69,4 +71,22 @@ async function backup(
     { file, channels, events },
     `${counted(events, 'event')} of ${counted(channels, 'channel')} are in ${file}.`,
   );
+}
+
+/** Removes what backups to this file have written that were killed. */
+async function removeLeftovers(file: string): Promise<void> {
+  const name = basename(file);
+  for (const found of await readdir(dirname(file))) {
+    const [, pid] = found.startsWith(name) ? (/^\.(\d+)\.partial$/.exec(found.slice(name.length)) ?? []) : [];
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(dirname(file), found), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // One of somebody else runs.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -42,25 +42,28 @@ async function restore(
     mayCreate: true,
     onWarning: (text) => terminal.warn(text),
   });
-  let progress: Progress | undefined;
-  const shown = (label: string) => {
-    progress?.end();
-    progress = undefined;
-    return ({ events, totalEvents }: { readonly events: number; readonly totalEvents: number }) => {
-      progress ??= new Progress(terminal.stderr, label, totalEvents);
-      progress.show(events);
-    };
+  let shown: { readonly label: string; readonly progress: Progress } | undefined;
+  const show = (label: string, events: number, totalEvents?: number) => {
+    if (shown?.label !== label) {
+      shown?.progress.end();
+      shown = { label, progress: new Progress(terminal.stderr, label, totalEvents) };
+    }
+    shown.progress.show(events);
   };
   try {
     const restored = await importStore(storage, () => createReadStream(file), {
       signal,
-      onProgress: shown('Restoring'),
+      onCheck: (events) => show('Checking', events),
+      onProgress: ({ events, totalEvents }) => show('Restoring', events, totalEvents),
     });
     const { total, stored, known, dropped, content } = restored;
     const isSame = verify
-      ? (await digestStore(storage, { signal, onProgress: shown('Verifying') })) === content
+      ? (await digestStore(storage, {
+          signal,
+          onProgress: ({ events, totalEvents }) => show('Verifying', events, totalEvents),
+        })) === content
       : undefined;
-    progress?.end();
+    shown?.progress.end();
     const passedOver = known === 0 ? '' : ` ${number(known)} were there already.`;
     const gone = dropped === 0 ? '' : ` ${number(dropped)} had been dropped there already.`;
     await terminal.result(
@@ -69,7 +72,7 @@ async function restore(
     );
     if (isSame === false) throw new CliError('The store does not hold just what the backup does.');
   } finally {
-    progress?.end();
+    shown?.progress.end();
     await storage.close();
   }
 }

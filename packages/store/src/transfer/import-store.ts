@@ -9,6 +9,7 @@ import { importedEpochs } from './imported-epochs.js';
 import { type BackupSource, checkBackup, readBackup } from './read-backup.js';
 import { type ReadBounds, transferOf } from './read-store.js';
 import {
+  type GroupEntry,
   type GroupSnapshot,
   IMPORT_STEP,
   type ImportedEvent,
@@ -17,6 +18,11 @@ import {
 
 /** Bytes of the events that are brought at once, about. */
 const PART_BYTES = 4 * 1024 * 1024;
+
+export interface ImportOptions extends TransferOptions {
+  /** Told now and then how many events of the backup were read, before it is known to be whole and anything is stored. Must not throw. */
+  readonly onCheck?: ((events: number) => void) | undefined;
+}
 
 /** What an import has done. */
 export interface ImportResult extends BackupTrailer {
@@ -42,19 +48,19 @@ export interface ImportResult extends BackupTrailer {
 export async function importStore(
   storage: Storage,
   source: BackupSource,
-  { signal, onProgress }: TransferOptions = {},
+  { signal, onProgress, onCheck }: ImportOptions = {},
 ): Promise<ImportResult> {
   const transfer = transferOf(storage);
-  const trailer = await checkBackup(source, signal);
+  const trailer = await checkBackup(source, signal, onCheck);
   const counts = { stored: 0, known: 0, dropped: 0, knownGroups: 0 };
   const progress = { channel: '', channels: 0, events: 0, totalEvents: trailer.total.events };
   const term = randomBytes(5).toString('hex');
   let channel = new ChannelImport(transfer, '', term);
-  let group: GroupSnapshot | undefined;
+  let group: (GroupSnapshot & { readonly entries: GroupEntry[] }) | undefined;
   for await (const line of readBackup(source)) {
     signal?.throwIfAborted();
     if (line.kind === 'entries' && group) {
-      group = { ...group, entries: [...group.entries, ...line.entries] };
+      group.entries.push(...line.entries);
       continue;
     }
     if (group && !(await transfer.importGroup(group))) counts.knownGroups++;
@@ -68,7 +74,7 @@ export async function importStore(
         await transfer.importCursors(progress.channel, line.cursors);
         break;
       case 'group':
-        group = line.group;
+        group = { ...line.group, entries: [...line.group.entries] };
         break;
       case 'bounds':
         channel.bounds = line.bounds;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type BackupLine, type BackupTrailer, invalidBackup, parseLine } from './backup-format.js';
+import { IMPORT_STEP } from './transfer-storage.js';
 
 /** The text of a backup in pieces, from its beginning each time that it is called. */
 export type BackupSource = () => AsyncIterable<Uint8Array | string>;
@@ -37,14 +38,21 @@ export async function* readBackup(source: BackupSource): AsyncGenerator<BackupLi
 }
 
 /**
- * Reads a backup from its beginning to its end, and stores nothing. Resolves with what it holds.
+ * Reads a backup from its beginning to its end, and stores nothing. Resolves with what it holds. `onEvents` is told now and then how many
+ * events it has read.
  *
  * @throws EventsError `InvalidContent` (as a rejection) if it is no backup, or is not whole
  */
-export async function checkBackup(source: BackupSource, signal?: AbortSignal): Promise<BackupTrailer> {
+export async function checkBackup(
+  source: BackupSource,
+  signal?: AbortSignal,
+  onEvents?: (count: number) => void,
+): Promise<BackupTrailer> {
+  let events = 0;
   for await (const line of readBackup(source)) {
     signal?.throwIfAborted();
     if (line.kind === 'trailer') return line.trailer;
+    if (line.kind === 'event' && ++events % IMPORT_STEP === 0) onEvents?.(events);
   }
   throw invalidBackup('its end is missing');
 }
