@@ -71,7 +71,8 @@ export function* linesOf(record: StoreRecord, content: string | undefined): Iter
       yield lineOf({ cursors: record.cursors });
       return;
     case 'group': {
-      const { scope, entries, ...group } = record.group;
+      const { scope, entries: all, ...group } = record.group;
+      const entries = all.map(entryOf);
       const { type, group: name } = scope;
       yield lineOf({ group: { type, name, ...group }, entries: entries.slice(0, IMPORT_STEP) });
       for (let i = IMPORT_STEP; i < entries.length; i += IMPORT_STEP) {
@@ -163,9 +164,9 @@ function parseObject(line: LineObject, channel: string): BackupLine | undefined 
   if (group) {
     const { type, name, ...told } = group;
     const scope = { channel, type, group: name };
-    return { kind: 'group', group: { ...told, scope, entries: entries.map(toEntry) } };
+    return { kind: 'group', group: { ...told, scope, entries: entries.map(entryOf) } };
   }
-  if (line.entries) return { kind: 'entries', entries: entries.map(toEntry) };
+  if (line.entries) return { kind: 'entries', entries: entries.map(entryOf) };
   if (bounds) {
     const { epoch, earlierEpochs, ...told } = bounds;
     return { kind: 'bounds', bounds: { ...told, epochs: new Epochs(epoch, earlierEpochs) } };
@@ -187,8 +188,10 @@ function toCursor({ clientId, type, after, savedAt, epoch }: ListedCursor): List
   return { clientId, type, after, savedAt, epoch };
 }
 
-function toEntry(entry: GroupEntry): GroupEntry {
-  return { ...entry, deadLetterId: entry.deadLetterId };
+/** Its fields in the same order, whatever it comes from, so that backups of the same groups are the same text. */
+function entryOf(entry: GroupEntry): GroupEntry {
+  const { id, state, dueAt, value, count, clientId, firstDeliveredAt, endedAt, reason, deadLetterId } = entry;
+  return { id, state, dueAt, value, count, clientId, firstDeliveredAt, endedAt, reason, deadLetterId };
 }
 
 function lineOf(object: object): Buffer {
