@@ -2,17 +2,19 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../src/program.js';
+import { Progress } from '../src/terminal/progress.js';
 import { newChannel, useCli } from './support/cli.js';
 
 const cli = useCli();
 
 class TerminalStream extends PassThrough {
   readonly isTTY = true;
-  readonly columns = 100;
+  readonly columns: number;
   text = '';
 
-  constructor() {
+  constructor(columns = 100) {
     super();
+    this.columns = columns;
     this.setEncoding('utf8');
     this.on('data', (text: string) => {
       this.text += text;
@@ -82,4 +84,18 @@ describe('at a terminal', () => {
     const { error } = await atTerminal(['send', 'x'], '');
     expect(error?.message).toMatch(/^Give the type of the event, or pipe events in/);
   });
+});
+
+it('progress is one line that fits, also if nobody has told the terminal its size', async () => {
+  for (const [columns, expected] of [
+    [100, 'Backing up 1,000, '],
+    [12, 'Backing up '],
+    [0, 'Backing up 1,000, '],
+  ] as const) {
+    const stream = new TerminalStream(columns);
+    const progress = new Progress(stream, 'Backing up');
+    progress.show(1_000);
+    await expect.poll(() => stream.text).toContain(`\r\u001b[K${expected}`);
+    expect(stream.text.endsWith('/s')).toBe(columns !== 12);
+  }
 });

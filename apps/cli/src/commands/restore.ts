@@ -63,7 +63,7 @@ async function restore(
     const isSame = verify
       ? (await digestStore(storage, {
           signal,
-          onProgress: ({ events, totalEvents }) => show('Verifying', events, totalEvents),
+          onProgress: ({ events }) => show('Verifying', events, total.events),
         })) === content
       : undefined;
     shown?.progress.end();

@@ -42,6 +42,7 @@ export class Progress {
 
   /** In place of what stands there. */
   #draw(text: string): void {
-    this.#stream.write(`\r\u001b[K${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    // Terminals that nobody has told their size say 0.
+    this.#stream.write(`\r\u001b[K${text.slice(0, (this.#stream.columns || 80) - 1)}`);
   }
 }
