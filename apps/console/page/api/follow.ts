@@ -5,7 +5,7 @@ import type { Event } from './events-api.js';
 import { ApiError, isAborted, request } from './request.js';
 
 export interface Follower {
-  /** Events that have come, ascending by id, perhaps none; `after`: up to here the channel was looked through. */
+  /** Events that have come, ascending by id, perhaps none; `after`: up to here the channel was seen. */
   came(events: Event[], bounds: { readonly after: number; readonly lastId: number }): void;
   /** The store came back older than what was shown. */
   rewound(): void;
@@ -58,7 +58,7 @@ export async function follow(
         if (page.rewound !== undefined) return follower.rewound();
         after = page.events.at(-1)?.id ?? after;
         epoch = page.epoch ?? epoch;
-        follower.came(page.events, page);
+        follower.came(page.events, { after: Math.max(after, page.after), lastId: page.lastId });
       }
     } catch (error) {
       if (error instanceof ApiError && !isRetryable(error.status, error.code)) return follower.refused(error);
