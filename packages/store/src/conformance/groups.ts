@@ -108,6 +108,7 @@ export function describeGroups(open: OpenStore): void {
           [{ maxPending: 0 }, 'Invalid maxPending'],
           [{ maxPending: 10_001 }, 'Invalid maxPending'],
           [{ order: '' }, 'Invalid order'],
+          [{ order: 'x'.repeat(MAX_NAME_LENGTH + 1) }, 'Invalid order'],
           [{ deadLetters: '' }, 'Invalid deadLetters'],
           [{ deadLetters: channel }, 'Invalid deadLetters: expected another channel than that of the group'],
           [{ deadLetters: `${channel}:dead` }, 'Invalid deadLetters'],
@@ -134,6 +135,9 @@ export function describeGroups(open: OpenStore): void {
         });
         const { settings } = await store.saveGroup(channel, 'g', { leaseMs: 86_400_000, maxPending: 10_000 });
         expect(settings).toMatchObject({ leaseMs: 86_400_000, maxPending: 10_000 });
+        expect((await store.saveGroup(channel, 'h', { leaseMs: undefined })).settings).toEqual(
+          DEFAULT_GROUP_SETTINGS,
+        );
         for (const wrong of [
           { kind: 'extend', id: 1, token: 'x', leaseMs: 0 },
           { kind: 'release', id: 1, token: 'x', delayMs: -1 },
@@ -630,6 +634,17 @@ export function describeGroups(open: OpenStore): void {
         await store.trim(channel, { id: 11 });
         expect(idsOf(await receive(store, channel))).toEqual([]);
         expect(await groupOf(store, channel), 'at once').toMatchObject({ missed: 9, pending: 0, after: 10 });
+      });
+
+      it('count all as missed if nothing is kept', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(3));
+        await store.saveGroup(channel, 'g');
+        await store.trim(channel, { id: 4 });
+        // The first one may only find out where the group is.
+        for (let i = 0; i < 2; i++) expect(idsOf(await receive(store, channel))).toEqual([]);
+        expect(await groupOf(store, channel)).toMatchObject({ missed: 3, pending: 0, after: 3 });
       });
 
       it('begin at what is kept, and miss nothing by that', async () => {
