@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { type EventHeader, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
+import { type EventHeader, type EventInput, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
@@ -800,7 +800,11 @@ export function describeGroups(open: OpenStore): void {
         // From now on they go, and are looked for, elsewhere.
         const elsewhere = `${channel}/elsewhere`;
         await store.saveGroup(channel, 'g', { deadLetters: elsewhere });
-        const letter = (data?: object) => ({ from: 'g', type: 'add', ...(data && { data }) });
+        const letter = (data?: EventInput['data']): EventInput => ({
+          from: 'g',
+          type: 'add',
+          ...(data && { data }),
+        });
         await store.append(elsewhere, [
           letter(),
           letter({ group: 'other', event: { id: 2, type: 'add' } }),
