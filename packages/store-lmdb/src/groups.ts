@@ -116,7 +116,8 @@ export class Groups implements GroupStorage {
     });
   }
 
-  read(scope: GroupScope): GroupSnapshot | undefined {
+  async read(scope: GroupScope): Promise<GroupSnapshot | undefined> {
+    await this.#commits.told();
     return reading(this.#dataDir, `group ${JSON.stringify(scope.group)}`, () => {
       const number = this.#database.get(keyOf(scope));
       if (number === undefined) return undefined;

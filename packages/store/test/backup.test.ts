@@ -86,6 +86,11 @@ describe('A backup', () => {
       ...['deleted', 'emptied', 'nothing yet', 'orders', 'trimmed', 'users'],
     ]);
 
+    const all = { prefix: '', after: '', limit: 100 };
+    expect(await copy.channels.list(all), 'not what nothing was appended to').toEqual(
+      await storage.channels.list(all),
+    );
+
     const store = await openEventStore(() => copy);
     expect(await store.append('users', [{ from: 'test', type: 'add' }])).toMatchObject([{ id: 2_503 }]);
     expect(await store.append('deleted', [{ from: 'test', type: 'add' }])).toMatchObject([{ id: 6 }]);
@@ -196,7 +201,9 @@ describe('A backup', () => {
     };
     storage.channels.ends = async (names) => {
       await goOn();
-      return ends(names);
+      const found = await ends(names);
+      await goOn();
+      return found;
     };
     storage.transfer.filedTypes = (channel) => {
       const types = filedTypes(channel);
@@ -295,6 +302,10 @@ describe('A backup', () => {
       [
         text.toString().replace('"version":1', '"version":2'),
         /version 1, got ganomede-events-backup, version 2/,
+      ],
+      [
+        text.toString().replace('ganomede-events-backup', 'another'),
+        /expected format ganomede-events-backup, version 1, got another, version 1/,
       ],
       [`${header}\nnothing\n`, /line 2 cannot be read/],
       [`${header}\n{"other":1}\n`, /line 2 is none of a backup/],

@@ -45,7 +45,7 @@ const entries: Partial<GroupEntry>[] = [
   ...[{ firstDeliveredAt: 9 }, { endedAt: 9 }, { reason: 's' }, { deadLetterId: undefined }],
 ];
 const ends = [{ lastId: 9 }, { timestamp: 9 }, { isDeleted: true }];
-const events = [{ json: Buffer.from('{"id":2}') }, { filed: undefined }];
+const events = [{ json: Buffer.from('{"id":2}') }, { filed: undefined }, { filed: 'u' }];
 const indices = [{ id: 'j' }, { channel: 'b' }, { field: 'g' }];
 
 const told = (records: readonly StoreRecord[], channel = 'a'): StoreRecord[] => [

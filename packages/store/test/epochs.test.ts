@@ -127,6 +127,9 @@ describe('Epochs', () => {
     });
     expect(many.earlier.split(' ')).toHaveLength(99);
     expect(many.earlier.startsWith(`${all[0]?.current}/`), 'the first stays').toBe(true);
+    const left = many.earlier.split(' ').map((each) => each.split('/')[0]);
+    const longest = all.filter((_, i) => i % 2 === 0).map(({ current }) => current);
+    expect(left).toEqual(expect.arrayContaining(longest));
     // An event of one that is forgotten is of the next one that is not.
     const [kept = '', next = ''] = many.earlier.split(' ');
     const endId = Number(kept.split('/')[1]);

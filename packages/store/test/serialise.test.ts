@@ -55,3 +55,17 @@ it('writes events as they come, alike or not', () => {
   const inputs = ['t', 't', 'u', 't'].map((type, n) => ({ from: n === 3 ? 'g' : 'f', type, data: { n } }));
   expect(serialiseEvents('a', inputs, true).map(({ text }) => JSON.parse(`{${text}`))).toEqual(inputs);
 });
+
+it.each([
+  [{ traceparent: 'p' }, ''],
+  [{ tracestate: 's' }, ''],
+  [{ traceparent: 'p', tracestate: 's', other: 'o' }, ',"metadata":{"other":"o"}'],
+])('tells an event from others without the trace in %j', (metadata, others) => {
+  const [one] = serialise({ metadata });
+  expect(one).toEqual({
+    text: `"from":"f","type":"t","metadata":${JSON.stringify(metadata)}}`,
+    untraced: `"from":"f","type":"t"${others}}`,
+    type: 't',
+    filed: 't',
+  });
+});

@@ -314,6 +314,7 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
         expect(await group.settle({ kind, id: 1, token: 'a' })).toEqual([false]);
       }
       expect((await group.reject('a', 1)).settled).toEqual([false]);
+      expect(await group.acknowledge('', 1), 'nor anything without one').toEqual([false]);
       expect(await group.state()).toMatchObject({ pending: 1, redelivered: count - 1, workers: [] });
     }
   });
@@ -324,6 +325,11 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     await group.take(2, 'a');
     expect(await group.settle({ kind: 'release', id: 2, token: 'a', delayMs: 0 })).toEqual([true]);
     expect(await group.take(2, 'b')).toMatchObject([{ id: 2, count: 2 }]);
+    const { workers } = await group.state();
+    expect([...workers].sort((a, b) => (a.clientId < b.clientId ? -1 : 1))).toEqual([
+      { clientId: 'a', pending: 1 },
+      { clientId: 'b', pending: 1 },
+    ]);
     const { dueInMs = 0 } = await group.work({
       settle: [{ kind: 'release', id: 1, token: 'a', delayMs: 30_000, reason: 'busy' }],
     });
@@ -498,6 +504,20 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     for (const each of kept) expect(`${each.clientId}${reason}`).toContain(each.reason);
   });
 
+  it('tells when the last lease of what is dying ended, however late that is noticed', async () => {
+    const { group } = await openGroup({ maxDeliveries: 1 });
+    await group.append(1);
+    await group.take(1, 'a', { leaseMs: 5 });
+    await group.untilDue();
+    await delay(100);
+    const { dying } = await group.work({
+      takes: [{ clientId: 'b', limit: 1, leaseMs: undefined, token: 'b' }],
+    });
+    const [{ firstDeliveredAt = 0, endedAt = 0 } = {}] = dying;
+    // Both are of the clocks of one step.
+    expect(Math.abs(endedAt - firstDeliveredAt - 5)).toBeLessThan(50);
+  });
+
   it('tells many that are dying in several steps', async () => {
     const { group } = await openGroup();
     const all = MAX_DYING + 10;
@@ -646,6 +666,9 @@ export function describeGroupStorage(open: () => Promise<StorageUnderTest>): voi
     await group.bury(token, 5);
     expect(await groups.redrive(scope, { ids: [5], limit: 9 })).toEqual([5]);
     expect(await group.takeIds(9, 'x'), 'its value is free').toEqual([5]);
+    await group.append(1);
+    expect(await group.takeIds(9, 'y'), 'and taken again').toEqual([]);
+    expect(await group.state()).toMatchObject({ pending: 1, heldBack: 1 });
   });
 
   it('does not read ahead if all events have one value', async () => {

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { type EventData, type EventHeader, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
+import { type EventHeader, type EventInput, MAX_NAME_LENGTH } from '@ganomede/events-protocol';
 import { describe, expect, it } from 'vitest';
 import type { EventStore, ReceiveOptions, WorkerSettlement } from '../event-store.js';
 import type { DeadLetterData } from '../groups/dead-letters.js';
@@ -108,6 +108,7 @@ export function describeGroups(open: OpenStore): void {
           [{ maxPending: 0 }, 'Invalid maxPending'],
           [{ maxPending: 10_001 }, 'Invalid maxPending'],
           [{ order: '' }, 'Invalid order'],
+          [{ order: 'x'.repeat(MAX_NAME_LENGTH + 1) }, 'Invalid order'],
           [{ deadLetters: '' }, 'Invalid deadLetters'],
           [{ deadLetters: channel }, 'Invalid deadLetters: expected another channel than that of the group'],
           [{ deadLetters: `${channel}:dead` }, 'Invalid deadLetters'],
@@ -134,6 +135,9 @@ export function describeGroups(open: OpenStore): void {
         });
         const { settings } = await store.saveGroup(channel, 'g', { leaseMs: 86_400_000, maxPending: 10_000 });
         expect(settings).toMatchObject({ leaseMs: 86_400_000, maxPending: 10_000 });
+        expect((await store.saveGroup(channel, 'h', { leaseMs: undefined })).settings).toEqual(
+          DEFAULT_GROUP_SETTINGS,
+        );
         for (const wrong of [
           { kind: 'extend', id: 1, token: 'x', leaseMs: 0 },
           { kind: 'release', id: 1, token: 'x', delayMs: -1 },
@@ -632,6 +636,17 @@ export function describeGroups(open: OpenStore): void {
         expect(await groupOf(store, channel), 'at once').toMatchObject({ missed: 9, pending: 0, after: 10 });
       });
 
+      it('count all as missed if nothing is kept', async () => {
+        const { store } = await open();
+        const channel = newChannel();
+        await store.append(channel, events(3));
+        await store.saveGroup(channel, 'g');
+        await store.trim(channel, { id: 4 });
+        // The first one may only find out where the group is.
+        for (let i = 0; i < 2; i++) expect(idsOf(await receive(store, channel))).toEqual([]);
+        expect(await groupOf(store, channel)).toMatchObject({ missed: 3, pending: 0, after: 3 });
+      });
+
       it('begin at what is kept, and miss nothing by that', async () => {
         const { store, trim } = await open();
         if (trim === undefined) return;
@@ -819,7 +834,11 @@ export function describeGroups(open: OpenStore): void {
         // From now on they go, and are looked for, elsewhere.
         const elsewhere = `${channel}/elsewhere`;
         await store.saveGroup(channel, 'g', { deadLetters: elsewhere });
-        const letter = (data?: EventData) => ({ from: 'g', type: 'add', ...(data && { data }) });
+        const letter = (data?: EventInput['data']): EventInput => ({
+          from: 'g',
+          type: 'add',
+          ...(data && { data }),
+        });
         await store.append(elsewhere, [
           letter(),
           letter({ group: 'other', event: { id: 2, type: 'add' } }),
