@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { root } from '../scripts/workspace.mjs';
 
 /** How long anything may take, milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 interface Block {
   readonly language: string;
