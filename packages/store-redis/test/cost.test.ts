@@ -88,12 +88,12 @@ it('answers a read of 100 events with one command for the bounds and one for the
 });
 
 it('reads the ids of each type once for a backup, not once for each page of events', async () => {
-  const store = await openStore({ url: redis.url });
+  const store = await openStore({ url: redis.url, keyPrefix: 'backup:' });
   for (let n = 0; n < 5_000; n += 1_000) {
     const some = Array.from({ length: 1_000 }, (_, i) => event(n + i, `type-${i % 50}`));
     await store.append('typed', some);
   }
-  const storage = await openRedisStorage({ url: redis.url });
+  const storage = await openRedisStorage({ url: redis.url, keyPrefix: 'backup:' });
   await redis.admin.config('RESETSTAT');
   await digestStore(storage, {});
   const counts = await redis.commandCounts();

@@ -355,28 +355,19 @@ describe('an original that goes on', () => {
   });
 });
 
-describe('a target that has not got all of it', () => {
-  it.each([
-    ['lost it while nothing came', 0],
-    ['lost the middle of it', 2],
-  ])('since it %s is told of', async (_, more) => {
-    await data.publishMany('a', 3);
-    const { storage } = await openTarget(redis);
-    const progress = progressing();
-    const switched = new AbortController();
-    const running = migrate(storage, { followUntil: switched.signal, onProgress: progress.onProgress });
-    await progress.until('following', 3);
-    // As a Redis that is started again, and persists nothing.
-    await redis.admin.del('events:{a}', 'events:{a}:events');
-    await data.publishMany('a', more);
-    await progress.until('following', 3 + more);
-    switched.abort();
-    await expect(running).rejects.toMatchObject({
-      code: 'Conflict',
-      message: expect.stringContaining(
-        `expected ${3 + more} events up to id ${3 + more}, got ${more} up to id`,
-      ),
-    });
+it('a target that lost what it has got while nothing came is told of', async () => {
+  await data.publishMany('a', 3);
+  const { storage } = await openTarget(redis);
+  const progress = progressing();
+  const switched = new AbortController();
+  const running = migrate(storage, { followUntil: switched.signal, onProgress: progress.onProgress });
+  await progress.until('following', 3);
+  // As a Redis that is started again, and persists nothing.
+  await redis.admin.del('events:{a}', 'events:{a}:events');
+  switched.abort();
+  await expect(running).rejects.toMatchObject({
+    code: 'Conflict',
+    message: expect.stringContaining('expected 3 events up to id 3, got 0 up to id'),
   });
 });
 
