@@ -167,6 +167,14 @@ async function proxyOfStreams(
   };
 }
 
+/** Opens the channel, in which there is one event, and sees the second one come. */
+async function follow(page: Page, server: ConsoleServer): Promise<void> {
+  await page.getByRole('link', { name: 'orders', exact: true }).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await server.publish('orders', [order(1)]);
+  await eventually(() => ids(page)).toEqual(['2', '1']);
+}
+
 it('a page of events may take longer than the silence of a dead connection', async () => {
   await using server = await ConsoleServer.start();
   await server.publish('orders', [order(0)]);
@@ -182,10 +190,7 @@ it('a page of events may take longer than the silence of a dead connection', asy
   });
   await using opened = await browser.open(proxy.link);
   const { page } = opened;
-  await page.getByRole('link', { name: 'orders', exact: true }).click();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await server.publish('orders', [order(1)]);
-  await eventually(() => ids(page)).toEqual(['2', '1']);
+  await follow(page, server);
   expect(proxy.requests.filter((url) => url.endsWith('/streams')).length).toBe(1);
 });
 
@@ -205,10 +210,7 @@ it('what has waited on its way for long is passed over, and counted', async () =
   });
   await using opened = await browser.open(proxy.link);
   const { page } = opened;
-  await page.getByRole('link', { name: 'orders', exact: true }).click();
-  await page.getByText('Live', { exact: true }).waitFor();
-  await server.publish('orders', [order(1)]);
-  await eventually(() => ids(page)).toEqual(['2', '1']);
+  await follow(page, server);
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText('Paused').waitFor();
   isHeld = true;
