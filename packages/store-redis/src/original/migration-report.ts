@@ -1,4 +1,5 @@
 import { parseChannel } from '@ganomede/events-protocol';
+import { groupedBy } from './grouped-by.js';
 import type { MigrationProblem, OriginalSurvey } from './survey.js';
 
 /**
@@ -52,15 +53,10 @@ export interface PlannedSource {
 
 /** Which channel of the target each channel of the original goes into. Sorted by name. */
 export function planOf(names: readonly string[], typedNames: TypedNames | undefined): PlannedChannel[] {
-  const plan = new Map<string, PlannedSource[]>();
-  for (const name of names) {
-    const { channel, type } = parseChannel(name, typedNames === 'merge');
-    const others = plan.get(channel);
-    if (others) others.push({ name, type });
-    else plan.set(channel, [{ name, type }]);
-  }
+  const parsed = names.map((name) => ({ name, ...parseChannel(name, typedNames === 'merge') }));
+  const plan = groupedBy(parsed, ({ channel }) => channel);
   return [...plan]
-    .map(([channel, sources]) => ({ channel, sources }))
+    .map(([channel, found]) => ({ channel, sources: found.map(({ name, type }) => ({ name, type })) }))
     .sort((a, b) => (a.channel < b.channel ? -1 : 1));
 }
 

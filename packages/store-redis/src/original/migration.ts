@@ -3,6 +3,7 @@ import { EventsError } from '@ganomede/events-protocol';
 import { IMPORT_STEP, type ListedCursor, UNNOTED } from '@ganomede/events-store';
 import { ChannelCopy, type MigrationTarget, type MigrationTransfer, newTerm } from './channel-copy.js';
 import { ChannelReader } from './channel-reader.js';
+import { groupedBy } from './grouped-by.js';
 import { type MovedCursors, mergeChannels } from './merge-channels.js';
 import {
   type MigratedChannel,
@@ -14,7 +15,7 @@ import {
   undecidedNames,
 } from './migration-report.js';
 import type { OriginalRedis } from './original-redis.js';
-import { type MigrationProblem, type OriginalCursor, type OriginalSurvey, surveyOriginal } from './survey.js';
+import { type MigrationProblem, type OriginalSurvey, surveyOriginal } from './survey.js';
 
 /** Channels that are looked at together. */
 const CHANNELS_AT_ONCE = 100;
@@ -178,7 +179,7 @@ export class Migration {
       await this.#check({ reader, copy });
     }
     const moved = new Map<string, MovedCursors>();
-    const cursors = byChannel(survey.cursors);
+    const cursors = groupedBy(survey.cursors, ({ channel }) => channel);
     for (const [{ sources }, copy] of this.#merged) {
       const merging = sources.map(({ name }) => ({
         reader: this.#reader(name),
@@ -210,7 +211,7 @@ export class Migration {
   }
 
   async #bringCursors(survey: OriginalSurvey, moved: ReadonlyMap<string, MovedCursors>): Promise<void> {
-    const found = byChannel(survey.cursors);
+    const found = groupedBy(survey.cursors, ({ channel }) => channel);
     for (const { channel, sources } of this.#plan(survey)) {
       const cursors = sources.flatMap(({ name, type }) =>
         (found.get(name) ?? []).map(
@@ -273,14 +274,4 @@ export class Migration {
     });
     return { ...report, channels, problems: [...report.problems, ...this.#problems], isDone: true };
   }
-}
-
-function byChannel(cursors: readonly OriginalCursor[]): ReadonlyMap<string, readonly OriginalCursor[]> {
-  const found = new Map<string, OriginalCursor[]>();
-  for (const cursor of cursors) {
-    const others = found.get(cursor.channel);
-    if (others) others.push(cursor);
-    else found.set(cursor.channel, [cursor]);
-  }
-  return found;
 }
